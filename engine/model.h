@@ -1,0 +1,74 @@
+/* The GPT on a tree of contexts: what the forward pass keeps, and the three passes over it. */
+#ifndef FG_MODEL_H
+#define FG_MODEL_H
+
+#include "engine.h"
+#include "tree.h"
+
+/* Where each tensor of one layer lies in a flat array of weights, or of gradients. Biases may be NULL. */
+typedef struct {
+    float *ln1_w, *ln1_b, *attn_w, *attn_b, *proj_w, *proj_b, *ln2_w, *ln2_b, *fc_w, *fc_b, *out_w, *out_b;
+} layer;
+
+layer layer_at(const fg_config *config, const float *flat, int32_t index);
+static inline float *wte_at(const float *flat) { return (float *)flat; }
+float *wpe_at(const fg_config *config, const float *flat);
+float *final_norm_at(const fg_config *config, const float *flat); /* weight [C], then bias [C] */
+
+/* One kind of activation. A stride of 0 makes all layers, or all blocks, use the same memory. */
+typedef struct {
+    vf *data;
+    int64_t layer, block;
+} buffer;
+
+static inline vf *at(const buffer *b, int32_t l, int64_t block) { return b->data + l * b->layer + block * b->block; }
+
+/* Activations of one forward pass, [features] of vectors for each layer and block. */
+typedef struct {
+    buffer x;     /* C: the residual stream into a layer; layer n_layer is the stream out of the last */
+    buffer qkv;   /* 3C */
+    buffer att;   /* n_head * length: attention probabilities */
+    buffer y;     /* C: what the heads read */
+    buffer mid;   /* C: the residual stream between attention and MLP */
+    buffer fc;    /* 4C: the MLP before its nonlinearity */
+    buffer stats; /* 4: mean and 1 / standard deviation of both layer norms */
+    vf *scratch;  /* 5C + 2 * length */
+} tape;
+
+/* keep: whether activations of every layer are kept, for a backward pass or an inspection. */
+void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capacity, int keep, char **memory);
+
+/* Fills the tape. In the last layer, blocks below first_block get keys and values only. */
+void forward(const fg_config *config, const float *weights, const float *switches, const tree *t, tape *tape,
+             int64_t first_block);
+
+/* Where a node's first feature lies, in floats, in a buffer of `features` vectors a block. */
+static inline vi offsets(vi node, int64_t features) {
+    return node / LANES * (int32_t)(features * LANES) + node % LANES;
+}
+
+/* Layer norm (eps 1e-5) of x [n]; stats receives the mean and 1 / standard deviation. */
+void norm(int64_t n, const vf *x, const float *w, const float *b, vf *h, vf *stats);
+
+/* Next-token logits [V] of one block, from the stream out of the last layer. h [C] receives the normed stream. */
+void head(const fg_config *config, const float *weights, const tape *tape, int64_t block, vf *stats, vf *h,
+          vf *logits);
+
+/* Turns logits [V] into log-probabilities in place. */
+void log_softmax(int32_t n, vf *logits);
+
+typedef struct {
+    vf *dx;      /* [blocks][C]: gradient of the residual stream */
+    vf *dqkv;    /* [blocks][3C] */
+    vf *scratch; /* 10C + 2 * length + V + 2 */
+    float *rows; /* [LANES][4C rounded up to LANES] */
+} backward_space;
+
+void backward_place(backward_space *space, const fg_config *config, int32_t length, int64_t capacity, char **memory);
+
+/* Adds to gradient (n_params and LANES more) what targets say. targets [blocks][V]: for each node and token its share
+ * in the loss, 0 for nodes without one. Only blocks from first_block on may have targets. Returns the loss in nats. */
+double backward(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
+                int64_t first_block, backward_space *space, float *gradient);
+
+#endif

@@ -1,0 +1,38 @@
+/* The tree of contexts: every distinct prefix of a set of windows is one node, computed once.
+ *
+ * A causal model's activations at a position depend on the tokens up to it alone, so windows that begin alike share
+ * them. Nodes are numbered level by level, so an ancestor has a smaller number than its descendants, and come in
+ * blocks of LANES; the last block is filled up with lanes that stand for nothing and receive no gradient.
+ */
+#ifndef FG_TREE_H
+#define FG_TREE_H
+
+#include "engine.h"
+#include "vec.h"
+
+typedef struct {
+    int64_t n, n_blocks;
+    int64_t first_leaf;  /* leaves, the nodes of depth length - 1, are numbered from here to n */
+    int32_t length;
+    int32_t *token;      /* [n_blocks * LANES] */
+    int32_t *depth;      /* [n_blocks * LANES]: 0 for the first token of a window */
+    int32_t *path;       /* [n_blocks][length][LANES]: the node's ancestor at each depth, itself at its own and below */
+    int32_t *shared;     /* [n_blocks][length]: that ancestor where all lanes that have one have the same, else -1 */
+    int32_t *child, *sibling; /* [capacity]: scratch of tree_of_windows */
+} tree;
+
+/* Places the arrays of a tree of at most `capacity` nodes at *memory and moves *memory behind them. */
+void tree_place(tree *t, int32_t length, int64_t capacity, char **memory);
+
+/* The most nodes that `count` windows, or `count` consecutive ids, can have. */
+int64_t tree_capacity_windows(int64_t count, int32_t length);
+int64_t tree_capacity_range(int64_t count, int32_t length);
+
+/* All contexts with ids first .. first + count - 1; leaf number k belongs to id first + k. */
+void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count);
+
+/* The windows tokens[starts[w]] ..., or tokens[w * length] ... where starts is NULL. nodes [length][count] receives
+ * the node of every position of every window. */
+void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, int64_t count, int32_t *nodes);
+
+#endif

@@ -1,0 +1,92 @@
+/* A vector of LANES floats and the functions of it that a GPT needs.
+ *
+ * Every lane is one node of the tree of contexts (tree.h), so all of the model is written as if for one token, and no
+ * shape leaves a remainder. The compiler lowers a vector to what the processor has: one AVX-512 register, two AVX2,
+ * two of SSE, NEON or WebAssembly. Polynomial coefficients come from fit.py.
+ */
+#ifndef FG_VEC_H
+#define FG_VEC_H
+
+#include <stdint.h>
+
+#ifdef __AVX2__
+#define LANES 16
+#else
+#define LANES 8
+#endif
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
+
+static inline vf splat(float a) { return (vf){0} + a; }
+
+static inline vf vpick(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+
+static inline vf vmax(vf a, vf b) { return vpick(a > b, a, b); }
+
+static inline vf vmin(vf a, vf b) { return vpick(a < b, a, b); }
+
+static inline vf vsqrt(vf a) { return __builtin_elementwise_sqrt(a); }
+
+static inline float vsum(vf a) {
+    for (int width = LANES / 2; width; width /= 2)
+        for (int i = 0; i < width; i++) a[i] += a[i + width];
+    return a[0];
+}
+
+/* Lane i of the result is base[at[i]]. */
+static inline vf vgather(const float *base, const int32_t *at) {
+    vf a;
+    for (int i = 0; i < LANES; i++) a[i] = base[at[i]];
+    return a;
+}
+
+/* exp(x), relative error below 2e-7 for x in [-87, 88] and clamped outside; x = n ln 2 + r, |r| <= (ln 2) / 2. */
+static inline vf vexp(vf x) {
+    const float round = 12582912.0f; /* 1.5 * 2**23: adding it leaves the nearest integer in the low bits */
+    x = vmin(vmax(x, splat(-87.0f)), splat(88.0f));
+    vf shifted = x * 1.44269504f + round;
+    vf n = shifted - round;
+    vf r = x - n * 0.693145752f - n * 1.42860677e-6f;
+    vf p = 0.00138368457f * r + 0.0083748158f;
+    p = p * r + 0.0416682256f;
+    p = p * r + 0.166664202f;
+    p = p * r + 0.499999921f;
+    p = p * r + 1.00000004f;
+    p = p * r + 1.0f;
+    return (vf)((vi)p + ((vi)shifted << 23));
+}
+
+/* log(x) for positive normal x; x = m 2**n with m in [1/sqrt(2), sqrt(2)), log m = 2 artanh((m - 1) / (m + 1)). */
+static inline vf vlog(vf x) {
+    vi bits = (vi)x - 0x3f3504f3; /* the bits of 1/sqrt(2) */
+    vf n = __builtin_convertvector(bits >> 23, vf);
+    vf m = (vf)((bits & 0x007fffff) + 0x3f3504f3);
+    vf s = (m - 1.0f) / (m + 1.0f), z = s * s;
+    vf p = 1.0f / 9 * z + 1.0f / 7;
+    p = p * z + 1.0f / 5;
+    p = p * z + 1.0f / 3;
+    return n * 0.693145752f + (n * 1.42860677e-6f + 2 * s * (p * z + 1.0f));
+}
+
+/* Exact GELU x Phi(x) and its slope Phi(x) + x phi(x). Phi of the negative side is exp(-x^2/2) Q(1 / (1 + 0.3 |x|)),
+ * which keeps its digits in the tail where 1 + erf(x) would cancel. */
+static inline vf vgelu(vf x, vf *slope) {
+    vf e = vexp(-0.5f * x * x);
+    vf t = 1.0f / (1.0f + 0.3f * __builtin_elementwise_abs(x));
+    vf q = 0.0383784033f * t - 0.169166635f;
+    q = q * t + 0.228661096f;
+    q = q * t - 0.0765075563f;
+    q = q * t + 0.142536209f;
+    q = q * t + 0.0946832586f;
+    q = q * t + 0.121920403f;
+    q = q * t + 0.119487682f;
+    q = q * t + 7.16925363e-6f;
+    vf tail = e * q;
+    vf phi = vpick(x < 0, tail, 1.0f - tail);
+    *slope = phi + x * e * 0.398942280f;
+    return x * phi;
+}
+
+#endif

@@ -1,0 +1,29 @@
+"""FiniteGPT: a GPT small enough to be computed whole. Sequence -> model -> chain -> analysis -> picture."""
+
+from finitegpt.chain import Chain
+from finitegpt.config import GPTConfig, TrainConfig
+from finitegpt.data import Data
+from finitegpt.decode import decode, greedy, temperature, top_k, top_p
+from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
+from finitegpt.model import Model, chain_of
+from finitegpt.train import Run, train
+
+__all__ = [
+    "Chain",
+    "Data",
+    "FileError",
+    "FiniteGPTError",
+    "GPTConfig",
+    "InputError",
+    "Model",
+    "Run",
+    "TooLargeError",
+    "TrainConfig",
+    "chain_of",
+    "decode",
+    "greedy",
+    "temperature",
+    "top_k",
+    "top_p",
+    "train",
+]

@@ -1,0 +1,251 @@
+"""The Markov chain that a GPT is: every context a state, every next token an arrow."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt import states
+from finitegpt.errors import InputError, TooLargeError
+from finitegpt.limits import require_memory
+
+if TYPE_CHECKING:
+    import graphviz
+    import networkx
+    import scipy.sparse
+
+Rows = NDArray[np.float32]
+"""Next-token log-probabilities, (contexts, V), in nats."""
+
+_LARGEST_DRAWING = 4096
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chain:
+    """A chain over all V**L contexts of L tokens. Row i of `log_probs` says what follows the state with id i.
+
+    `startup`, where it is known, holds the same rows for contexts of 1, 2, ... L-1 tokens; `counts`, how often the
+    training data shows each state.
+    """
+
+    log_probs: Rows
+    """Natural logarithms, float32 (V**L, V); each row of probabilities sums to one."""
+    vocab: tuple[str, ...]
+    context_length: int
+    startup: tuple[Rows, ...] | None = None
+    counts: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        V, L = len(self.vocab), self.context_length
+        expected = (states.n_states(V, L), V)
+        if self.log_probs.shape != expected or self.log_probs.dtype != np.float32:
+            raise InputError(
+                f"expected float32 log-probabilities of shape {expected}, got {self.log_probs.dtype} of shape "
+                f"{self.log_probs.shape}; try Chain.from_probs"
+            )
+        if self.startup is not None and [rows.shape for rows in self.startup] != [(V**k, V) for k in range(1, L)]:
+            raise InputError("expected start-up rows of shapes (V**k, V) for k from 1 to L-1, got others; try None")
+        if self.counts is not None and self.counts.shape != expected[:1]:
+            raise InputError(f"expected counts of shape {expected[:1]}, got {self.counts.shape}; try None")
+
+    @classmethod
+    def from_probs(cls, probs: ArrayLike, vocab: "str | tuple[str, ...]", context_length: int) -> "Chain":
+        """A chain of given next-token probabilities (V**L, V); InputError unless every row sums to one."""
+        p = np.asarray(probs, np.float64)
+        if p.ndim != 2 or not (p >= 0).all() or not np.allclose(p.sum(1), 1, atol=1e-6):
+            raise InputError("expected rows of probabilities that sum to one, got others; try dividing by their sums")
+        with np.errstate(divide="ignore"):
+            log_probs = np.log(p).astype(np.float32)
+        return cls(log_probs=log_probs, vocab=tuple(vocab), context_length=context_length)
+
+    @property
+    def n_states(self) -> int:
+        """V**L."""
+        return len(self.log_probs)
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return len(self.vocab)
+
+    @property
+    def seen(self) -> NDArray[np.bool_] | None:
+        """Whether the training data shows each state (V**L,), where that is known."""
+        return None if self.counts is None else self.counts > 0
+
+    @cached_property
+    def probs(self) -> NDArray[np.float64]:
+        """Next-token probabilities (V**L, V), float64, each row summing to one."""
+        require_memory(8 * self.log_probs.size, "the probabilities", "log_probs, which are there already")
+        p = np.exp(self.log_probs, dtype=np.float64)
+        p /= p.sum(1, keepdims=True)
+        p.setflags(write=False)
+        return p
+
+    def label(self, id: int) -> str:
+        """A state as text, such as `101`."""
+        return states.label(id, self.vocab, self.context_length)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Every state as text, by id."""
+        return [self.label(id) for id in range(self.n_states)]
+
+    def id(self, context: str) -> int:
+        """The id of a state given as text; InputError if it is not one."""
+        tokens = self._tokens(context)
+        if len(tokens) != self.context_length:
+            raise InputError(
+                f"expected a state of {self.context_length} tokens, got {context!r}; try {self.label(0)!r}"
+            )
+        return int(states.ids(tokens, self.vocab_size))
+
+    def _tokens(self, context: str) -> list[int]:
+        places = {symbol: token for token, symbol in enumerate(self.vocab)}
+        symbols = context if all(len(symbol) == 1 for symbol in self.vocab) else context.split()
+        for symbol in symbols:
+            if symbol not in places:
+                raise InputError(f"expected tokens of {states.join(self.vocab)!r}, got {symbol!r}; try one of those")
+        return [places[symbol] for symbol in symbols]
+
+    def push(self, distribution: ArrayLike) -> NDArray[np.float64]:
+        """A distribution (V**L,) one step later: pi'[b, y] = sum over a of pi[a, b] p[a, b, y].
+
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).push([1, 0])
+        array([0.9, 0.1])
+        """
+        V, pi = self.vocab_size, self._function(distribution)
+        return (pi[:, None] * self.probs).reshape(V, -1, V).sum(0).reshape(-1)
+
+    def pull(self, function: ArrayLike) -> NDArray[np.float64]:
+        """The expectation (V**L,) of a function of the next state: (P f)[a, b] = sum over y of p[a, b, y] f[b, y].
+
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).pull([0, 1])
+        array([0.1, 0.5])
+        """
+        V, f = self.vocab_size, self._function(function)
+        return (self.probs.reshape(V, -1, V) * f.reshape(1, -1, V)).sum(2).reshape(-1)
+
+    def _function(self, values: ArrayLike) -> NDArray[np.float64]:
+        array = np.asarray(values, np.float64)
+        if array.shape != (self.n_states,):
+            raise InputError(f"expected {self.n_states} numbers, one a state, got shape {array.shape}; try another")
+        return array
+
+    def sample(self, n: int, *, start: str | None = None, seed: int = 0) -> str:
+        """`start` and `n` tokens that follow it. A start shorter than a state needs the start-up rows.
+
+        Without a start, the most frequent state of the training data begins, or state 0 where that is unknown.
+        """
+        if start is None:
+            start = self.label(0 if self.counts is None else int(np.argmax(self.counts)))
+        tokens = self._tokens(start)
+        if not tokens or (len(tokens) < self.context_length and self.startup is None):
+            raise InputError(f"expected a start of {self.context_length} tokens, got {start!r}; try {self.label(0)!r}")
+
+        def next_row(window: NDArray[np.int64]) -> NDArray[np.float32]:
+            rows = self.log_probs if len(window) == self.context_length else (self.startup or ())[len(window) - 1]
+            return rows[states.ids(window, self.vocab_size)]
+
+        walked = walk(next_row, tokens, n, self.context_length, seed)
+        return states.join([self.vocab[token] for token in walked])
+
+    def map_rows(self, function: Callable[[Rows], Rows]) -> "Chain":
+        """The chain with its rows, start-up rows too, replaced by `function` of them: how decoding is made."""
+        startup = None if self.startup is None else tuple(function(rows) for rows in self.startup)
+        return replace(self, log_probs=function(self.log_probs), startup=startup)
+
+    def to_csr(self) -> "scipy.sparse.csr_array":
+        """The transition matrix (V**L, V**L), sparse, float64; arrows of probability zero are left out."""
+        import scipy.sparse
+
+        V, n = self.vocab_size, self.n_states
+        require_memory(16 * n * V + 8 * n, "a sparse matrix", "push and pull, which need none")
+        small = n * V < 2**31
+        columns = states.successors(np.arange(n), V, self.context_length).reshape(-1)
+        rows = np.arange(0, n * V + 1, V)
+        index = np.int32 if small else np.int64
+        matrix = scipy.sparse.csr_array(
+            (self.probs.reshape(-1).copy(), columns.astype(index), rows.astype(index)), shape=(n, n)
+        )
+        if not self.probs.all():
+            matrix.eliminate_zeros()
+        return matrix
+
+    def _arrows(self) -> list[tuple[int, int, int, float]]:
+        """(state, token, successor, probability) of every arrow that is not zero; for small chains."""
+        if self.n_states > _LARGEST_DRAWING:
+            raise TooLargeError(
+                f"expected at most {_LARGEST_DRAWING} states to list, got {self.n_states}; try to_csr or a CSV file"
+            )
+        targets = states.successors(np.arange(self.n_states), self.vocab_size, self.context_length)
+        return [
+            (state, token, int(targets[state, token]), float(p))
+            for state, row in enumerate(self.probs)
+            for token, p in enumerate(row)
+            if p > 0
+        ]
+
+    def to_networkx(self) -> "networkx.DiGraph":
+        """A directed graph of the labels; edges have `token`, `probability` and the same as `weight`."""
+        import networkx
+
+        graph = networkx.DiGraph()
+        for id, name in enumerate(self.labels):
+            graph.add_node(name, id=id, **({} if self.counts is None else {"count": int(self.counts[id])}))
+        for state, token, target, p in self._arrows():
+            graph.add_edge(self.labels[state], self.labels[target], token=self.vocab[token], probability=p, weight=p)
+        return graph
+
+    def to_graphviz(self) -> "graphviz.Digraph":
+        """The notebook's digraph for `circo`: labels such as `1(79%)`, never-seen states dashed."""
+        import graphviz
+
+        graph = graphviz.Digraph("chain", engine="circo")
+        escape = graphviz.escape
+        for id, name in enumerate(self.labels):
+            style = "dashed" if self.counts is not None and not self.counts[id] else "solid"
+            graph.node(str(id), label=escape(name), style=style)
+        for state, token, target, p in self._arrows():
+            graph.edge(str(state), str(target), label=escape(f"{self.vocab[token]}({p:.0%})"))
+        return graph
+
+    def write_csv(self, file: TextIO) -> None:
+        """Writes a row an arrow: state, next token, successor, probability, its natural logarithm, and the count."""
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["state", "next", "to", "probability", "log_probability", "count"])
+        for id in range(self.n_states):
+            targets = states.successors(id, self.vocab_size, self.context_length)
+            for token, symbol in enumerate(self.vocab):
+                writer.writerow(
+                    [
+                        self.label(id),
+                        symbol,
+                        self.label(int(targets[token])),
+                        repr(float(self.probs[id, token])),
+                        repr(float(self.log_probs[id, token])),
+                        "" if self.counts is None else int(self.counts[id]),
+                    ]
+                )
+
+
+def walk(
+    next_row: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    tokens: list[int],
+    n: int,
+    context_length: int,
+    seed: int,
+) -> list[int]:
+    """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
+    if n < 0:
+        raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
+    rng = np.random.default_rng(seed)
+    walked = list(tokens)
+    for u in rng.random(n):
+        cumulative = np.cumsum(np.exp(next_row(np.array(walked[-context_length:], np.int64)), dtype=np.float64))
+        walked.append(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")))
+    return walked

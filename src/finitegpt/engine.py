@@ -1,0 +1,328 @@
+"""The compiled engine: arrays in, arrays out. `engine/engine.h` says what each kernel does.
+
+Every call checks the shapes it is given, lets go of the interpreter lock while it computes, and has no state of its
+own; calls may run in as many threads as wanted.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finitegpt import states
+from finitegpt.config import GPTConfig
+from finitegpt.errors import InputError
+from finitegpt.limits import require_memory
+
+_FOLDER = Path(__file__).parent / "_engine"
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+Float32 = NDArray[np.float32]
+
+
+class _Config(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int32) for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias")
+    ]
+
+
+class _Windows(ctypes.Structure):
+    _fields_ = [
+        ("tokens", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("batch", ctypes.c_int64),
+        ("fresh", ctypes.c_int32),
+        ("every_position", ctypes.c_int32),
+    ]
+
+
+_ARGUMENTS = {
+    "p": ctypes.c_void_p,
+    "i": ctypes.c_int32,
+    "u": ctypes.c_uint32,
+    "l": ctypes.c_int64,
+    "d": ctypes.c_double,
+    "": None,
+}
+_SIGNATURES = {  # kernel -> what it returns, its arguments
+    "fg_n_params": ("l", "p"),
+    "fg_workspace": ("l", "pl"),
+    "fg_init": ("", "pup"),
+    "fg_randint": ("", "ullup"),
+    "fg_gradient": ("d", "ppppp"),
+    "fg_train": ("", "ppddllpppppp"),
+    "fg_evaluate": ("", "pppillpp"),
+    "fg_predict": ("", "pppiplpp"),
+    "fg_inspect": ("", "pppippppp"),
+    "fg_cpu_level": ("i", ""),
+}
+
+
+def builds() -> list[str]:
+    """The builds of the engine in this installation that this processor can run, the fastest first."""
+    names = sorted((path.stem for path in _FOLDER.glob(f"engine-*{_SUFFIX}")), reverse=True)
+    if not names:
+        raise ImportError("the engine is not built; install finitegpt with pip, or run python hatch_build.py")
+    level = _load(names[-1]).fg_cpu_level()
+    return [name for name in names if int(name.removeprefix("engine-")) <= level]
+
+
+@cache
+def _load(name: str) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(_FOLDER / (name + _SUFFIX)))
+    for function, (result, arguments) in _SIGNATURES.items():
+        getattr(library, function).restype = _ARGUMENTS[result]
+        getattr(library, function).argtypes = [_ARGUMENTS[letter] for letter in arguments]
+    return library
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Which windows of `tokens` (n,) each training step sees, and how much each counts."""
+
+    tokens: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    """Where windows begin: (batch,) for the same windows in every step, (steps, batch) for others in each."""
+    shares: Float32 | None = None
+    """Weight of each window in the loss (batch,); None for 1 / batch each."""
+    every_position: bool = False
+    """Whether the loss is that of every position of a window, or of its last one."""
+
+    @property
+    def batch(self) -> int:
+        """Windows a step."""
+        return self.starts.shape[-1]
+
+
+class Engine:
+    """One build of the engine; by default the fastest that this processor runs.
+
+    >>> Engine().init(GPTConfig(vocab_size=2, context_length=3), seed=1337).shape
+    (12656,)
+    """
+
+    def __init__(self, build: str | None = None) -> None:
+        self.build = build or builds()[0]
+        self._library = _load(self.build)
+
+    def init(self, config: GPTConfig, seed: int) -> Float32:
+        """The weights (n_params,) that PyTorch draws on a CPU for this model after `torch.manual_seed(seed)`."""
+        require_memory(16 * config.n_params, "the weights, their gradient and AdamW's moments", "a smaller model")
+        weights = np.empty(config.n_params, np.float32)
+        self._library.fg_init(_config(config), seed, _pointer(weights))
+        return weights
+
+    def randint(self, seed: int, skip: int, count: int, high: int) -> NDArray[np.int64]:
+        """`count` integers below `high`, after the first `skip`: those of `torch.randint` under the same seed."""
+        if not 0 < high < 2**32:
+            raise InputError(f"expected a bound from 1 to 2**32 - 1, got {high}; try a shorter sequence")
+        out = np.empty(count, np.int64)
+        self._library.fg_randint(seed, skip, count, high, _pointer(out))
+        return out
+
+    def gradient(self, config: GPTConfig, windows: Windows, weights: Float32) -> tuple[float, Float32]:
+        """The loss in nats over one step's windows, and its gradient (n_params,)."""
+        _check_windows(config, windows, 1)
+        _check("weights", weights, (config.n_params,))
+        gradient = np.empty_like(weights)
+        loss = self._library.fg_gradient(
+            _config(config),
+            _windows(windows),
+            _pointer(weights),
+            _pointer(gradient),
+            _pointer(self._workspace(config, windows.batch)),
+        )
+        return loss, gradient
+
+    def train(
+        self,
+        config: GPTConfig,
+        windows: Windows,
+        *,
+        lr: float,
+        weight_decay: float,
+        first: int,
+        steps: int,
+        weights: Float32,
+        moments: Float32,
+        chains: Float32 | None = None,
+    ) -> NDArray[np.float64]:
+        """Takes AdamW steps number `first` to `first + steps - 1`; returns the loss before each, in nats (steps,).
+
+        Updates `weights` (n_params,) and `moments` (2, n_params) in place, and writes the chain after each step to
+        `chains` (steps, V**L, V) if given.
+        """
+        _check_windows(config, windows, steps)
+        _check("weights", weights, (config.n_params,))
+        _check("moments", moments, (2, config.n_params))
+        if chains is not None:
+            V = config.vocab_size
+            _check("chains", chains, (steps, states.n_states(V, config.context_length), V))
+        losses = np.empty(steps)
+        self._library.fg_train(
+            _config(config),
+            _windows(windows),
+            lr,
+            weight_decay,
+            first,
+            steps,
+            _pointer(weights),
+            _pointer(moments[0]),
+            _pointer(moments[1]),
+            _pointer(losses),
+            _pointer(chains),
+            _pointer(self._workspace(config, windows.batch)),
+        )
+        return losses
+
+    def evaluate(
+        self,
+        config: GPTConfig,
+        weights: Float32,
+        first: int,
+        count: int,
+        *,
+        length: int | None = None,
+        switches: Float32 | None = None,
+        out: Float32 | None = None,
+    ) -> Float32:
+        """Next-token log-probabilities in nats (count, V) of the contexts with ids `first` .. `first + count - 1`.
+
+        `length` is their length, by default the context length. `switches` (n_layer, n_head + 1) scales the heads
+        and, last, the MLP of each layer. `out` receives the result if given.
+        """
+        length = config.context_length if length is None else length
+        self._check_model(config, weights, length, switches)
+        total = states.n_states(config.vocab_size, length)
+        if not (0 <= first and 0 <= count and first + count <= total):
+            raise InputError(f"expected states within 0 to {total - 1}, got {first} to {first + count - 1}; try fewer")
+        if out is None:
+            require_memory(4 * count * config.vocab_size, "the chain", "a smaller range of states")
+            out = np.empty((count, config.vocab_size), np.float32)
+        _check("out", out, (count, config.vocab_size))
+        self._library.fg_evaluate(
+            _config(config),
+            _pointer(weights),
+            _pointer(switches),
+            length,
+            first,
+            count,
+            _pointer(out),
+            _pointer(self._workspace(config, 1)),
+        )
+        return out
+
+    def predict(
+        self, config: GPTConfig, weights: Float32, contexts: NDArray[np.int32], *, switches: Float32 | None = None
+    ) -> Float32:
+        """Next-token log-probabilities in nats (n, V) of any contexts (n, length) of tokens."""
+        contexts = np.ascontiguousarray(contexts, np.int32)
+        count, length = contexts.shape
+        self._check_model(config, weights, length, switches)
+        _check_tokens(config, contexts)
+        out = np.empty((count, config.vocab_size), np.float32)
+        self._library.fg_predict(
+            _config(config),
+            _pointer(weights),
+            _pointer(switches),
+            length,
+            _pointer(contexts),
+            count,
+            _pointer(out),
+            _pointer(self._workspace(config, 1)),
+        )
+        return out
+
+    def inspect(
+        self, config: GPTConfig, weights: Float32, context: NDArray[np.int32], *, switches: Float32 | None = None
+    ) -> tuple[Float32, Float32, Float32]:
+        """Attention (n_layer, n_head, k, k), residual stream (2 n_layer + 1, k, C) and logits (V,) of a context (k,).
+
+        The residual stream is that after the embedding and after every attention and every MLP.
+        """
+        context = np.ascontiguousarray(context, np.int32)
+        (length,) = context.shape
+        self._check_model(config, weights, length, switches)
+        _check_tokens(config, context)
+        attention = np.empty((config.n_layer, config.n_head, length, length), np.float32)
+        residual = np.empty((2 * config.n_layer + 1, length, config.n_embd), np.float32)
+        logits = np.empty(config.vocab_size, np.float32)
+        self._library.fg_inspect(
+            _config(config),
+            _pointer(weights),
+            _pointer(switches),
+            length,
+            _pointer(context),
+            _pointer(attention),
+            _pointer(residual),
+            _pointer(logits),
+            _pointer(self._workspace(config, 1)),
+        )
+        return attention, residual, logits
+
+    def _workspace(self, config: GPTConfig, batch: int) -> NDArray[np.uint8]:
+        size = self._library.fg_workspace(_config(config), batch)
+        require_memory(size, "the engine's workspace", "a smaller model or batch")
+        return np.empty(size, np.uint8)
+
+    def _check_model(self, config: GPTConfig, weights: Float32, length: int, switches: Float32 | None) -> None:
+        _check("weights", weights, (config.n_params,))
+        if not 1 <= length <= config.context_length:
+            raise InputError(f"expected contexts of 1 to {config.context_length} tokens, got {length}; try another")
+        if switches is not None:
+            _check("switches", switches, (config.n_layer, config.n_head + 1))
+
+
+def _config(config: GPTConfig) -> Any:
+    return ctypes.byref(_Config(*(getattr(config, name) for name, _ in _Config._fields_)))
+
+
+def _windows(windows: Windows) -> Any:
+    return ctypes.byref(
+        _Windows(
+            _pointer(windows.tokens),
+            _pointer(windows.starts),
+            _pointer(windows.shares),
+            windows.batch,
+            windows.starts.ndim == 2,
+            windows.every_position,
+        )
+    )
+
+
+def _pointer(array: NDArray[Any] | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Callable[..., Any] = np.float32) -> None:
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        raise InputError(
+            f"expected {name} to be a contiguous {np.dtype(dtype).name} array of shape {shape}, got {array.dtype} of "
+            f"shape {array.shape}; try numpy.ascontiguousarray"
+        )
+
+
+def _check_tokens(config: GPTConfig, tokens: NDArray[np.int32]) -> None:
+    if tokens.size and not 0 <= int(tokens.min()) <= int(tokens.max()) < config.vocab_size:
+        raise InputError(
+            f"expected tokens from 0 to {config.vocab_size - 1}, got {tokens.min()} to {tokens.max()}; try others"
+        )
+
+
+def _check_windows(config: GPTConfig, windows: Windows, steps: int) -> None:
+    _check("tokens", windows.tokens, windows.tokens.shape[:1], np.int32)
+    shape = (windows.batch,) if windows.starts.ndim == 1 else (steps, windows.batch)
+    _check("starts", windows.starts, shape, np.int64)
+    if windows.shares is not None:
+        _check("shares", windows.shares, (windows.batch,))
+    _check_tokens(config, windows.tokens)
+    last = len(windows.tokens) - config.context_length - 1
+    if windows.starts.size == 0 or windows.starts.min() < 0 or windows.starts.max() > last:
+        raise InputError(f"expected windows that begin at 0 to {last}, got others or none; try a longer sequence")

@@ -1,0 +1,74 @@
+"""Reading and writing without half-finished results: everything appears under its name whole, or not at all."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from finitegpt.errors import FileError
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which gets its name when the block ends well and disappears when it does not.
+
+    It is made at once, so that a place that cannot be written to is found before any work is done.
+    """
+    if path.exists() or path.is_symlink():
+        raise FileError(f"expected a new folder, got {str(path)!r} which exists; try another name")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with _clear_errors(path):
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            if path.exists():
+                raise FileError(f"expected a new folder, got {str(path)!r} which exists by now; try another name")
+            partial.rename(path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A temporary path to write to, which replaces `path` when the block ends well and is removed when it does not."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with _clear_errors(path):
+        if path.is_dir():
+            raise FileError(f"expected a file name, got the folder {str(path)!r}; try {str(path / 'chain.svg')!r}")
+        try:
+            yield partial
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"expected to write {str(path)!r}, got {reason!r}; try another place") from None
+
+
+def read_text(path: Path | None) -> str:
+    """The text of a UTF-8 file, or of standard input for None, less the line end at its end."""
+    name = "standard input" if path is None else repr(str(path))
+    try:
+        raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
+    except OSError as error:
+        raise FileError(f"expected to read {name}, got {error.strerror!r}; try another file") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"expected UTF-8 text in {name}, got the byte 0x{raw[error.start]:02x} at position {error.start + 1}; "
+            "try saving it as UTF-8"
+        ) from None
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,42 @@
+"""What this machine can hold: sizes are checked before memory is asked for, never after."""
+
+import os
+
+from finitegpt.errors import TooLargeError
+
+
+def available_bytes() -> int:
+    """Physical memory in bytes that processes can still use, or a cautious 4 GiB where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 4 * 2**30
+
+
+def readable_bytes(n: float) -> str:
+    """
+    >>> readable_bytes(3998), readable_bytes(3 * 2**30)
+    ('3.9 KiB', '3.0 GiB')
+    """
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if n < 1024:
+            return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1024
+    return "more than 1024 PiB"
+
+
+def require_memory(n: int, what: str, instead: str) -> None:
+    """Raises TooLargeError unless `n` bytes for `what` fit; `instead` says what to try."""
+    available = available_bytes()
+    if n > available:
+        raise TooLargeError(
+            f"expected {what} to fit in memory, got one of {readable_bytes(n)} where {readable_bytes(available)} are "
+            f"free; try {instead}"
+        )

@@ -1,0 +1,125 @@
+"""A model is anything that maps contexts to next-token log-probabilities; from one comes its chain."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt import states, weights
+from finitegpt.chain import Chain, Rows, walk
+from finitegpt.config import GPTConfig
+from finitegpt.engine import Engine
+from finitegpt.errors import InputError
+from finitegpt.limits import require_memory
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Inspection:
+    """Inside a model, for one context of k tokens."""
+
+    attention: NDArray[np.float32]
+    """(n_layer, n_head, k, k): what each position (third) reads of which (fourth); rows sum to one."""
+    residual: NDArray[np.float32]
+    """(2 n_layer + 1, k, C): the stream after the embedding and after every attention and every MLP."""
+    logits: NDArray[np.float32]
+    """(V,): next-token logits."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model:
+    """A GPT: its shape, its vocabulary and its weights (n_params,), flat in nanoGPT's order."""
+
+    config: GPTConfig
+    vocab: tuple[str, ...]
+    weights: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if len(self.vocab) != self.config.vocab_size:
+            raise InputError(
+                f"expected {self.config.vocab_size} symbols, got a vocabulary of {len(self.vocab)}; try another"
+            )
+        if self.weights.shape != (self.config.n_params,) or self.weights.dtype != np.float32:
+            raise InputError(
+                f"expected {self.config.n_params} float32 weights, got {self.weights.dtype} of shape "
+                f"{self.weights.shape}; try Model.from_named"
+            )
+
+    @classmethod
+    def init(cls, config: GPTConfig, vocab: "str | tuple[str, ...]", *, seed: int) -> "Model":
+        """The untrained model that PyTorch would draw after `torch.manual_seed(seed)`."""
+        return cls(config=config, vocab=tuple(vocab), weights=Engine().init(config, seed))
+
+    @classmethod
+    def from_named(cls, config: GPTConfig, vocab: "str | tuple[str, ...]", named: Mapping[str, Any]) -> "Model":
+        """A model of named tensors, such as a nanoGPT `state_dict` turned to arrays."""
+        return cls(config=config, vocab=tuple(vocab), weights=weights.flatten(config, named))
+
+    @property
+    def named(self) -> dict[str, NDArray[np.float32]]:
+        """The weights by name, as views."""
+        return weights.views(self.config, self.weights)
+
+    def log_probs(self, contexts: ArrayLike, *, switches: ArrayLike | None = None) -> Rows:
+        """Next-token log-probabilities in nats (n, V) of contexts (n, k) of 1 to L tokens."""
+        rows = np.asarray(contexts, np.int32)
+        if rows.ndim != 2:
+            raise InputError(f"expected contexts of shape (n, k), got {rows.shape}; try [[0, 1]]")
+        return Engine().predict(self.config, self.weights, rows, switches=_switches(switches))
+
+    def inspect(self, context: ArrayLike, *, switches: ArrayLike | None = None) -> Inspection:
+        """Attention, residual stream and logits for one context (k,) of 1 to L tokens."""
+        row = np.asarray(context, np.int32)
+        if row.ndim != 1:
+            raise InputError(f"expected one context of shape (k,), got {row.shape}; try [0, 1]")
+        attention, residual, logits = Engine().inspect(self.config, self.weights, row, switches=_switches(switches))
+        return Inspection(attention=attention, residual=residual, logits=logits)
+
+    def chain(self, *, switches: ArrayLike | None = None, counts: NDArray[np.int64] | None = None) -> Chain:
+        """The whole chain, start-up contexts included. `switches` (n_layer, n_head + 1) turns heads and MLPs off."""
+        V, L, engine, on = self.config.vocab_size, self.config.context_length, Engine(), _switches(switches)
+        require_chain(V, L)
+        rows = [engine.evaluate(self.config, self.weights, 0, V**k, length=k, switches=on) for k in range(1, L + 1)]
+        return Chain(
+            log_probs=rows[-1], vocab=self.vocab, context_length=L, startup=tuple(rows[:-1]), counts=counts
+        )
+
+    def sample(self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None) -> list[int]:
+        """`tokens` and `n` that follow, for models too large to have a chain; `decode` changes each row (1, V)."""
+        if not tokens:
+            raise InputError("expected a start of at least one token, got none; try one of the vocabulary")
+
+        def next_row(window: NDArray[np.int64]) -> NDArray[np.float32]:
+            row = self.log_probs(window[None])
+            return (decode(row) if decode else row)[0]
+
+        return walk(next_row, tokens, n, self.config.context_length, seed)
+
+
+def chain_of(
+    log_probs: Callable[[NDArray[np.int64]], ArrayLike], vocab: "str | tuple[str, ...]", context_length: int
+) -> Chain:
+    """The chain of any model: a function from contexts (n, L) to log-probabilities in nats (n, V).
+
+    It is normalised, and called with at most 4,096 contexts at once.
+    """
+    V = len(vocab)
+    require_chain(V, context_length)
+    n = V**context_length
+    rows = np.empty((n, V), np.float32)
+    for first in range(0, n, 4096):
+        ids = np.arange(first, min(first + 4096, n))
+        part = np.asarray(log_probs(states.contexts(ids, V, context_length)), np.float64)
+        rows[ids] = part - np.logaddexp.reduce(part, axis=1, keepdims=True)
+    return Chain(log_probs=rows, vocab=tuple(vocab), context_length=context_length)
+
+
+def require_chain(vocab_size: int, context_length: int) -> None:
+    """TooLargeError unless a chain of this shape fits in memory."""
+    n = states.n_states(vocab_size, context_length)
+    require_memory(4 * n * vocab_size, f"a chain of {vocab_size}**{context_length} states", "a shorter context")
+
+
+def _switches(values: ArrayLike | None) -> NDArray[np.float32] | None:
+    return None if values is None else np.ascontiguousarray(values, np.float32)

@@ -1,0 +1,115 @@
+"""States and their numbers.
+
+- token: one of V symbols, numbered 0 .. V-1
+- context, state: a window of exactly L tokens
+- state id: the context read as a base-V number, oldest token most significant
+- successor: what the state becomes when a token is appended and the oldest one dropped
+- start-up context: a context of 1 .. L-1 tokens, on the way to the first full one
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt.errors import InputError, TooLargeError
+
+LARGEST_ID = 2**62
+"""State ids stay below this, so that a successor can be computed in 64 bits."""
+
+
+def n_states(vocab_size: int, context_length: int) -> int:
+    """V**L, as an exact Python integer of any size.
+
+    >>> n_states(2, 3)
+    8
+    """
+    return vocab_size**context_length
+
+
+def n_contexts(vocab_size: int, context_length: int) -> int:
+    """Contexts of every length from 1 to L: the states and the start-up contexts.
+
+    >>> n_contexts(2, 3)
+    14
+    """
+    return sum(vocab_size**k for k in range(1, context_length + 1))
+
+
+def bits_per_state(vocab_size: int, context_length: int) -> float:
+    """Information in one state, log2(V) * L bits.
+
+    >>> round(bits_per_state(50257, 2048))
+    31984
+    """
+    return float(np.log2(vocab_size) * context_length)
+
+
+def _check_enumerable(vocab_size: int, length: int) -> None:
+    if n_states(vocab_size, length) * vocab_size > LARGEST_ID:
+        raise TooLargeError(
+            f"expected at most 2**62 arrows, got {vocab_size} tokens and a context of {length}; try a shorter context"
+        )
+
+
+def ids(contexts: ArrayLike, vocab_size: int) -> NDArray[np.int64]:
+    """State ids (n,) of contexts (n, k) of tokens.
+
+    >>> ids([[0, 0, 0], [1, 0, 1]], vocab_size=2)
+    array([0, 5])
+    """
+    array = np.asarray(contexts)
+    _check_enumerable(vocab_size, array.shape[-1])
+    if array.size and (array.min() < 0 or array.max() >= vocab_size):
+        raise InputError(f"expected tokens from 0 to {vocab_size - 1}, got {array.min()} to {array.max()}; try others")
+    result = np.zeros(array.shape[:-1], np.int64)
+    for k in range(array.shape[-1]):
+        result = result * vocab_size + array[..., k]
+    return result
+
+
+def contexts(ids: ArrayLike, vocab_size: int, context_length: int) -> NDArray[np.int64]:
+    """Tokens (n, L) of state ids (n,), oldest first: the inverse of `ids`.
+
+    >>> contexts([0, 5], vocab_size=2, context_length=3)
+    array([[0, 0, 0],
+           [1, 0, 1]])
+    """
+    _check_enumerable(vocab_size, context_length)
+    powers = np.array([vocab_size**k for k in range(context_length - 1, -1, -1)], np.int64)
+    return np.asarray(ids, np.int64)[..., None] // powers % vocab_size
+
+
+def successors(ids: ArrayLike, vocab_size: int, context_length: int) -> NDArray[np.int64]:
+    """The states (n, V) that each state (n,) can move to, by the token appended.
+
+    >>> successors([5], vocab_size=2, context_length=3)
+    array([[2, 3]])
+    """
+    _check_enumerable(vocab_size, context_length)
+    kept = np.asarray(ids, np.int64)[..., None] % vocab_size ** (context_length - 1)
+    return kept * vocab_size + np.arange(vocab_size)
+
+
+def startup_contexts(vocab_size: int, context_length: int) -> list[tuple[int, ...]]:
+    """Every context of 1 .. L-1 tokens, shortest first.
+
+    >>> startup_contexts(2, 3)
+    [(0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    lengths = range(1, context_length)
+    return [tuple(map(int, row)) for k in lengths for row in contexts(np.arange(vocab_size**k), vocab_size, k)]
+
+
+def label(id: int, vocab: Sequence[str], context_length: int) -> str:
+    """The context as text. Tokens that are several characters long are set apart by spaces.
+
+    >>> label(5, "01", 3)
+    '101'
+    """
+    return join([vocab[token] for token in contexts(id, len(vocab), context_length)])
+
+
+def join(symbols: Sequence[str]) -> str:
+    """Symbols as text, with spaces between them where one of them is longer than a character."""
+    return ("" if all(len(symbol) == 1 for symbol in symbols) else " ").join(symbols)

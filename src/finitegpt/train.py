@@ -1,0 +1,254 @@
+"""Data and configuration -> a Run: the trained model, its losses and, on request, the chain after every step."""
+
+import json
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finitegpt import states, weights
+from finitegpt.chain import Chain
+from finitegpt.config import GPTConfig, TrainConfig
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.engine import Engine, Windows
+from finitegpt.errors import FileError, InputError
+from finitegpt.files import new_folder, read_text
+from finitegpt.limits import require_memory
+from finitegpt.model import Model
+
+FULL_BATCH = 4096
+"""Up to so many distinct windows, every step sees all of them unless a batch size is given."""
+MINI_BATCH = 256
+"""The batch size beyond."""
+
+_FORMAT = "finitegpt run 1"
+_SLICE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    """One training: what it saw, how it was trained, and what came of it."""
+
+    data: Data
+    train: TrainConfig
+    model: Model
+    losses: NDArray[np.float64]
+    """Loss in nats before each step, (steps,); shorter than `train.steps` where training was stopped."""
+    trajectory: NDArray[np.float32] | None = None
+    """The chain's log-probabilities before training and after every step, (steps + 1, V**L, V)."""
+
+    @cached_property
+    def initial_model(self) -> Model:
+        """The model before training, drawn again from the seed."""
+        return Model.init(self.model.config, self.model.vocab, seed=self.train.seed)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The trained model's chain, with the counts of the data."""
+        return self.model.chain(counts=self.data.counts())
+
+    @cached_property
+    def initial_chain(self) -> Chain:
+        """The chain before training."""
+        return self.initial_model.chain(counts=self.data.counts())
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the run to a new folder; FileError if there is one, or it cannot be written."""
+        with new_folder(Path(folder)) as partial:
+            self.write(partial)
+
+    def write(self, folder: Path) -> None:
+        """Writes the files of the run into a folder that is there."""
+        facts = {
+            "format": _FORMAT,
+            "model": self.model.config.to_dict(),
+            "train": self.train.to_dict(),
+            "vocab": list(self.model.vocab),
+            "data": {"sha256": self.data.digest, "tokens": len(self.data.tokens)},
+            "n_params": self.model.config.n_params,
+            "losses": self.losses.tolist(),
+            "versions": {
+                "finitegpt": version("finitegpt"),
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        (folder / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "data.txt").write_bytes((self.data.text + "\n").encode())
+        weights.save(folder / "model.safetensors", self.model.named, self.model.config.to_dict())
+        if self.trajectory is not None:
+            weights.save(folder / "trajectory.safetensors", {"log_probs": self.trajectory})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """Reads a run; FileError if the folder is not one, or is damaged."""
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            raise FileError(f"expected a run, got {str(folder)!r} without a run.json; try finitegpt train --out DIR")
+        facts = _read_facts(folder / "run.json")
+        try:
+            config = GPTConfig.from_dict(facts["model"])
+            text = read_text(folder / "data.txt")
+            data = Data.from_text(text, context_length=config.context_length, vocab=_strings(facts["vocab"]))
+            if data.digest != facts["data"]["sha256"]:
+                raise InputError("expected the data that the run was trained on, got another data.txt")
+            model = Model.from_named(config, data.vocab, weights.load(folder / "model.safetensors"))
+            losses = np.array(facts["losses"], np.float64)
+            if losses.ndim != 1 or not np.isfinite(losses).all() or not np.isfinite(model.weights).all():
+                raise InputError("expected finite losses and weights, got others")
+            path = folder / "trajectory.safetensors"
+            trajectory = weights.load(path)["log_probs"] if path.exists() else None
+            shape = (len(losses) + 1, states.n_states(config.vocab_size, config.context_length), config.vocab_size)
+            if trajectory is not None and (trajectory.shape != shape or trajectory.dtype != np.float32):
+                raise InputError(f"expected a float32 trajectory of shape {shape}, got {trajectory.shape}")
+            return cls(
+                data=data,
+                train=TrainConfig.from_dict(facts["train"]),
+                model=model,
+                losses=losses,
+                trajectory=trajectory,
+            )
+        except FileError:
+            raise
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise FileError(f"expected an undamaged run in {str(folder)!r}, got: {problem}") from None
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"expected JSON in {str(path)!r}, got: {error}; try training the run again") from None
+    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
+        raise FileError(f"expected {_FORMAT!r} as the format in {str(path)!r}, got another; try a run of this version")
+    return facts
+
+
+def _strings(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) and len(value) == 1 for value in values):
+        raise InputError("expected a vocabulary of single characters, got another")
+    return values
+
+
+def train(
+    data: Data | str = NOTEBOOK_SEQUENCE,
+    model: GPTConfig | None = None,
+    config: TrainConfig | None = None,
+    *,
+    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
+    keep_steps: bool = False,
+    progress: Callable[[int, float], None] | None = None,
+) -> Run:
+    """Trains a GPT. With no arguments, this is the notebook's experiment.
+
+    `data` may be a text, then read with windows of `context_length` tokens. `model` and `config` default to the
+    notebook's; a `config` without a batch size takes every window in every step while at most 4,096 of them are
+    distinct, and 256 random ones a step beyond. `keep_steps` keeps the chain after each step. `progress` is called
+    with the number of steps done and the last loss. Ctrl-C stops early and returns what was reached.
+
+    Raises InputError where data and model do not fit together or the loss stops being finite, TooLargeError where it
+    would not fit in memory.
+
+    >>> run = train()
+    >>> run.model.config.n_params, round(run.losses[0], 4), round(run.losses[-1], 4)
+    (12656, 0.6635, 0.47)
+    """
+    if isinstance(data, str):
+        length = model.context_length if model else context_length
+        data = Data.from_text(data, context_length=length)
+    shape = model or GPTConfig(vocab_size=len(data.vocab), context_length=data.context_length)
+    if (shape.vocab_size, shape.context_length) != (len(data.vocab), data.context_length):
+        raise InputError(
+            f"expected a model for {len(data.vocab)} tokens and a context of {data.context_length}, got one for "
+            f"{shape.vocab_size} and {shape.context_length}; try GPTConfig(vocab_size={len(data.vocab)}, "
+            f"context_length={data.context_length})"
+        )
+    settings = config or TrainConfig()
+    if settings.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
+        settings = replace(settings, batch_size=MINI_BATCH)
+
+    engine = Engine()
+    parameters = engine.init(shape, settings.seed)
+    moments = np.zeros((2, shape.n_params), np.float32)
+    trajectory = _room_for_steps(shape, settings.steps) if keep_steps else None
+    if trajectory is not None:
+        engine.evaluate(shape, parameters, 0, trajectory.shape[1], out=trajectory[0])
+    losses = np.empty(settings.steps)
+    done, size = 0, 1
+    with _stop_on_interrupt() as stopped:
+        while done < settings.steps and not stopped.is_set():
+            size = min(size, settings.steps - done)
+            began = time.perf_counter()
+            losses[done : done + size] = engine.train(
+                shape,
+                _windows(engine, data, settings, done, size),
+                lr=settings.lr,
+                weight_decay=settings.weight_decay,
+                first=done,
+                steps=size,
+                weights=parameters,
+                moments=moments,
+                chains=None if trajectory is None else trajectory[done + 1 : done + 1 + size],
+            )
+            _require_finite(losses[done : done + size], parameters, done, settings.lr)
+            done += size
+            if progress:
+                progress(done, float(losses[done - 1]))
+            # As many steps as keep a call short enough for a progress bar and for Ctrl-C.
+            size = max(1, min(int(size * _SLICE_SECONDS / (time.perf_counter() - began + 1e-9)), 2**12))
+    return Run(
+        data=data,
+        train=settings,
+        model=Model(config=shape, vocab=data.vocab, weights=parameters),
+        losses=losses[:done],
+        trajectory=None if trajectory is None else trajectory[: done + 1],
+    )
+
+
+def _windows(engine: Engine, data: Data, settings: TrainConfig, first: int, steps: int) -> Windows:
+    every = settings.loss == "all"
+    if settings.batch_size is None:
+        starts, counts = data.distinct
+        shares = (counts / counts.sum()).astype(np.float32)
+        return Windows(data.tokens, starts, shares, every_position=every)
+    batch = settings.batch_size
+    drawn = engine.randint(settings.seed, first * batch, steps * batch, data.n_windows)
+    return Windows(data.tokens, drawn.reshape(steps, batch), every_position=every)
+
+
+def _room_for_steps(shape: GPTConfig, steps: int) -> NDArray[np.float32]:
+    n = states.n_states(shape.vocab_size, shape.context_length)
+    require_memory(4 * (steps + 1) * n * shape.vocab_size, "the chain after every step", "fewer steps or states")
+    return np.empty((steps + 1, n, shape.vocab_size), np.float32)
+
+
+def _require_finite(losses: NDArray[np.float64], parameters: NDArray[np.float32], done: int, lr: float) -> None:
+    bad = ~np.isfinite(losses)
+    if bad.any() or not np.isfinite(parameters).all():
+        step = done + (int(np.argmax(bad)) if bad.any() else len(losses))
+        raise InputError(f"expected a finite loss, got none at step {step}; try a learning rate below {lr:g}")
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """Turns Ctrl-C into an event, so that it falls between two calls of the engine and loses no step."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
