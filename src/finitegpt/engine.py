@@ -43,8 +43,16 @@ class _Windows(ctypes.Structure):
     ]
 
 
+class _Pointer:
+    """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
+
+    @classmethod
+    def from_param(cls, value: Any) -> Any:
+        return value.ctypes if isinstance(value, np.ndarray) else value
+
+
 _ARGUMENTS = {
-    "p": ctypes.c_void_p,
+    "p": _Pointer,
     "i": ctypes.c_int32,
     "u": ctypes.c_uint32,
     "l": ctypes.c_int64,
@@ -116,7 +124,7 @@ class Engine:
         """The weights (n_params,) that PyTorch draws on a CPU for this model after `torch.manual_seed(seed)`."""
         require_memory(16 * config.n_params, "the weights, their gradient and AdamW's moments", "a smaller model")
         weights = np.empty(config.n_params, np.float32)
-        self._library.fg_init(_config(config), seed, _pointer(weights))
+        self._library.fg_init(_config(config), seed, weights)
         return weights
 
     def randint(self, seed: int, skip: int, count: int, high: int) -> NDArray[np.int64]:
@@ -124,7 +132,7 @@ class Engine:
         if not 0 < high < 2**32:
             raise InputError(f"expected a bound from 1 to 2**32 - 1, got {high}; try a shorter sequence")
         out = np.empty(count, np.int64)
-        self._library.fg_randint(seed, skip, count, high, _pointer(out))
+        self._library.fg_randint(seed, skip, count, high, out)
         return out
 
     def gradient(self, config: GPTConfig, windows: Windows, weights: Float32) -> tuple[float, Float32]:
@@ -135,9 +143,9 @@ class Engine:
         loss = self._library.fg_gradient(
             _config(config),
             _windows(windows),
-            _pointer(weights),
-            _pointer(gradient),
-            _pointer(self._workspace(config, windows.batch)),
+            weights,
+            gradient,
+            self._workspace(config, windows.batch),
         )
         return loss, gradient
 
@@ -173,12 +181,12 @@ class Engine:
             weight_decay,
             first,
             steps,
-            _pointer(weights),
-            _pointer(moments[0]),
-            _pointer(moments[1]),
-            _pointer(losses),
-            _pointer(chains),
-            _pointer(self._workspace(config, windows.batch)),
+            weights,
+            moments[0],
+            moments[1],
+            losses,
+            chains,
+            self._workspace(config, windows.batch),
         )
         return losses
 
@@ -209,13 +217,13 @@ class Engine:
         _check("out", out, (count, config.vocab_size))
         self._library.fg_evaluate(
             _config(config),
-            _pointer(weights),
-            _pointer(switches),
+            weights,
+            switches,
             length,
             first,
             count,
-            _pointer(out),
-            _pointer(self._workspace(config, 1)),
+            out,
+            self._workspace(config, 1),
         )
         return out
 
@@ -230,13 +238,13 @@ class Engine:
         out = np.empty((count, config.vocab_size), np.float32)
         self._library.fg_predict(
             _config(config),
-            _pointer(weights),
-            _pointer(switches),
+            weights,
+            switches,
             length,
-            _pointer(contexts),
+            contexts,
             count,
-            _pointer(out),
-            _pointer(self._workspace(config, 1)),
+            out,
+            self._workspace(config, 1),
         )
         return out
 
@@ -256,14 +264,14 @@ class Engine:
         logits = np.empty(config.vocab_size, np.float32)
         self._library.fg_inspect(
             _config(config),
-            _pointer(weights),
-            _pointer(switches),
+            weights,
+            switches,
             length,
-            _pointer(context),
-            _pointer(attention),
-            _pointer(residual),
-            _pointer(logits),
-            _pointer(self._workspace(config, 1)),
+            context,
+            attention,
+            residual,
+            logits,
+            self._workspace(config, 1),
         )
         return attention, residual, logits
 
@@ -287,18 +295,14 @@ def _config(config: GPTConfig) -> Any:
 def _windows(windows: Windows) -> Any:
     return ctypes.byref(
         _Windows(
-            _pointer(windows.tokens),
-            _pointer(windows.starts),
-            _pointer(windows.shares),
+            windows.tokens.ctypes.data,
+            windows.starts.ctypes.data,
+            None if windows.shares is None else windows.shares.ctypes.data,
             windows.batch,
             windows.starts.ndim == 2,
             windows.every_position,
         )
     )
-
-
-def _pointer(array: NDArray[Any] | None) -> int | None:
-    return None if array is None else array.ctypes.data
 
 
 def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Callable[..., Any] = np.float32) -> None:

@@ -113,3 +113,13 @@ def label(id: int, vocab: Sequence[str], context_length: int) -> str:
 def join(symbols: Sequence[str]) -> str:
     """Symbols as text, with spaces between them where one of them is longer than a character."""
     return ("" if all(len(symbol) == 1 for symbol in symbols) else " ").join(symbols)
+
+
+def visible(text: str) -> str:
+    """Text as it can be shown on one line: spaces, line ends and other signs without a shape get one.
+
+    >>> visible("a b\\n")
+    'a·b¶'
+    """
+    shown = text.translate({ord(" "): "·", ord("\n"): "¶", ord("\t"): "→"})
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in shown)

@@ -75,10 +75,11 @@ def flatten(config: GPTConfig, named: Mapping[str, Any]) -> NDArray[np.float32]:
 
 def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any] | None = None) -> None:
     """Writes tensors to a safetensors file; metadata values are kept as JSON."""
-    from safetensors.numpy import save_file
+    import safetensors.numpy
 
     texts = {name: json.dumps(value) for name, value in (metadata or {}).items()}
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, str(path), texts or None)
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    path.write_bytes(safetensors.numpy.save(arrays, texts or None))
 
 
 def load(path: Path) -> dict[str, NDArray[Any]]:
