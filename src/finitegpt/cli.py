@@ -1,0 +1,415 @@
+"""The command line: thin commands over the library."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from finitegpt import states
+from finitegpt.chain import Chain, Rows
+from finitegpt.config import GPTConfig, TrainConfig
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.decode import decode_rows
+from finitegpt.errors import FileError, FiniteGPTError, InputError
+from finitegpt.files import new_file, new_folder, read_text
+from finitegpt.train import Run, train
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = App(
+    name="finitegpt",
+    help="Train a GPT small enough to be computed whole: every context a state, every next token an arrow.",
+    version_flags=["--version"],
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How next tokens are chosen."""
+
+    temperature: float | None = None
+    "Divide log-probabilities by this, above 0."
+    top_k: int | None = None
+    "Keep the K most probable tokens."
+    top_p: float | None = None
+    "Keep the most probable tokens until they reach P."
+    greedy: Annotated[bool, Parameter(negative="")] = False
+    "Always take the most probable token."
+
+    def __call__(self, rows: Rows) -> Rows:
+        """The rows of log-probabilities (n, V), decoded."""
+        return decode_rows(
+            rows, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, greedy=self.greedy
+        )
+
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@app.command(name="train")
+def train_command(
+    sequence: str | None = None,
+    /,
+    *,
+    text: str | None = None,
+    vocab: str | None = None,
+    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
+    n_layer: int = 4,
+    n_head: int = 4,
+    n_embd: int = 16,
+    bias: Flag = False,
+    loss: Literal["last", "all"] = "last",
+    steps: int = 50,
+    lr: float = 1e-3,
+    weight_decay: float = 0.1,
+    seed: int = 1337,
+    batch_size: int | None = None,
+    out: Path | None = None,
+    keep_steps: Flag = False,
+    json: Flag = False,
+) -> None:
+    """Train a GPT on a sequence and show the Markov chain it becomes.
+
+    With no SEQUENCE this is the notebook's experiment. The run is saved to --out, or to a new folder under runs/;
+    with --json only to --out, or where tables are too long to print.
+
+    Parameters
+    ----------
+    sequence
+        The training data, one token a character. Write -- before one that begins with a dash.
+    text
+        A UTF-8 file to train on instead, or - for standard input; a line end at its very end is left out.
+    vocab
+        The tokens, in order; by default the distinct characters of the data, sorted.
+    context_length
+        Tokens that the model sees.
+    n_layer
+        Layers.
+    n_head
+        Attention heads a layer; divides --n-embd.
+    n_embd
+        Width of the residual stream.
+    bias
+        Give linear layers a bias.
+    loss
+        Learn the last token of each window, or every token.
+    steps
+        AdamW steps.
+    lr
+        Learning rate.
+    weight_decay
+        Decoupled weight decay.
+    seed
+        Seed of the weights and of mini-batches, as in PyTorch.
+    batch_size
+        Random windows a step; by default all of them, or 256 where more than 4,096 differ.
+    out
+        A new folder for the run.
+    keep_steps
+        Save the chain after every step, too.
+    json
+        Print one JSON object and nothing else.
+    """
+    if sequence is not None and text is not None:
+        raise InputError("expected a SEQUENCE or --text, got both; try one of them")
+    if text is not None:
+        sequence = read_text(None if text == "-" else Path(text))
+    data = Data.from_text(
+        NOTEBOOK_SEQUENCE if sequence is None else sequence, context_length=context_length, vocab=vocab
+    )
+    model = GPTConfig(
+        vocab_size=len(data.vocab),
+        context_length=context_length,
+        n_layer=n_layer,
+        n_head=n_head,
+        n_embd=n_embd,
+        bias=bias,
+    )
+    config = TrainConfig(
+        steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss
+    )
+
+    def run_training() -> Run:
+        with _progress(steps) as progress:
+            return train(data, model, config, keep_steps=keep_steps, progress=progress)
+
+    from finitegpt import report
+
+    n = states.n_states(model.vocab_size, model.context_length)
+    if json and out is None and n <= report.LARGEST_TABLE and not keep_steps:
+        _print_json(report.train_json(run_training(), {}))
+        return
+    out = _next_run() if out is None else out
+    with new_folder(out) as partial:
+        run = run_training()
+        run.write(partial)
+        pictures = _draw(run, partial)
+    files = {"run": str(out), **{name: str(out / file) for name, file in pictures.items()}}
+    if json:
+        _print_json(report.train_json(run, files))
+    else:
+        report.print_training(_console(), run, files)
+
+
+@app.command
+def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = None, json: Flag = False) -> None:
+    """Show the chain of a run: on the terminal, or as a file.
+
+    Parameters
+    ----------
+    run
+        The folder of a run.
+    to
+        A file to write: .svg, .png, .dot or .csv.
+    json
+        Print one JSON object and nothing else.
+    """
+    loaded = Run.load(run)
+    if to is not None and to.suffix not in _WRITERS:
+        raise InputError(f"expected a file ending in {', '.join(_WRITERS)}, got {str(to)!r}; try chain.svg")
+    chain = loaded.chain.map_rows(decoding) if decoding else loaded.chain
+    if to is not None:
+        _write(chain, _title(decoding), to)
+    from finitegpt import report
+
+    if json:
+        files = {"files": {"chain": str(to)}} if to else {}
+        rows = report.chain_json(chain) if report.is_small(loaded) else {}
+        space = report.state_space(chain.vocab_size, chain.context_length)
+        base = {"vocab": list(chain.vocab), "context_length": chain.context_length, "state_space": space}
+        _print_json({**base, **rows, **files})
+    elif to is not None:
+        print(f"wrote {to}")
+    else:
+        report.print_chain(_console(), chain)
+
+
+@app.command
+def sample(
+    run: Path,
+    /,
+    *,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 20,
+    start: str | None = None,
+    seed: int = 0,
+    decoding: Decoding | None = None,
+    json: Flag = False,
+) -> None:
+    """Walk the chain of a run: print a start and the tokens that follow it.
+
+    Parameters
+    ----------
+    run
+        The folder of a run.
+    n
+        Tokens to draw.
+    start
+        The context to start from, of any length; by default the first of the data.
+    seed
+        Seed of the walk.
+    json
+        Print one JSON object and nothing else.
+    """
+    from finitegpt.data import tokenize
+
+    loaded = Run.load(run)
+    vocab, L = loaded.model.vocab, loaded.model.config.context_length
+    if start == "":
+        raise InputError("expected a start of at least one token, got an empty one; try leaving --start out")
+    first = loaded.data.text[:L] if start is None else start
+    walked = loaded.model.sample(tokenize(first, vocab).tolist(), n, seed=seed, decode=decoding)
+    text = "".join(vocab[token] for token in walked)
+    if json:
+        _print_json({"start": first, "text": text, "n": n, "seed": seed})
+    else:
+        print(text)
+
+
+_GPTS = {  # name -> (tokens, context, a machine with as much memory); sizes as the notebook's article takes them
+    "gpt2": (50257, 1024, "a typed page"),
+    "gpt3": (50257, 4096, "an Atari 800"),
+    "gpt4": (50257, 32768, "a Commodore 64"),
+}
+
+
+@app.command
+def size(
+    name: Literal["gpt2", "gpt3", "gpt4"] | None = None,
+    /,
+    *,
+    vocab_size: int | None = None,
+    context_length: int | None = None,
+    json: Flag = False,
+) -> None:
+    """How many states a GPT has, and how many bits one of them remembers.
+
+    Parameters
+    ----------
+    name
+        One of the known models; with neither a name nor sizes, all of them and the notebook's.
+    vocab_size
+        Tokens.
+    context_length
+        Tokens that the model sees.
+    json
+        Print one JSON object and nothing else.
+    """
+    from finitegpt import report
+
+    if name is not None and (vocab_size, context_length) != (None, None):
+        raise InputError("expected a name or sizes, got both; try one of them")
+    if (vocab_size is None) != (context_length is None):
+        raise InputError("expected both --vocab-size and --context-length, got one of them; try giving the other")
+    if vocab_size is not None and context_length is not None:
+        config = GPTConfig(vocab_size=vocab_size, context_length=context_length)
+        chosen = {"yours": (config.vocab_size, config.context_length, "")}
+    else:
+        chosen = {"the notebook": (2, NOTEBOOK_CONTEXT_LENGTH, "three coins"), **_GPTS}
+        chosen = chosen if name is None else {name: _GPTS[name]}
+    rows = []
+    for model, (V, L, like) in chosen.items():
+        bits = states.bits_per_state(V, L)
+        number = report.short(states.n_states(V, L))
+        row = {"name": model, "vocab_size": V, "context_length": L, "states": number, "bits": bits, "bytes": bits / 8}
+        rows.append({**row, "like": like})
+    if json:
+        _print_json({"sizes": rows})
+    else:
+        report.print_sizes(_console(), rows)
+
+
+def _write_graph(chain: Chain, title: str, path: Path) -> None:
+    from finitegpt.picture import state_graph, to_png
+
+    svg = state_graph([(title, chain)])
+    if path.suffix == ".svg":
+        path.write_text(svg, encoding="utf-8")
+    else:
+        path.write_bytes(to_png(svg))
+
+
+def _write_dot(chain: Chain, title: str, path: Path) -> None:
+    path.write_text(chain.to_graphviz().source, encoding="utf-8")
+
+
+def _write_csv(chain: Chain, title: str, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        chain.write_csv(file)
+
+
+_WRITERS: dict[str, Callable[[Chain, str, Path], None]] = {
+    ".svg": _write_graph,
+    ".png": _write_graph,
+    ".dot": _write_dot,
+    ".csv": _write_csv,
+}
+
+
+def _write(chain: Chain, title: str, to: Path) -> None:
+    with new_file(to) as partial:
+        named = partial.with_suffix(partial.suffix + to.suffix)
+        _WRITERS[to.suffix](chain, title, named)
+        named.replace(partial)
+
+
+def _draw(run: Run, folder: Path) -> dict[str, str]:
+    """Draws what can be drawn of a run into a folder; returns what is in which file."""
+    from math import log
+
+    from finitegpt.picture import loss_curve, state_graph
+    from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
+
+    config, done = run.model.config, len(run.losses)
+    files = {}
+    n = states.n_states(config.vocab_size, config.context_length)
+    if n <= LARGEST_GRAPH and config.vocab_size <= LARGEST_VOCABULARY:
+        after = f"after {done:,} step{'' if done == 1 else 's'}"
+        svg = state_graph([("before training", run.initial_chain), (after, run.chain)])
+        (folder / "chain.svg").write_text(svg, encoding="utf-8")
+        files["picture"] = "chain.svg"
+    if done:
+        marks = [("uniform guess", log(config.vocab_size))]
+        if run.train.loss == "last":
+            marks.append(("best possible on this data", run.data.entropy))
+        (folder / "loss.svg").write_text(loss_curve(run.losses.tolist(), marks), encoding="utf-8")
+        files["loss curve"] = "loss.svg"
+    return files
+
+
+def _title(decoding: Decoding | None) -> str:
+    if decoding is None:
+        return "the chain"
+    parts = [f"temperature {decoding.temperature:g}"] if decoding.temperature is not None else []
+    parts += [f"top-k {decoding.top_k}"] if decoding.top_k is not None else []
+    parts += [f"top-p {decoding.top_p:g}"] if decoding.top_p is not None else []
+    return ", ".join(parts + ["greedy"] * decoding.greedy) or "the chain"
+
+
+def _next_run() -> Path:
+    """The first of runs/001, runs/002, ... that is not there."""
+    folder = Path("runs")
+    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return folder / next(name for name in (f"{k:03}" for k in range(1, len(taken) + 2)) if name not in taken)
+
+
+@contextmanager
+def _progress(steps: int) -> Any:
+    """A progress bar on a terminal, shown only when training takes its time; None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=steps, loss="")
+        yield lambda done, loss: bar.update(task, completed=done, loss=f"loss {loss:.4f}")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code, 2 for bad input."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return 0
+    except CycloptsError as error:
+        message = " ".join(str(error).split())
+        return _fail(f"{message.rstrip('.')}; try finitegpt --help")
+    except FiniteGPTError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone; there is nobody to tell
+        return 1
+    except OSError as error:
+        return _fail(str(FileError(f"expected to read and write files, got {error.strerror or error}; try elsewhere")))
+    except MemoryError:
+        return _fail("expected enough memory, got too little; try a smaller model or a shorter context")
+    except KeyboardInterrupt:
+        return _fail("stopped", code=130)
+
+
+def _fail(message: str, code: int = 2) -> int:
+    print(f"finitegpt: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

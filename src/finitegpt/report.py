@@ -1,0 +1,271 @@
+"""What `train` and `show` say of a run, for people and as JSON."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from finitegpt import states
+from finitegpt.chain import Chain
+from finitegpt.picture.graph import percent
+from finitegpt.states import visible
+from finitegpt.train import Run
+
+LARGEST_TABLE = 4096
+"""Chains of more states than this are left out of JSON, and are not computed just to be printed."""
+
+_ROWS = 32
+_BAR = 7
+_COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan", "red", "white")
+
+
+def is_small(run: Run) -> bool:
+    """Whether all states of a run's chain are listed."""
+    config = run.model.config
+    return states.n_states(config.vocab_size, config.context_length) <= LARGEST_TABLE
+
+
+def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
+    """The run as plain values; rows in the order of state ids. `files` says what was saved where."""
+    config = run.model.config
+    result: dict[str, Any] = {
+        "n_params": config.n_params,
+        "vocab": list(run.model.vocab),
+        "context_length": config.context_length,
+        "model": config.to_dict(),
+        "train": run.train.to_dict(),
+        "windows": run.data.n_windows,
+        "data_entropy": run.data.entropy,
+        "losses": run.losses.tolist(),
+        "state_space": state_space(config.vocab_size, config.context_length),
+    }
+    if is_small(run):
+        result["initial"] = run.initial_chain.probs.tolist()
+        result.update(chain_json(run.chain))
+    if files:
+        result["files"] = files
+    return result
+
+
+def chain_json(chain: Chain) -> dict[str, Any]:
+    """Probabilities and states of a chain, in the order of state ids."""
+    listed: list[dict[str, Any]] = [{"state": name} for name in chain.labels]
+    if chain.counts is not None:
+        for row, count in zip(listed, chain.counts.tolist(), strict=True):
+            row.update(count=count, seen=count > 0)
+    return {"probs": chain.probs.tolist(), "states": listed}
+
+
+def state_space(vocab_size: int, context_length: int) -> dict[str, int]:
+    """How many contexts there are: of full length, and of every length from 1."""
+    return {
+        "full_length": states.n_states(vocab_size, context_length),
+        "all_lengths": states.n_contexts(vocab_size, context_length),
+    }
+
+
+def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
+    """What a newcomer wants to know after training."""
+    config, data = run.model.config, run.data
+    V, L = config.vocab_size, config.context_length
+    batch = run.train.batch_size
+    seen = "all in every step" if batch is None else f"{_count(batch, 'random one')} a step"
+    windows = _count(data.n_windows, "window")
+    position = "the last token" if run.train.loss == "last" else "every token"
+    space = state_space(V, L)
+    sizes = f"{config.n_layer} layers, {config.n_head} heads, width {config.n_embd}{', biases' if config.bias else ''}"
+    console.print(
+        _facts(
+            ("data", f"{_count(len(data.tokens), 'token')}, {windows} of {L} and the next, {seen}"),
+            ("for example", _examples(run)),
+            ("model", f"{sizes}: {config.n_params:,} parameters"),
+            (
+                "state space",
+                f"{V}**{L} = {short(space['full_length'])} states ({short(space['all_lengths'])} with shorter contexts), "
+                f"{states.bits_per_state(V, L):,.6g} bits each",
+            ),
+        )
+    )
+    console.print(_section("training", f"loss of {position}, in nats"), _losses(run))
+    if is_small(run):
+        console.print(
+            _section("the chain", "what follows each state, before and after training"),
+            _indent(_comparison(run)),
+        )
+        unseen = [visible(name) for name, count in zip(run.chain.labels, run.chain.counts, strict=True) if not count]
+        if unseen:
+            names = " ".join(unseen[:8]) + (" ..." if len(unseen) > 8 else "")
+            console.print(
+                _indent(
+                    Text(
+                        f"{len(unseen)} of {run.chain.n_states} states never occur in the data: {names}\n"
+                        "What follows them is not learned from the data; it is what the architecture makes of it.",
+                        style="dim",
+                    )
+                )
+            )
+    console.print(_section("a walk", f"{_sample(run)}"))
+    if files:
+        console.print(_facts(*((name, Text(path)) for name, path in files.items())))
+
+
+def print_chain(console: Console, chain: Chain) -> None:
+    """The table of states of one chain."""
+    table = _table(chain)
+    table.add_column("next")
+    shown = _most_seen(chain)
+    for id in shown:
+        table.add_row(*_state(chain, id), _row(chain, id))
+    console.print(Group(_indent(table), *_more(chain.n_states - len(shown))))
+
+
+def print_sizes(console: Console, rows: list[dict[str, Any]]) -> None:
+    """How large state spaces are, and how much one state remembers."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "tokens", "context", "states", "bits each", "bytes", "as much as"):
+        table.add_column(name, justify="left" if name in ("", "as much as") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['vocab_size']:,}",
+            f"{row['context_length']:,}",
+            row["states"],
+            f"{row['bits']:,.0f}",
+            f"{row['bytes']:,.0f}" if row["bytes"] >= 1 else f"{row['bytes']:.3g}",
+            row["like"],
+        )
+    console.print(table)
+
+
+def short(n: int) -> str:
+    """
+    >>> short(1048576), short(50257**2048)
+    ('1,048,576', '10**9628')
+    """
+    if n < 10**15:
+        return f"{n:,}"
+    return f"10**{int(np.floor(n.bit_length() * np.log10(2) - 1e-9))}" if n.bit_length() > 60 else f"{n:,}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _facts(*pairs: tuple[str, str | Text]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, value)
+    return table
+
+
+def _section(name: str, note: str) -> Text:
+    return Text.assemble("\n", (name, "bold"), "  ", (note, "dim" if name != "a walk" else ""))
+
+
+def _indent(content: RenderableType) -> Padding:
+    return Padding(content, (0, 0, 0, 2))
+
+
+def _examples(run: Run) -> Text:
+    data, L = run.data, run.data.context_length
+    shown = []
+    for start in dict.fromkeys((data.text[i : i + L], data.text[i + L]) for i in range(min(data.n_windows, 64))):
+        shown.append(f"{visible(start[0])} -> {visible(start[1])}")
+    few = max(1, 48 // (L + 8))
+    return Text("   ".join(shown[:few]) + ("   ..." if len(shown) > few else ""))
+
+
+def _losses(run: Run) -> Padding:
+    n = len(run.losses)
+    if n == 0:
+        return _indent(Text("no steps: the model is as it was drawn"))
+    marks = sorted({0, *(round(k * (n - 1) / 5) for k in range(1, 5)), n - 1})
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    table.add_column("step")
+    for mark in marks:
+        table.add_column(f"{mark:,}", justify="right")
+    table.add_row("loss", *(f"{run.losses[mark]:.4f}" for mark in marks))
+    notes = [f"uniform guess {np.log(run.model.config.vocab_size):.4f}"]
+    if run.train.loss == "last":
+        notes.append(f"best possible on this data {run.data.entropy:.4f}")
+    if n < run.train.steps:
+        notes.append(f"stopped after {n:,} of {run.train.steps:,} steps")
+    return _indent(Group(table, Text(", ".join(notes), style="dim")))
+
+
+def _table(chain: Chain) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("state", no_wrap=True)
+    if chain.counts is not None:
+        table.add_column("seen", justify="right", no_wrap=True, min_width=5)
+    return table
+
+
+def _state(chain: Chain, id: int) -> list[Text]:
+    name = visible(chain.label(id))
+    if chain.counts is None:
+        return [Text(name, style="bold")]
+    count = int(chain.counts[id])
+    return [Text(name, style="bold" if count else "dim"), Text(f"{count:,}" if count else "never", style="dim")]
+
+
+def _comparison(run: Run) -> RenderableType:
+    before, after = run.initial_chain, run.chain
+    table = _table(after)
+    table.add_column("before", no_wrap=True)
+    table.add_column("after", no_wrap=True)
+    shown = _most_seen(after)
+    for id in shown:
+        table.add_row(*_state(after, id), _row(before, id), _row(after, id))
+    return Group(table, *_more(after.n_states - len(shown)))
+
+
+def _most_seen(chain: Chain) -> list[int]:
+    """All states of a small chain; the most frequent ones of a larger."""
+    if chain.n_states <= _ROWS or chain.counts is None:
+        return list(range(min(chain.n_states, _ROWS)))
+    return sorted(np.argsort(-chain.counts, kind="stable")[:_ROWS].tolist())
+
+
+def _more(n: int) -> list[Text]:
+    return [Text(f"and {n:,} more states: finitegpt show RUN --to chain.csv", style="dim")] if n else []
+
+
+def _row(chain: Chain, id: int) -> Text:
+    """The next tokens of a state: a bar for each where they are few, the most probable where they are many."""
+    row, text = chain.probs[id], Text()
+    bars = chain.vocab_size <= 3
+    tokens = range(chain.vocab_size) if bars else np.argsort(-row, kind="stable")[:4]
+    width = _BAR if chain.vocab_size == 2 else 4
+    for token in tokens:
+        p, colour = float(row[token]), _COLOURS[int(token) % len(_COLOURS)]
+        text.append(visible(chain.vocab[token]), style=f"bold {colour}")
+        text.append(f" {percent(p):>4} ")
+        if bars:
+            text.append(f"{_bar(p, width)} ", style=colour)
+    text.rstrip()
+    return text
+
+
+def _bar(p: float, width: int) -> str:
+    """
+    >>> _bar(0.5, 4)
+    '██  '
+    """
+    eighths = round(p * width * 8)
+    return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()).ljust(width)
+
+
+def _sample(run: Run) -> str:
+    """Forty tokens after the data's first context."""
+    start = run.data.tokens[: run.data.context_length].tolist()
+    vocab = run.model.vocab
+    walked = [vocab[token] for token in run.model.sample(start, 40, seed=run.train.seed)]
+    first = visible(states.join(walked[: len(start)]))
+    return f"from {first}: {visible(states.join(walked[len(start) :]))}"

@@ -1,0 +1,196 @@
+"""The same GPT as a PyTorch module: the judge of the engine, and the way to other checkpoints.
+
+Needs the extra `[torch]`; nothing else imports this module. Readers of nanoGPT will know their way around.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (its usual name)
+
+from finitegpt import weights
+from finitegpt.config import GPTConfig
+from finitegpt.errors import InputError
+from finitegpt.model import Model
+
+__all__ = ["GPT", "GPTConfig", "from_model", "from_nanogpt", "to_hugging_face", "to_model"]
+
+
+class CausalSelfAttention(nn.Module):
+    """Every position reads what it and those before it offer."""
+
+    mask: Tensor
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        L = config.context_length
+        self.register_buffer("mask", torch.ones(L, L, dtype=torch.bool).tril(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        B, T, C = x.shape
+        heads = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head)
+        q, k, v = heads.permute(2, 0, 3, 1, 4)  # each (B, n_head, T, C / n_head)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(C // self.n_head)  # (B, n_head, T, T)
+        attention = scores.masked_fill(~self.mask[:T, :T], -math.inf).softmax(-1)
+        return self.c_proj((attention @ v).transpose(1, 2).reshape(B, T, C))
+
+
+class MLP(nn.Module):
+    """Four times as wide inside, with the exact GELU."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        return self.c_proj(F.gelu(self.c_fc(x)))
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each on the normed stream and added to it."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT(nn.Module):
+    """The notebook's model. Parameters are drawn from PyTorch's global generator: call `torch.manual_seed` first."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = nn.ModuleDict(
+            {
+                "wte": nn.Embedding(config.vocab_size, config.n_embd),
+                "wpe": nn.Embedding(config.context_length, config.n_embd),
+                "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
+                "ln_f": nn.LayerNorm(config.n_embd),
+            }
+        )
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.transformer["wte"].weight = self.lm_head.weight  # one tensor, two uses
+        self.apply(self._draw)
+        for name, parameter in self.named_parameters():
+            if name.endswith("c_proj.weight"):
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.n_layer))
+
+    @staticmethod
+    def _draw(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+    def forward(self, tokens: Tensor, *, every_position: bool = False) -> Tensor:
+        """Next-token logits of tokens (B, T), T <= L: (B, V) after the last, or (B, T, V) after each."""
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.transformer["wte"](tokens) + self.transformer["wpe"](positions)  # (B, T, C)
+        for block in self.transformer["h"]:  # type: ignore[union-attr]
+            x = block(x)
+        x = self.transformer["ln_f"](x if every_position else x[:, -1])
+        return self.lm_head(x)
+
+
+def from_model(model: Model) -> GPT:
+    """A PyTorch module with the weights of an engine model."""
+    with torch.random.fork_rng(devices=[]):
+        module = GPT(model.config)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in model.named.items()}
+    module.load_state_dict({**tensors, "lm_head.weight": tensors["transformer.wte.weight"]})
+    return module
+
+
+def to_model(module: GPT, vocab: str | tuple[str, ...]) -> Model:
+    """The engine's model with a module's weights."""
+    return Model.from_named(module.config, vocab, _arrays(module.state_dict()))
+
+
+def from_nanogpt(
+    checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *, n_head: int | None = None
+) -> Model:
+    """A model from a nanoGPT checkpoint (with its `model_args`), or from its `state_dict` alone and `n_head`.
+
+    Layer norms without a bias get one of zero. InputError where tensors are missing or shapes do not fit. Note that
+    nanoGPT's own GELU is exact in recent versions and an approximation in old ones.
+    """
+    arguments = checkpoint.get("model_args", {})
+    named = _arrays(checkpoint.get("model", checkpoint))
+    named = {name.removeprefix("_orig_mod."): array for name, array in named.items()}
+    n_head = arguments.get("n_head", n_head)
+    if n_head is None:
+        raise InputError("expected n_head, which a state_dict alone does not tell, got none; try n_head=4")
+    for name in ("transformer.wte.weight", "transformer.wpe.weight"):
+        if name not in named or named[name].ndim != 2:
+            raise InputError(f"expected a nanoGPT state_dict, got one without a matrix {name!r}; try its 'model' entry")
+    (vocab_size, n_embd), context_length = named["transformer.wte.weight"].shape, len(named["transformer.wpe.weight"])
+    layers = {name.split(".")[2] for name in named if name.startswith("transformer.h.")}
+    config = GPTConfig(
+        vocab_size=vocab_size,
+        context_length=context_length,
+        n_layer=len(layers),
+        n_head=n_head,
+        n_embd=n_embd,
+        bias="transformer.h.0.attn.c_attn.bias" in named,
+    )
+    for name, shape in weights.shapes(config).items():
+        if name.split(".")[-2].startswith("ln_") and name.endswith(".bias"):
+            named.setdefault(name, np.zeros(shape, np.float32))
+    return Model.from_named(config, vocab, named)
+
+
+def to_hugging_face(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Arguments of `transformers.GPT2Config` and a `state_dict` of `GPT2LMHeadModel` that computes the same.
+
+    Its linear layers are stored (in, out) and always have a bias, here of zero where the model has none.
+    """
+    config, named = model.config, model.named
+    tensors = {}
+    for name, shape in weights.shapes(config).items():
+        layer = name.split(".")[-2]
+        tensor = torch.from_numpy(named[name].copy())
+        linear = layer.startswith("c_") and name.endswith(".weight")
+        tensors[name] = tensor.T.contiguous() if linear else tensor
+        if linear and not config.bias:
+            tensors[name.removesuffix("weight") + "bias"] = torch.zeros(shape[0])
+    tensors["lm_head.weight"] = tensors["transformer.wte.weight"]
+    arguments = {
+        "vocab_size": config.vocab_size,
+        "n_positions": config.context_length,
+        "n_embd": config.n_embd,
+        "n_layer": config.n_layer,
+        "n_head": config.n_head,
+        "activation_function": "gelu",
+        "layer_norm_epsilon": 1e-5,
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
+    return arguments, tensors
+
+
+def _arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {
+        name: value.detach().cpu().float().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        for name, value in tensors.items()
+    }
