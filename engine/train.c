@@ -67,14 +67,14 @@ double fg_gradient(const fg_config *config, const fg_windows *windows, const flo
 /* One AdamW update of n numbers with decoupled weight decay (Loshchilov and Hutter 2019), n a multiple of LANES. */
 static inline void adamw(int64_t n, const float *g, float *p, float *m, float *v, float keep, float step,
                          float correction) {
-    const float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
+    const float new1 = 0.1f, beta2 = 0.999f, new2 = 0.001f, eps = 1e-8f; /* 1 - 0.999f would be 0.0010000467f */
     for (int64_t i = 0; i < n; i += LANES) {
-        vf gi = *(const vf_unaligned *)(g + i), mi = *(vf_unaligned *)(m + i), vi2 = *(vf_unaligned *)(v + i);
-        mi += (1 - beta1) * (gi - mi);
-        vi2 = beta2 * vi2 + (1 - beta2) * gi * gi;
+        vf gi = *(const vf_unaligned *)(g + i), mi = *(vf_unaligned *)(m + i), si = *(vf_unaligned *)(v + i);
+        mi += new1 * (gi - mi);
+        si = beta2 * si + new2 * gi * gi;
         *(vf_unaligned *)(m + i) = mi;
-        *(vf_unaligned *)(v + i) = vi2;
-        *(vf_unaligned *)(p + i) = keep * *(vf_unaligned *)(p + i) - step * mi / (vsqrt(vi2) * correction + eps);
+        *(vf_unaligned *)(v + i) = si;
+        *(vf_unaligned *)(p + i) = keep * *(vf_unaligned *)(p + i) - step * mi / (vsqrt(si) * correction + eps);
     }
 }
 

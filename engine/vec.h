@@ -27,7 +27,10 @@ static inline vf vmax(vf a, vf b) { return vpick(a > b, a, b); }
 
 static inline vf vmin(vf a, vf b) { return vpick(a < b, a, b); }
 
-static inline vf vsqrt(vf a) { return __builtin_elementwise_sqrt(a); }
+static inline vf vsqrt(vf a) {
+    for (int i = 0; i < LANES; i++) a[i] = __builtin_sqrtf(a[i]);
+    return a;
+}
 
 static inline float vsum(vf a) {
     for (int width = LANES / 2; width; width /= 2)
@@ -74,7 +77,7 @@ static inline vf vlog(vf x) {
  * which keeps its digits in the tail where 1 + erf(x) would cancel. */
 static inline vf vgelu(vf x, vf *slope) {
     vf e = vexp(-0.5f * x * x);
-    vf t = 1.0f / (1.0f + 0.3f * __builtin_elementwise_abs(x));
+    vf t = 1.0f / (1.0f + 0.3f * (vf)((vi)x & 0x7fffffff));
     vf q = 0.0383784033f * t - 0.169166635f;
     q = q * t + 0.228661096f;
     q = q * t - 0.0765075563f;

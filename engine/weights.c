@@ -84,8 +84,6 @@ static void skip(generator *g, int64_t count) {
     while (count-- > 0) draw(g);
 }
 
-static double draw24(generator *g) { return (draw(g) & 0xffffffu) * 0x1p-24; }
-
 static double draw53(generator *g) {
     uint64_t high = draw(g), low = draw(g);
     return ((high << 32 | low) & 0x1fffffffffffffu) * 0x1p-53;
@@ -116,15 +114,54 @@ static void circle(double u, double *cosine, double *sine) {
     *sine = quarter % 4 == 0 ? s : quarter % 4 == 1 ? c : quarter % 4 == 2 ? -s : -c;
 }
 
+/* a * b + c rounded once, with or without an instruction for it: the product of two floats is exact in double. */
+static float fused(float a, float b, float c) { return (float)((double)a * b + c); }
+
+/* log(x) for x in [2**-24, 1], in the steps and with the coefficients of Moshier's Cephes library (logf), which is
+ * how PyTorch's vectorised kernel takes it: training amplifies a difference in the last bit of a weight. */
+static float cephes_log(float x) {
+    const float p[] = {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
+                       -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f};
+    union { float f; int32_t i; } u = {x};
+    float n = (float)((u.i >> 23) - 126), y = p[0];
+    u.i = (u.i & 0x007fffff) | 0x3f000000; /* the fraction, in [1/2, 1) */
+    int small = u.f < 0.707106781f;
+    float f = small ? u.f - 1 + u.f : u.f - 1, z = f * f;
+    n -= (float)small;
+    for (int i = 1; i < 9; i++) y = fused(y, f, p[i]);
+    y = fused(y * f, z, n * -2.12194440e-4f);
+    y = fused(-z, 0.5f, y);
+    return fused(n, 0.693359375f, f + y);
+}
+
+/* sin and cos of x in [0, 2 pi], likewise (sinf and cosf of Cephes): the distance to an even multiple of pi/4, in
+ * three steps, then a polynomial for each. */
+static void cephes_circle(float x, float *cosine, float *sine) {
+    int octant = ((int)(x * 1.27323954473516f) + 1) & ~1;
+    float n = (float)octant;
+    x = fused(n, -0.78515625f, x);
+    x = fused(n, -2.4187564849853515625e-4f, x);
+    x = fused(n, -3.77489497744594108e-8f, x);
+    float z = x * x, half = 0.5f * z;
+    float c = fused(2.443315711809948e-5f, z, -1.388731625493765e-3f);
+    c = fused(c, z, 4.166664568298827e-2f) * z;
+    c = fused(c, z, -half) + 1;
+    float s = fused(-1.9515295891e-4f, z, 8.3321608736e-3f);
+    s = fused(fused(s, z, -1.6666654611e-1f) * z, x, x);
+    float sin_part = octant & 2 ? c : s, cos_part = octant & 2 ? s : c;
+    *sine = octant & 4 ? -sin_part : sin_part;
+    *cosine = (octant + 2) & 4 ? -cos_part : cos_part;
+}
+
 /* Box-Muller on 16 numbers: the first eight are radii, the last eight angles. */
-static void normal16(generator *g, double std, float *out) {
-    double u[16];
-    for (int i = 0; i < 16; i++) u[i] = draw24(g);
+static void normal16(generator *g, float std, float *out) {
+    float u[16];
+    for (int i = 0; i < 16; i++) u[i] = (float)(draw(g) & 0xffffffu) * 0x1p-24f;
     for (int i = 0; i < 8; i++) {
-        double radius = __builtin_sqrt(-2 * log_of(1 - u[i])) * std, cosine, sine;
-        circle(u[i + 8], &cosine, &sine);
-        out[i] = (float)(radius * cosine);
-        out[i + 8] = (float)(radius * sine);
+        float radius = __builtin_sqrtf(-2 * cephes_log(1 - u[i])), cosine, sine;
+        cephes_circle(6.28318531f * u[i + 8], &cosine, &sine);
+        out[i] = radius * cosine * std;
+        out[i + 8] = radius * sine * std;
     }
 }
 
@@ -146,10 +183,10 @@ static void normal(generator *g, int64_t n, double std, float *out) {
         }
         return;
     }
-    for (int64_t i = 0; i + 16 <= n; i += 16) normal16(g, std, out + i);
+    for (int64_t i = 0; i + 16 <= n; i += 16) normal16(g, (float)std, out + i);
     if (n % 16) {
         skip(g, n % 16);
-        normal16(g, std, out + n - 16);
+        normal16(g, (float)std, out + n - 16);
     }
 }
 
