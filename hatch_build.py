@@ -13,8 +13,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FLAGS = [
-    *"-std=c11 -O3 -ffreestanding -fno-builtin -nostdlib -fvisibility=hidden".split(),
-    *"-fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall -Wextra -Werror -Wno-psabi".split(),
+    *["-std=c11", "-O3", "-ffreestanding", "-fno-builtin", "-nostdlib", "-fvisibility=hidden"],
+    *["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"],
 ]
 SHARED = ["-shared", *([] if sys.platform == "win32" else ["-fPIC"])]
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
@@ -23,7 +23,7 @@ SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 def targets() -> dict[str, list[str]]:
     """File name -> the flags that make it, for the machine this runs on."""
     machine = platform.machine().lower()
-    wasm = [*"-s --target=wasm32-freestanding -mcpu=generic+simd128 -Wl,--no-entry -Wl,--export-dynamic".split()]
+    wasm = [*["-s", "--target=wasm32-freestanding", "-mcpu=generic+simd128", "-Wl,--no-entry", "-Wl,--export-dynamic"]]
     if machine in ("x86_64", "amd64"):
         levels = {"engine-1": "x86_64", "engine-3": "x86_64_v3", "engine-4": "x86_64_v4"}
         native = {name + SUFFIX: [*SHARED, f"-mcpu={cpu}"] for name, cpu in levels.items()}

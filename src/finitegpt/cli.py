@@ -45,12 +45,11 @@ class Decoding:
 
     def __call__(self, rows: Rows) -> Rows:
         """The rows of log-probabilities (n, V), decoded."""
-        return decode_rows(
-            rows, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, greedy=self.greedy
-        )
+        return decode_rows(rows, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, greedy=self.greedy)
 
 
 Flag = Annotated[bool, Parameter(negative="")]
+Sign = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # text that may begin with a dash
 
 
 @app.command(name="train")
@@ -58,8 +57,8 @@ def train_command(
     sequence: str | None = None,
     /,
     *,
-    text: str | None = None,
-    vocab: str | None = None,
+    text: Sign = None,
+    vocab: Sign = None,
     context_length: int = NOTEBOOK_CONTEXT_LENGTH,
     n_layer: int = 4,
     n_head: int = 4,
@@ -121,6 +120,7 @@ def train_command(
         raise InputError("expected a SEQUENCE or --text, got both; try one of them")
     if text is not None:
         sequence = read_text(None if text == "-" else Path(text))
+        sequence = sequence.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
     data = Data.from_text(
         NOTEBOOK_SEQUENCE if sequence is None else sequence, context_length=context_length, vocab=vocab
     )
@@ -132,9 +132,7 @@ def train_command(
         n_embd=n_embd,
         bias=bias,
     )
-    config = TrainConfig(
-        steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss
-    )
+    config = TrainConfig(steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss)
 
     def run_training() -> Run:
         with _progress(steps) as progress:
@@ -197,7 +195,7 @@ def sample(
     /,
     *,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 20,
-    start: str | None = None,
+    start: Sign = None,
     seed: int = 0,
     decoding: Decoding | None = None,
     json: Flag = False,

@@ -22,7 +22,9 @@ def _number(name: str, value: Any, *, above: float | None = None) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise InputError(f"expected {name} to be a finite number, got {value!r}; try 0.1")
     if value < 0 or (above is not None and value <= above):
-        raise InputError(f"expected {name} to be {'above 0' if above is not None else '0 or more'}, got {value}; try 0.1")
+        raise InputError(
+            f"expected {name} to be {'above 0' if above is not None else '0 or more'}, got {value}; try 0.1"
+        )
 
 
 class _Plain:

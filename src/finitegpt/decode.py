@@ -1,6 +1,6 @@
 """Decoding: what temperature, top-k, top-p and greedy make of a chain. Each is a function from a chain to a chain.
 
-    top_p(temperature(chain, 0.7), 0.9)
+top_p(temperature(chain, 0.7), 0.9)
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def top_k(chain: Chain, k: int) -> Chain:
 
 
 def top_p(chain: Chain, p: float) -> Chain:
-    """Keeps the most probable tokens of each row until their probabilities reach p, 0 < p <= 1 (Holtzman et al. 2020)."""
+    """Keeps the most probable tokens of each row until they reach p, 0 < p <= 1 (Holtzman et al. 2020)."""
     return chain.map_rows(lambda rows: top_p_rows(rows, p))
 
 
@@ -66,7 +66,8 @@ def temperature_rows(rows: Rows, value: float) -> Rows:
     if not 0 < value < np.inf:
         raise InputError(f"expected a temperature above 0, got {value}; try 0.7, or greedy for the limit of 0")
     # The largest of a row is taken to 0 first, so that no temperature, however low, can overflow.
-    return _normalise((rows - rows.max(1, keepdims=True)) / np.float64(value))
+    with np.errstate(over="ignore"):
+        return _normalise((rows - rows.max(1, keepdims=True)) / np.float64(value))
 
 
 def top_k_rows(rows: Rows, k: int) -> Rows:

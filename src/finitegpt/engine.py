@@ -6,7 +6,6 @@ own; calls may run in as many threads as wanted.
 
 import ctypes
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,8 +82,8 @@ def builds() -> list[str]:
 
 
 @cache
-def _load(name: str) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(_FOLDER / (name + _SUFFIX)))
+def _load(name: str | Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(name if isinstance(name, Path) else _FOLDER / (name + _SUFFIX)))
     for function, (result, arguments) in _SIGNATURES.items():
         getattr(library, function).restype = _ARGUMENTS[result]
         getattr(library, function).argtypes = [_ARGUMENTS[letter] for letter in arguments]
@@ -110,13 +109,13 @@ class Windows:
 
 
 class Engine:
-    """One build of the engine; by default the fastest that this processor runs.
+    """One build of the engine, by name or as the path of a library; by default the fastest that this processor runs.
 
     >>> Engine().init(GPTConfig(vocab_size=2, context_length=3), seed=1337).shape
     (12656,)
     """
 
-    def __init__(self, build: str | None = None) -> None:
+    def __init__(self, build: str | Path | None = None) -> None:
         self.build = build or builds()[0]
         self._library = _load(self.build)
 
@@ -209,7 +208,7 @@ class Engine:
         length = config.context_length if length is None else length
         self._check_model(config, weights, length, switches)
         total = states.n_states(config.vocab_size, length)
-        if not (0 <= first and 0 <= count and first + count <= total):
+        if not (first >= 0 and count >= 0 and first + count <= total):
             raise InputError(f"expected states within 0 to {total - 1}, got {first} to {first + count - 1}; try fewer")
         if out is None:
             require_memory(4 * count * config.vocab_size, "the chain", "a smaller range of states")
@@ -289,7 +288,7 @@ class Engine:
 
 
 def _config(config: GPTConfig) -> Any:
-    return ctypes.byref(_Config(*(getattr(config, name) for name, _ in _Config._fields_)))
+    return ctypes.byref(_Config(*(getattr(config, field[0]) for field in _Config._fields_)))
 
 
 def _windows(windows: Windows) -> Any:
@@ -305,7 +304,7 @@ def _windows(windows: Windows) -> Any:
     )
 
 
-def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Callable[..., Any] = np.float32) -> None:
+def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: type = np.float32) -> None:
     if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
         raise InputError(
             f"expected {name} to be a contiguous {np.dtype(dtype).name} array of shape {shape}, got {array.dtype} of "

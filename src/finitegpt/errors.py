@@ -13,5 +13,5 @@ class FileError(FiniteGPTError, OSError):
     """A file or folder that cannot be read or written, or is not what it should be."""
 
 
-class TooLargeError(FiniteGPTError, ValueError):
+class TooLargeError(InputError):
     """Something that would not fit in memory, refused before anything is allocated."""

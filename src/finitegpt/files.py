@@ -58,17 +58,16 @@ def _clear_errors(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Path | None) -> str:
-    """The text of a UTF-8 file, or of standard input for None, less the line end at its end."""
+    """The text of a UTF-8 file, or of standard input for None, to the letter."""
     name = "standard input" if path is None else repr(str(path))
     try:
         raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
     except OSError as error:
         raise FileError(f"expected to read {name}, got {error.strerror!r}; try another file") from None
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode()
     except UnicodeDecodeError as error:
         raise FileError(
             f"expected UTF-8 text in {name}, got the byte 0x{raw[error.start]:02x} at position {error.start + 1}; "
             "try saving it as UTF-8"
         ) from None
-    return text.removesuffix("\n").removesuffix("\r")

@@ -1,6 +1,7 @@
 """What this machine can hold: sizes are checked before memory is asked for, never after."""
 
 import os
+from pathlib import Path
 
 from finitegpt.errors import TooLargeError
 
@@ -8,7 +9,7 @@ from finitegpt.errors import TooLargeError
 def available_bytes() -> int:
     """Physical memory in bytes that processes can still use, or a cautious 4 GiB where the system does not tell."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
+        with Path("/proc/meminfo").open(encoding="ascii") as lines:
             for line in lines:
                 if line.startswith("MemAvailable:"):
                     return int(line.split()[1]) * 1024

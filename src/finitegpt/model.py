@@ -81,11 +81,11 @@ class Model:
         V, L, engine, on = self.config.vocab_size, self.config.context_length, Engine(), _switches(switches)
         require_chain(V, L)
         rows = [engine.evaluate(self.config, self.weights, 0, V**k, length=k, switches=on) for k in range(1, L + 1)]
-        return Chain(
-            log_probs=rows[-1], vocab=self.vocab, context_length=L, startup=tuple(rows[:-1]), counts=counts
-        )
+        return Chain(log_probs=rows[-1], vocab=self.vocab, context_length=L, startup=tuple(rows[:-1]), counts=counts)
 
-    def sample(self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None) -> list[int]:
+    def sample(
+        self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+    ) -> list[int]:
         """`tokens` and `n` that follow, for models too large to have a chain; `decode` changes each row (1, V)."""
         if not tokens:
             raise InputError("expected a start of at least one token, got none; try one of the vocabulary")

@@ -1,6 +1,5 @@
 """What `train` and `show` say of a run, for people and as JSON."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     seen = "all in every step" if batch is None else f"{_count(batch, 'random one')} a step"
     windows = _count(data.n_windows, "window")
     position = "the last token" if run.train.loss == "last" else "every token"
-    space = state_space(V, L)
+    full, every = state_space(V, L).values()
     sizes = f"{config.n_layer} layers, {config.n_head} heads, width {config.n_embd}{', biases' if config.bias else ''}"
     console.print(
         _facts(
@@ -85,7 +84,7 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
             ("model", f"{sizes}: {config.n_params:,} parameters"),
             (
                 "state space",
-                f"{V}**{L} = {short(space['full_length'])} states ({short(space['all_lengths'])} with shorter contexts), "
+                f"{V}**{L} = {short(full)} states ({short(every)} with shorter contexts), "
                 f"{states.bits_per_state(V, L):,.6g} bits each",
             ),
         )
@@ -96,7 +95,7 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
             _section("the chain", "what follows each state, before and after training"),
             _indent(_comparison(run)),
         )
-        unseen = [visible(name) for name, count in zip(run.chain.labels, run.chain.counts, strict=True) if not count]
+        unseen = [visible(name) for name, count in zip(run.chain.labels, run.data.counts(), strict=True) if not count]
         if unseen:
             names = " ".join(unseen[:8]) + (" ..." if len(unseen) > 8 else "")
             console.print(

@@ -101,13 +101,13 @@ def startup_contexts(vocab_size: int, context_length: int) -> list[tuple[int, ..
     return [tuple(map(int, row)) for k in lengths for row in contexts(np.arange(vocab_size**k), vocab_size, k)]
 
 
-def label(id: int, vocab: Sequence[str], context_length: int) -> str:
+def label(id: int, vocab: str | Sequence[str], context_length: int) -> str:
     """The context as text. Tokens that are several characters long are set apart by spaces.
 
     >>> label(5, "01", 3)
     '101'
     """
-    return join([vocab[token] for token in contexts(id, len(vocab), context_length)])
+    return join([str(vocab[token]) for token in contexts(id, len(vocab), context_length)])
 
 
 def join(symbols: Sequence[str]) -> str:

@@ -124,9 +124,7 @@ def to_model(module: GPT, vocab: str | tuple[str, ...]) -> Model:
     return Model.from_named(module.config, vocab, _arrays(module.state_dict()))
 
 
-def from_nanogpt(
-    checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *, n_head: int | None = None
-) -> Model:
+def from_nanogpt(checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *, n_head: int | None = None) -> Model:
     """A model from a nanoGPT checkpoint (with its `model_args`), or from its `state_dict` alone and `n_head`.
 
     Layer norms without a bias get one of zero. InputError where tensors are missing or shapes do not fit. Note that

@@ -98,6 +98,4 @@ def load(path: Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise FileError(f"expected the file {str(path)!r}, got none there; try another folder") from None
     except OSError as error:
-        raise FileError(
-            f"expected to read {str(path)!r}, got {error.strerror or error}; try another file"
-        ) from None
+        raise FileError(f"expected to read {str(path)!r}, got {error.strerror or error}; try another file") from None

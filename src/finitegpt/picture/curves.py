@@ -35,7 +35,7 @@ def loss_curve(losses: Sequence[float], marks: Sequence[tuple[str, float]] = ())
     body.append(svg.text("step", (left + width - right) / 2, height - 12, 13, fill=svg.SOFT))
     body.append(svg.text("nats", 16, top - 14, 13, text_anchor="start", fill=svg.SOFT))
     for name, value in marks:
-        body.append(_line(left, y(value), width - right, y(value), svg.SOFT, stroke_dasharray="6 4"))
+        body.append(_line(left, y(value), width - right, y(value), svg.SOFT, dashes="6 4"))
         label = f"{name}: {value:.4f}"
         body.append(svg.text(label, width - right - 4, y(value) - 10, 12, text_anchor="end", fill=svg.SOFT))
     shown = thin(list(enumerate(map(float, losses))), 2000)
@@ -75,5 +75,5 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [round(k * step, 12) for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, **style: str | float) -> str:
-    return svg.element("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=colour, stroke_width=1, **style)
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dashes: str = "none") -> str:
+    return svg.element("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=colour, stroke_width=1, stroke_dasharray=dashes)

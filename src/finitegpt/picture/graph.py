@@ -1,5 +1,6 @@
 """The state graph: every state a circle, every next token an arrow as wide as it is probable."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -123,7 +124,7 @@ def _arrow(curve: layout.Curve, p: float, colour: str) -> list[str]:
 
 def _length(curve: layout.Curve) -> float:
     points = [curve.at(k / 12) for k in range(13)]
-    return sum(math.dist(a, b) for a, b in zip(points, points[1:], strict=False))
+    return sum(math.dist(a, b) for a, b in itertools.pairwise(points))
 
 
 def _state(chain: Chain, id: int, name: str, x: float, y: float, radius: float) -> str:

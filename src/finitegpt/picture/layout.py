@@ -84,7 +84,7 @@ def ring(vocab_size: int, context_length: int, label_width: float) -> Ring:
     for k, id in enumerate(order):
         angle = 2 * math.pi * (k + 0.5) / n - math.pi / 2
         positions[id] = (radius * math.cos(angle), radius * math.sin(angle))
-    return Ring(radius, node, positions, {a: b for a, b in zip(order, order[1:] + order[:1], strict=True)})
+    return Ring(radius, node, positions, dict(zip(order, order[1:] + order[:1], strict=True)))
 
 
 def arrow(place: Ring, source: int, target: int, gap: float = 3.0) -> Curve:

@@ -1,0 +1,165 @@
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finitegpt import Chain, GPTConfig, InputError, Model, Run, TooLargeError, chain_of
+from strategies import SEEDS, configs
+
+VOCAB = "abcdefg"
+
+
+def random_chain(config: GPTConfig, seed: int) -> Chain:
+    rng = np.random.default_rng(seed)
+    V, L = config.vocab_size, config.context_length
+    return Chain.from_probs(rng.dirichlet(np.ones(V), V**L), VOCAB[:V], L)
+
+
+def dense(chain: Chain) -> np.ndarray:
+    """The transition matrix by its definition, from labels alone."""
+    matrix = np.zeros((chain.n_states, chain.n_states))
+    for source, name in enumerate(chain.labels):
+        for token, symbol in enumerate(chain.vocab):
+            matrix[source, chain.labels.index(name[1:] + symbol)] += chain.probs[source, token]
+    return matrix
+
+
+small = configs(most_states=81)
+
+
+@given(config=small, seed=SEEDS)
+def test_push_pull_and_csr_are_products_with_the_matrix(config: GPTConfig, seed: int) -> None:
+    chain, rng = random_chain(config, seed), np.random.default_rng(seed)
+    P = dense(chain)
+    pi, f = rng.dirichlet(np.ones(chain.n_states)), rng.normal(size=chain.n_states)
+    np.testing.assert_allclose(chain.push(pi), pi @ P, atol=1e-15)
+    np.testing.assert_allclose(chain.pull(f), P @ f, atol=1e-14)
+    csr = chain.to_csr()
+    np.testing.assert_array_equal(csr.toarray(), P)
+    assert csr.has_sorted_indices
+
+
+def test_arrows_of_probability_zero_are_not_in_the_exports() -> None:
+    chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
+    assert chain.to_csr().nnz == 3
+    assert sorted(chain.to_networkx().edges) == [("a", "a"), ("b", "a"), ("b", "b")]
+    assert "b(50%)" in chain.to_graphviz().source
+    assert "(0%)" not in chain.to_graphviz().source
+
+
+def test_graphviz_is_the_notebooks_digraph(notebook: Run) -> None:
+    source = notebook.chain.to_graphviz().source
+    assert 'label="1(79%)"' in source
+    assert source.count("->") == 16
+    assert source.count("style=dashed") == 4
+    assert "digraph chain" in source
+
+
+def test_networkx_keeps_probabilities_and_counts(notebook: Run) -> None:
+    graph = notebook.chain.to_networkx()
+    assert (len(graph), graph.number_of_edges()) == (8, 16)
+    assert graph["101"]["011"]["token"] == "1"
+    assert graph["101"]["011"]["probability"] == notebook.chain.probs[5, 1]
+    assert graph.nodes["111"]["count"] == 6
+
+
+def test_labels_with_signs_that_graphviz_reads_are_escaped() -> None:
+    chain = Chain.from_probs(np.full((2, 2), 0.5), ('"', "\\"), 1)
+    source = chain.to_graphviz().source
+    assert r'"\"(50%)"' in source
+    assert r'"\\(50%)"' in source
+
+
+def test_csv_can_be_read_back(notebook: Run) -> None:
+    import csv
+
+    file = io.StringIO()
+    notebook.chain.write_csv(file)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert len(rows) == 16
+    assert rows[11] == {
+        "state": "101",
+        "next": "1",
+        "to": "011",
+        "probability": repr(float(notebook.chain.probs[5, 1])),
+        "log_probability": repr(float(notebook.chain.log_probs[5, 1])),
+        "count": "2",
+    }
+
+
+@given(config=small, seed=SEEDS)
+def test_a_models_chain_is_that_of_its_function(config: GPTConfig, seed: int) -> None:
+    model = Model.init(config, VOCAB[: config.vocab_size], seed=seed)
+    chain = model.chain()
+    np.testing.assert_allclose(
+        chain_of(model.log_probs, model.vocab, config.context_length).log_probs, chain.log_probs, atol=2e-6
+    )
+    assert chain.startup is not None
+    for k, rows in enumerate(chain.startup, start=1):
+        everything = np.array(list(itertools.product(range(config.vocab_size), repeat=k)))
+        np.testing.assert_allclose(rows, model.log_probs(everything), atol=2e-6)
+
+
+def test_chain_of_normalises_what_any_function_says() -> None:
+    def by_last_token(contexts: np.ndarray) -> np.ndarray:
+        return np.where(contexts[:, -1:] == 0, [5.0, 5.0], [0.0, -np.inf])
+
+    chain = chain_of(by_last_token, "01", 13)  # more contexts than are asked for at once
+    np.testing.assert_allclose(chain.probs[::2], 0.5)
+    np.testing.assert_array_equal(chain.probs[1::2], [[1, 0]] * 4096)
+
+
+def test_samples_follow_the_chain() -> None:
+    chain = Chain.from_probs([[0, 1], [0.25, 0.75]], "ab", 1)
+    text = chain.sample(20_000, start="a", seed=1)
+    assert len(text) == 20_001
+    assert "aa" not in text
+    assert text.count("ba") / text.count("b") == pytest.approx(0.25, abs=0.015)
+    assert chain.sample(20, seed=3) == chain.sample(20, seed=3) != chain.sample(20, seed=4)
+
+
+def test_samples_from_short_starts_use_the_startup_rows(notebook: Run) -> None:
+    text = notebook.chain.sample(30, start="1", seed=0)
+    assert text.startswith("1")
+    assert len(text) == 31
+    tokens = notebook.model.sample([1], 30, seed=0)
+    assert "".join(map(str, tokens)) == text
+    bare = Chain(log_probs=notebook.chain.log_probs, vocab=("0", "1"), context_length=3)
+    with pytest.raises(InputError, match="a start of 3 tokens"):
+        bare.sample(5, start="1")
+
+
+def test_ids_of_states_given_as_text() -> None:
+    chain = Chain.from_probs(np.full((4, 2), 0.5), "ab", 2)
+    assert [chain.id(name) for name in chain.labels] == [0, 1, 2, 3]
+    for wrong in ("a", "abc", "ax", ""):
+        with pytest.raises(InputError):
+            chain.id(wrong)
+
+
+@given(n=st.integers(0, 3))
+def test_tokens_of_several_characters_are_set_apart(n: int) -> None:
+    chain = Chain.from_probs(np.full((4, 2), 0.5), ("the", "cat"), 2)
+    assert chain.label(1) == "the cat"
+    assert chain.id("cat the") == 2
+    assert len(chain.sample(n, start="the cat").split()) == n + 2
+
+
+@pytest.mark.parametrize(
+    "probs", [[[0.5, 0.6], [0.5, 0.5]], [[-0.5, 1.5], [0.5, 0.5]], [[np.nan, 1], [0.5, 0.5]], [0.5, 0.5], [[1.0, 0.0]]]
+)
+def test_what_is_no_chain(probs: list) -> None:
+    with pytest.raises(InputError):
+        Chain.from_probs(probs, "ab", 1)
+
+
+def test_what_is_too_large_to_list() -> None:
+    chain = Chain.from_probs(np.full((2**13, 2), 0.5), "ab", 13)
+    for export in (chain.to_networkx, chain.to_graphviz):
+        with pytest.raises(TooLargeError, match="to_csr"):
+            export()
+    with pytest.raises(TooLargeError, match="a shorter context"):
+        Model.init(GPTConfig(vocab_size=2, context_length=60), "01", seed=0).chain()

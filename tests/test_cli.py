@@ -1,0 +1,259 @@
+"""The contracts that others script against, in process; and a few runs of the real command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import finitegpt
+from finitegpt.cli import app, main
+
+
+@pytest.fixture
+def run(here: Path) -> str:
+    """A trained run in the working folder."""
+    finitegpt.train(config=finitegpt.TrainConfig(steps=5)).save(here / "run")
+    return "run"
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def test_train_json_is_the_notebooks_experiment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = json.loads(call(capsys, "train", "--json"))
+    assert result["n_params"] == 12_656
+    assert result["vocab"] == ["0", "1"]
+    assert result["context_length"] == 3
+    assert len(result["losses"]) == 50
+    assert result["losses"][0] == pytest.approx(0.663539, abs=1e-5)
+    assert result["initial"][0] == pytest.approx([0.496335, 0.503665], abs=1e-6)
+    assert result["probs"][5][1] == pytest.approx(0.7929, abs=1e-4)
+    assert result["states"][0] == {"state": "000", "count": 0, "seen": False}
+    assert result["states"][7] == {"state": "111", "count": 6, "seen": True}
+    assert result["state_space"] == {"full_length": 8, "all_lengths": 14}
+    assert list(here.iterdir()) == []
+
+
+def test_train_tells_a_newcomer_what_happened(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = call(capsys, "train")
+    for words in ("111 -> 1", "12,656 parameters", "8 states (14 with", "0.6635", "0.4700", "000 001 010 100", "79%"):
+        assert words in out
+    assert "runs/001/chain.svg" in out.replace(os.sep, "/")
+    names = {path.name for path in (here / "runs" / "001").iterdir()}
+    assert names == {"run.json", "data.txt", "model.safetensors", "chain.svg", "loss.svg"}
+    assert max(len(line) for line in out.splitlines()) <= 80
+    call(capsys, "train")
+    assert (here / "runs" / "002").is_dir()
+
+
+def test_tables_too_long_for_json_are_saved_instead(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = json.loads(call(capsys, "train", "01" * 20, "--context-length", "13", "--steps", "1", "--json"))
+    assert not {"initial", "probs", "states"} & result.keys()
+    assert result["state_space"]["full_length"] == 8192
+    assert finitegpt.Run.load(here / result["files"]["run"]).chain.n_states == 8192
+
+
+def test_every_option_of_train_reaches_the_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "train 0102 --vocab 210 --context-length 2 --n-layer 1 --n-head 2 --n-embd 6 --bias --loss all --steps 3"
+    line += " --lr 0.01 --weight-decay 0 --seed 5 --batch-size 2 --out out --keep-steps --json"
+    result = json.loads(call(capsys, *line.split()))
+    saved = finitegpt.Run.load(here / "out")
+    assert saved.model.config == finitegpt.GPTConfig(
+        vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=6, bias=True
+    )
+    assert saved.train == finitegpt.TrainConfig(steps=3, lr=0.01, weight_decay=0, seed=5, batch_size=2, loss="all")
+    assert saved.model.vocab == ("2", "1", "0")
+    assert saved.trajectory is not None
+    assert result["files"]["run"] == "out"
+
+
+def test_text_from_a_file_and_from_standard_input(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "text").write_bytes(b"0110100110010110\r\n")
+    from_file = json.loads(call(capsys, "train", "--text", "text", "--json"))
+    with (here / "text").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        from_stdin = json.loads(call(capsys, "train", "--text", "-", "--json"))
+    direct = json.loads(call(capsys, "train", "0110100110010110", "--json"))
+    assert from_file == from_stdin == direct
+
+
+def test_values_that_begin_with_a_dash(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = json.loads(call(capsys, "train", "--vocab", "-+", "--json", "--", "-+-+--++-"))
+    assert result["vocab"] == ["-", "+"]
+    assert result["states"][0]["state"] == "---"
+
+
+def test_show_prints_the_decoded_chain(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "never" in call(capsys, "show", run)
+    shown = json.loads(call(capsys, "show", run, "--temperature", "0.5", "--json"))
+    chain = finitegpt.temperature(finitegpt.Run.load(run).chain, 0.5)
+    np.testing.assert_allclose(shown["probs"], chain.probs)
+    greedy = json.loads(call(capsys, "show", run, "--greedy", "--json"))
+    assert {p for row in greedy["probs"] for p in row} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.svg", b"<svg"), ("a.png", b"\x89PNG"), ("a.dot", b"digraph"), ("a.csv", b"state,next")]
+)
+def test_show_writes_files(run: str, here: Path, capsys: pytest.CaptureFixture[str], name: str, start: bytes) -> None:
+    assert name in call(capsys, "show", run, "--to", name)
+    assert (here / name).read_bytes().startswith(start)
+    assert sorted(path.name for path in here.iterdir()) == sorted([name, "run"])
+
+
+def test_sample(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "sample", run).startswith("111")
+    first = call(capsys, "sample", run, "-n", "40", "--start", "0", "--seed", "3").strip()
+    assert len(first) == 41
+    assert first == call(capsys, "sample", run, "-n", "40", "--start", "0", "--seed", "3").strip()
+    assert first != call(capsys, "sample", run, "-n", "40", "--start", "0", "--seed", "4").strip()
+    result = json.loads(call(capsys, "sample", run, "--greedy", "--json"))
+    chain = finitegpt.greedy(finitegpt.Run.load(run).chain)
+    assert result["text"] == chain.sample(20, start="111")
+
+
+def test_size(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = {row["name"]: row for row in json.loads(call(capsys, "size", "--json"))["sizes"]}
+    assert round(sizes["gpt2"]["bits"]) == 15_992
+    assert round(sizes["gpt3"]["bytes"]) == 7_996
+    assert round(sizes["gpt4"]["bytes"]) == 63_967
+    own = json.loads(call(capsys, "size", "--vocab-size", "50257", "--context-length", "2048", "--json"))
+    assert round(own["sizes"][0]["bits"]) == 31_984
+    assert "Commodore 64" in call(capsys, "size", "gpt4")
+
+
+BAD = [
+    (["train", ""], "an empty one"),
+    (["train", "11"], "longer than the context length"),
+    (["train", "11111111"], "at least two tokens"),
+    (["train", "0120", "--vocab", "01"], "got '2' at position 3"),
+    (["train", "0101", "--text", "x"], "got both"),
+    (["train", "--n-head", "3"], "n_head to divide n_embd"),
+    (["train", "--n-layer", "1000000000"], "at most 1,024"),
+    (["train", "--n-embd", "16384", "--n-layer", "1024", "--n-head", "1"], "TiB"),
+    (["train", "--keep-steps", "--context-length", "40", "--text", "long.txt"], "EiB|more than 1024 PiB|TiB|PiB"),
+    (["train", "--text", "missing.txt"], "No such file"),
+    (["train", "--text", "."], "Is a directory"),
+    (["train", "--text", "binary"], "UTF-8"),
+    (["train", "--steps", "many"], "--steps"),
+    (["train", "--steps", "-1"], "at least 0"),
+    (["train", "--lr", "1e30"], "finite loss"),
+    (["train", "--lr", "inf"], "finite number"),
+    (["train", "--out", "run"], "exists"),
+    (["train", "--out", "/proc/nowhere"], "expected to write"),
+    (["train", "--loss", "middle"], "--loss"),
+    (["train", "--quick"], "--quick"),
+    (["train", "01010", "extra"], "extra"),
+    (["show", "missing"], "run.json"),
+    (["show", "."], "run.json"),
+    (["show", "run", "--to", "chain.gif"], "ending in .svg"),
+    (["show", "run", "--to", "missing/chain.svg"], "No such file"),
+    (["show", "run", "--to", "run"], "ending in .svg"),
+    (["show", "run", "--to", "folder.svg"], "got the folder"),
+    (["show", "run", "--temperature", "0"], "above 0"),
+    (["show", "run", "--top-p", "2"], "top-p"),
+    (["sample", "run", "-n", "-1"], "0 or more"),
+    (["sample", "run", "--start", "2"], "got '2'"),
+    (["sample", "run", "--start", ""], "at least one token"),
+    (["size", "gpt5"], "gpt5"),
+    (["size", "gpt2", "--vocab-size", "2", "--context-length", "3"], "got both"),
+    (["size", "--vocab-size", "2"], "got one of them"),
+    (["size", "--vocab-size", "1", "--context-length", "3"], "at least 2"),
+    (["fly"], "fly"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(arguments)[:40] for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_changes_nothing(
+    run: str, here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    import re
+
+    (here / "binary").write_bytes(bytes(range(256)))
+    (here / "long.txt").write_text("01" * 100)
+    (here / "folder.svg").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert re.search(message, err)
+    assert "try " in err
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_a_full_disk_is_one_line(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finitegpt.weights.save", full)
+    assert main(["train", "--out", "run"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+def test_every_command_and_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [name for name in app if not name.startswith("-")]
+    assert set(commands) == {"train", "show", "sample", "size"}
+    for name in commands:
+        explained = call(capsys, name, "--help")
+        for argument in app[name].assemble_argument_collection(parse_docstring=True):
+            if argument.show:
+                assert argument.parameter.help, f"{name} {argument.name} has no help"
+                assert argument.parameter.help.split()[0] in explained
+
+
+# --- the real command
+
+
+def command(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "finitegpt.cli", *arguments]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+
+
+def test_the_program_returns_its_exit_code(here: Path) -> None:
+    process = command("train", "111")
+    out, err = process.communicate()
+    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+
+
+def test_ctrl_c_saves_what_was_reached(here: Path) -> None:
+    process = command("train", "--steps", "100000000", "--out", "run")
+    while not any(here.glob(".run.partial-*")):
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert "stopped after" in out
+    assert len(finitegpt.Run.load(here / "run").losses) > 0
+
+
+def test_a_reader_that_goes_away_is_no_traceback(here: Path) -> None:
+    process = command("train")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process, process.stderr:
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_importing_is_light() -> None:
+    code = (
+        "import sys, finitegpt.cli; print([m for m in ('torch', 'scipy', 'networkx', 'graphviz') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

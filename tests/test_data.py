@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finitegpt import Data, InputError
+from finitegpt.data import tokenize, vocabulary
+
+
+def naive_windows(text: str, L: int) -> list[tuple[str, str]]:
+    return [(text[i : i + L], text[i + L]) for i in range(len(text) - L)]
+
+
+texts = st.text("abc", min_size=8, max_size=40).filter(lambda text: len(set(text)) > 1)
+
+
+@given(text=texts, L=st.integers(1, 5))
+def test_windows_counts_and_entropy_against_a_loop(text: str, L: int) -> None:
+    data = Data.from_text(text, context_length=L)
+    windows = naive_windows(text, L)
+    assert data.n_windows == len(windows)
+    counts = data.counts()
+    assert counts.sum() == len(windows)
+    for id, count in enumerate(counts.tolist()):
+        name = "".join(data.vocab[id // len(data.vocab) ** k % len(data.vocab)] for k in range(L))[::-1]
+        assert count == sum(context == name for context, _ in windows)
+    starts, repeats = data.distinct
+    listed = {(text[s : s + L], text[s + L]): n for s, n in zip(starts.tolist(), repeats.tolist(), strict=True)}
+    assert listed == {window: windows.count(window) for window in windows}
+    totals = {context: sum(c == context for c, _ in windows) for context, _ in windows}
+    entropy = -sum(np.log(windows.count(window) / totals[window[0]]) for window in windows) / len(windows)
+    assert data.entropy == pytest.approx(entropy, abs=1e-12)
+
+
+def test_the_notebooks_data() -> None:
+    data = Data.from_text("111101111011110", context_length=3)
+    assert (len(data.tokens), data.n_windows) == (15, 12)
+    assert data.counts().tolist() == [0, 0, 0, 2, 0, 2, 2, 6]
+    assert data.entropy == pytest.approx(np.log(2) / 2)
+
+
+def test_distinct_windows_where_states_cannot_be_numbered() -> None:
+    data = Data.from_text("ab" * 100, context_length=70)
+    assert len(data.distinct[0]) == data.n_windows
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_tokens_spell_the_text(text: str) -> None:
+    vocab = vocabulary(text)
+    assert "".join(vocab[token] for token in tokenize(text, vocab)) == text
+
+
+def test_an_ordered_vocabulary_is_kept() -> None:
+    data = Data.from_text("0110", context_length=1, vocab="10")
+    assert data.tokens.tolist() == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "empty"),
+        ("01", {}, "longer than the context length"),
+        ("0000000", {}, "at least two tokens"),
+        ("0120", {"vocab": "01"}, "'2' at position 3"),
+        ("0101", {"vocab": "001"}, "'0' twice"),
+        ("0101", {"context_length": 0}, "at least 1"),
+        ("01\udcff01", {}, "Unicode"),
+    ],
+)
+def test_bad_data(text: str, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Data.from_text(text, **{"context_length": 3, **options})

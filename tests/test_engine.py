@@ -1,0 +1,185 @@
+"""The kernels among themselves: what can be said without PyTorch."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finitegpt import GPTConfig, InputError, TooLargeError, states
+from finitegpt.engine import Engine, Windows, builds
+from strategies import SEEDS, Case, cases, configs
+
+NOTEBOOK = GPTConfig(vocab_size=2, context_length=3)
+
+
+def all_rows(engine: Engine, config: GPTConfig, weights: np.ndarray) -> np.ndarray:
+    return engine.evaluate(config, weights, 0, config.vocab_size**config.context_length)
+
+
+@given(config=configs(), seed=SEEDS)
+def test_rows_are_distributions(engine: Engine, config: GPTConfig, seed: int) -> None:
+    rows = all_rows(engine, config, engine.init(config, seed))
+    np.testing.assert_allclose(np.exp(rows, dtype=np.float64).sum(1), 1, atol=1e-5)
+
+
+@given(config=configs(), seed=SEEDS, data=st.data())
+def test_any_range_of_states_is_the_same_as_all_of_them(
+    engine: Engine, config: GPTConfig, seed: int, data: st.DataObject
+) -> None:
+    weights = engine.init(config, seed)
+    rows = all_rows(engine, config, weights)
+    first = data.draw(st.integers(0, len(rows)))
+    last = data.draw(st.integers(first, len(rows)))
+    np.testing.assert_array_equal(engine.evaluate(config, weights, first, last - first), rows[first:last])
+
+
+def test_ranges_far_out_in_a_space_too_large_to_list(engine: Engine) -> None:
+    config = GPTConfig(vocab_size=3, context_length=36)
+    weights = engine.init(config, 1)
+    ids = np.array([0, 1, 2, 3**20 - 2, 3**35 + 5, 3**36 - 1])
+    expected = engine.predict(config, weights, states.contexts(ids, 3, 36))
+    for id, row in zip(ids.tolist(), expected, strict=True):
+        np.testing.assert_allclose(engine.evaluate(config, weights, id, 1)[0], row, atol=1e-5)
+
+
+@given(config=configs(), seed=SEEDS, data=st.data())
+def test_contexts_in_any_order_and_of_any_length(
+    engine: Engine, config: GPTConfig, seed: int, data: st.DataObject
+) -> None:
+    weights = engine.init(config, seed)
+    length = data.draw(st.integers(1, config.context_length))
+    rows = engine.evaluate(config, weights, 0, config.vocab_size**length, length=length)
+    ids = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=50)), np.int64)
+    contexts = states.contexts(ids, config.vocab_size, length)
+    np.testing.assert_allclose(engine.predict(config, weights, contexts), rows[ids], atol=2e-6)
+
+
+@given(config=configs(), seed=SEEDS, data=st.data())
+def test_inspection_agrees_with_evaluation(engine: Engine, config: GPTConfig, seed: int, data: st.DataObject) -> None:
+    weights = 5 * engine.init(config, seed)
+    context = np.array(
+        data.draw(st.lists(st.integers(0, config.vocab_size - 1), min_size=1, max_size=config.context_length)), np.int32
+    )
+    attention, residual, logits = engine.inspect(config, weights, context)
+    np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
+    assert not np.triu(attention, 1).any()
+    row = logits - np.logaddexp.reduce(logits)
+    np.testing.assert_allclose(row, engine.predict(config, weights, context[None])[0], atol=2e-5)
+    assert residual.shape == (2 * config.n_layer + 1, len(context), config.n_embd)
+
+
+@given(config=configs(), seed=SEEDS)
+def test_switches(engine: Engine, config: GPTConfig, seed: int) -> None:
+    weights = 5 * engine.init(config, seed)
+    n = config.vocab_size**config.context_length
+    on = np.ones((config.n_layer, config.n_head + 1), np.float32)
+    np.testing.assert_array_equal(
+        engine.evaluate(config, weights, 0, n, switches=on), engine.evaluate(config, weights, 0, n)
+    )
+    # With every part off the stream stays as it was embedded, so only the last token matters (no biases here).
+    if not config.bias:
+        off = engine.evaluate(config, weights, 0, n, switches=0 * on)
+        np.testing.assert_allclose(off, np.tile(off[: config.vocab_size], (n // config.vocab_size, 1)), atol=1e-5)
+
+
+@given(case=cases())
+def test_shares_are_repetitions(engine: Engine, case: Case) -> None:
+    config, windows = case.config, case.windows
+    weights = engine.init(config, case.seed)
+    distinct, counts = np.unique(windows.starts, return_counts=True)
+    shares = (counts / counts.sum()).astype(np.float32)
+    merged = Windows(windows.tokens, distinct, shares, windows.every_position)
+    loss, gradient = engine.gradient(config, windows, weights)
+    loss_merged, gradient_merged = engine.gradient(config, merged, weights)
+    assert loss_merged == pytest.approx(loss, rel=1e-6)
+    np.testing.assert_allclose(gradient_merged, gradient, atol=3e-6 * np.abs(gradient).max())
+
+
+def test_batches_larger_than_a_group_add_up(engine: Engine) -> None:
+    tokens = np.random.default_rng(0).integers(0, 2, 5000).astype(np.int32)
+    weights = engine.init(NOTEBOOK, 0)
+    whole = engine.gradient(NOTEBOOK, Windows(tokens, np.arange(4000)), weights)
+    halves = [engine.gradient(NOTEBOOK, Windows(tokens, part), weights) for part in np.split(np.arange(4000), 2)]
+    assert whole[0] == pytest.approx((halves[0][0] + halves[1][0]) / 2, rel=1e-6)
+    np.testing.assert_allclose(whole[1], (halves[0][1] + halves[1][1]) / 2, atol=1e-6)
+
+
+def test_training_in_parts_is_training_at_once(engine: Engine) -> None:
+    tokens = np.random.default_rng(0).integers(0, 2, 200).astype(np.int32)
+    starts = engine.randint(3, 0, 30 * 8, 190).reshape(30, 8)
+    results = []
+    for parts in ((30,), (1, 9, 20)):
+        weights, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
+        first, losses = 0, []
+        for steps in parts:
+            windows = Windows(tokens, starts[first : first + steps])
+            losses.extend(
+                engine.train(
+                    NOTEBOOK,
+                    windows,
+                    lr=1e-2,
+                    weight_decay=0.1,
+                    first=first,
+                    steps=steps,
+                    weights=weights,
+                    moments=moments,
+                )
+            )
+            first += steps
+        results.append((weights, moments, losses))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_chains_of_every_step_are_those_of_its_weights(engine: Engine) -> None:
+    tokens = np.array([1, 1, 0, 1, 0, 0, 1, 1], np.int32)
+    windows = Windows(tokens, np.arange(5))
+    settings = {"lr": 1e-3, "weight_decay": 0.1}
+    weights, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
+    chains = np.empty((4, 8, 2), np.float32)
+    engine.train(NOTEBOOK, windows, first=0, steps=4, weights=weights, moments=moments, chains=chains, **settings)
+    again, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
+    for step in range(4):
+        engine.train(NOTEBOOK, windows, first=step, steps=1, weights=again, moments=moments, **settings)
+        np.testing.assert_array_equal(chains[step], all_rows(engine, NOTEBOOK, again))
+
+
+def test_builds_agree() -> None:
+    config = GPTConfig(vocab_size=3, context_length=5)
+    first, *others = [all_rows(Engine(name), config, Engine(name).init(config, 3)) for name in builds()]
+    for other in others:
+        np.testing.assert_allclose(other, first, atol=1e-6)
+
+
+def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
+    weights = engine.init(NOTEBOOK, 0)
+    tokens = np.zeros(10, np.int32)
+    good = Windows(tokens, np.arange(3))
+    calls = [
+        lambda: engine.evaluate(NOTEBOOK, weights[:-1], 0, 8),
+        lambda: engine.evaluate(NOTEBOOK, weights.astype(np.float64), 0, 8),  # type: ignore[arg-type]
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 9),
+        lambda: engine.evaluate(NOTEBOOK, weights, -1, 2),
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, length=4),
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, out=np.empty((8, 3), np.float32)),
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, switches=np.ones((4, 4), np.float32)),
+        lambda: engine.predict(NOTEBOOK, weights, np.full((1, 3), 2, np.int32)),
+        lambda: engine.predict(NOTEBOOK, weights, np.zeros((1, 4), np.int32)),
+        lambda: engine.predict(NOTEBOOK, weights, np.zeros((1, 0), np.int32)),
+        lambda: engine.inspect(NOTEBOOK, weights, np.full(3, -1, np.int32)),
+        lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([7])), weights),
+        lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([-1])), weights),
+        lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([], np.int64)), weights),
+        lambda: engine.gradient(NOTEBOOK, Windows(tokens + 2, np.arange(3)), weights),
+        lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.arange(3), np.ones(4, np.float32)), weights),
+        lambda: engine.gradient(NOTEBOOK, good, weights[::-1]),
+        lambda: engine.randint(0, 0, 1, 0),
+    ]
+    for call in calls:
+        with pytest.raises(InputError):
+            call()
+
+
+def test_what_does_not_fit_is_refused_before_it_is_allocated(engine: Engine) -> None:
+    with pytest.raises(TooLargeError, match="TiB"):
+        engine.init(GPTConfig(vocab_size=2, context_length=3, n_layer=1000, n_embd=16384), 0)

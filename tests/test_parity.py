@@ -1,0 +1,160 @@
+"""The engine against PyTorch: the same weights for the same seed, the same gradients, the same training."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from finitegpt import GPTConfig, Model, states, weights
+from finitegpt.engine import Engine, Windows
+from finitegpt.torch import GPT, from_model
+from strategies import SEEDS, Case, cases, configs
+
+torch.set_num_threads(1)
+
+
+def drawn(config: GPTConfig, seed: int) -> GPT:
+    torch.manual_seed(seed)
+    return GPT(config)
+
+
+def module(config: GPTConfig, flat: np.ndarray, dtype: torch.dtype = torch.float32) -> GPT:
+    vocab = tuple(map(str, range(config.vocab_size)))
+    return from_model(Model(config=config, vocab=vocab, weights=flat)).to(dtype)
+
+
+def flat(gpt: GPT) -> np.ndarray:
+    return np.concatenate([p.detach().float().numpy().reshape(-1) for p in gpt.parameters()])
+
+
+def loss_of(gpt: GPT, windows: Windows) -> torch.Tensor:
+    L, tokens = gpt.config.context_length, torch.from_numpy(windows.tokens.astype(np.int64))
+    X = torch.stack([tokens[start : start + L] for start in windows.starts.tolist()])
+    Y = torch.stack([tokens[start + 1 : start + 1 + L] for start in windows.starts.tolist()])
+    logits = gpt(X, every_position=True)  # (B, L, V)
+    if not windows.every_position:
+        logits, Y = logits[:, -1], Y[:, -1]
+    return torch.nn.functional.cross_entropy(logits.reshape(-1, gpt.config.vocab_size), Y.reshape(-1))
+
+
+def optimiser(gpt: GPT) -> torch.optim.AdamW:
+    return torch.optim.AdamW(gpt.parameters(), lr=1e-3, weight_decay=0.1)
+
+
+def train(gpt: GPT, windows: Windows, steps: int) -> list[float]:
+    adamw, losses = optimiser(gpt), []
+    for _ in range(steps):
+        loss = loss_of(gpt, windows)
+        adamw.zero_grad()
+        loss.backward()
+        adamw.step()
+        losses.append(loss.item())
+    return losses
+
+
+def chain(gpt: GPT) -> np.ndarray:
+    V, L = gpt.config.vocab_size, gpt.config.context_length
+    with torch.no_grad():
+        return gpt(torch.from_numpy(states.contexts(np.arange(V**L), V, L))).log_softmax(-1).numpy()
+
+
+needs_avx2 = pytest.mark.skipif(
+    "AVX" not in torch.backends.cpu.get_cpu_capability(),
+    reason="PyTorch draws with other roundings on processors without AVX2",
+)
+
+
+@needs_avx2
+@given(config=configs(least_width=1), seed=SEEDS)
+def test_initial_weights_are_pytorchs_bit_for_bit(engine: Engine, config: GPTConfig, seed: int) -> None:
+    np.testing.assert_array_equal(engine.init(config, seed), flat(drawn(config, seed)))
+
+
+@needs_avx2
+@pytest.mark.parametrize("shape", [(2, 1, 1, 1, 1), (3, 2, 1, 5, 5), (65, 24, 2, 3, 48), (2, 7, 1, 1, 2)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_initial_weights_with_small_and_odd_tensors(
+    engine: Engine, shape: tuple[int, int, int, int, int], bias: bool
+) -> None:
+    names = ("vocab_size", "context_length", "n_layer", "n_head", "n_embd")
+    config = GPTConfig(**dict(zip(names, shape, strict=True)), bias=bias)
+    np.testing.assert_array_equal(engine.init(config, 7), flat(drawn(config, 7)))
+
+
+@given(seed=SEEDS, skip=st.integers(0, 1500), high=st.integers(1, 10**6))
+def test_mini_batches_are_those_of_torch_randint(engine: Engine, seed: int, skip: int, high: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    expected = torch.randint(high, (skip + 20,), generator=generator)[skip:]
+    np.testing.assert_array_equal(engine.randint(seed, skip, 20, high), expected.numpy())
+
+
+@given(case=cases())
+@settings(max_examples=200)
+def test_every_gradient(engine: Engine, case: Case) -> None:
+    initial = engine.init(case.config, case.seed)
+    loss, gradient = engine.gradient(case.config, case.windows, initial)
+    gpt = module(case.config, initial, torch.float64)
+    expected = loss_of(gpt, case.windows)
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-6)
+    mine = weights.views(case.config, gradient)
+    largest = max(float(p.grad.norm()) for p in gpt.parameters() if p.grad is not None)
+    for name, parameter in gpt.named_parameters():
+        assert parameter.grad is not None
+        error = np.linalg.norm(mine[name] - parameter.grad.numpy())
+        # The second term, a sixth of a float's last digit, is for tensors whose gradient cancels to almost nothing.
+        assert error <= 1e-5 * float(parameter.grad.norm()) + 1e-8 * largest, name
+
+
+@given(case=cases())
+@settings(max_examples=200)
+def test_chain_after_fifty_steps(case: Case) -> None:
+    engine = Engine()
+    initial = engine.init(case.config, case.seed)
+    single, double = (module(case.config, initial, dtype) for dtype in (torch.float32, torch.float64))
+    for gpt in (single, double):
+        train(gpt, case.windows, 50)
+    # AdamW turns rounding errors of tiny gradients into whole steps: about one config in eight is chaotic, and there
+    # PyTorch in single precision is itself up to .9 away from PyTorch in double.
+    assume(np.abs(np.exp(chain(single)) - np.exp(chain(double))).max() < 3e-5)
+    mine, moments = initial.copy(), np.zeros((2, case.config.n_params), np.float32)
+    engine.train(case.config, case.windows, lr=1e-3, weight_decay=0.1, first=0, steps=50, weights=mine, moments=moments)
+    n = case.config.vocab_size**case.config.context_length
+    probs = np.exp(engine.evaluate(case.config, mine, 0, n))
+    assert np.abs(probs - np.exp(chain(single))).max() < 1e-3
+
+
+@given(case=cases(most_states=64), done=st.integers(0, 12))
+def test_each_step_from_pytorchs_own_state(engine: Engine, case: Case, done: int) -> None:
+    """Also where a whole training is chaotic, one step from the same weights and moments is not."""
+    gpt = module(case.config, engine.init(case.config, case.seed))
+    adamw = optimiser(gpt)
+    for _ in range(done + 1):
+        before = flat(gpt)
+        moments = np.zeros((2, case.config.n_params), np.float32)
+        if adamw.state:
+            for row, key in enumerate(("exp_avg", "exp_avg_sq")):
+                moments[row] = np.concatenate([adamw.state[p][key].numpy().reshape(-1) for p in gpt.parameters()])
+        adamw.zero_grad()
+        loss = loss_of(gpt, case.windows)
+        loss.backward()
+        adamw.step()
+    losses = engine.train(
+        case.config, case.windows, lr=1e-3, weight_decay=0.1, first=done, steps=1, weights=before, moments=moments
+    )
+    assert losses[0] == pytest.approx(loss.item(), rel=2e-6)
+    for row, key in enumerate(("exp_avg", "exp_avg_sq")):
+        expected = np.concatenate([adamw.state[p][key].numpy().reshape(-1) for p in gpt.parameters()])
+        np.testing.assert_allclose(moments[row], expected, atol=1e-5 * np.abs(expected).max(), rtol=1e-4)
+    n = case.config.vocab_size**case.config.context_length
+    mine = engine.evaluate(case.config, before, 0, n)
+    assert np.abs(np.exp(mine) - np.exp(chain(gpt))).max() < 1e-4
+
+
+def test_the_notebook_in_pytorch_and_in_the_engine(notebook) -> None:
+    gpt = drawn(notebook.model.config, 1337)
+    data = notebook.data
+    losses = train(gpt, Windows(data.tokens, np.arange(data.n_windows)), 50)
+    np.testing.assert_allclose(notebook.losses, losses, atol=1e-5)
+    np.testing.assert_allclose(notebook.chain.probs, np.exp(chain(gpt)), atol=1e-4)

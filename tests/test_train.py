@@ -1,0 +1,226 @@
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+
+from finitegpt import Data, FileError, GPTConfig, InputError, Run, TooLargeError, TrainConfig, train
+from finitegpt.train import FULL_BATCH, MINI_BATCH
+
+INITIAL = """
+000 0.4963349997997284 0.5036649107933044
+001 0.4515703618526459 0.5484296679496765
+010 0.49648362398147583 0.5035163760185242
+011 0.45181113481521606 0.5481888651847839
+100 0.4961162209510803 0.5038837194442749
+101 0.4517717957496643 0.5482282042503357
+110 0.4962802827358246 0.5037197470664978
+111 0.4520467519760132 0.5479532480239868
+"""
+FINAL = {"000": 0.7316, "001": 0.7814, "010": 0.7578, "011": 0.7956}
+FINAL |= {"100": 0.7475, "101": 0.7929, "110": 0.7799, "111": 0.4536}
+LOSSES = {0: 0.663539, 1: 0.639351, 2: 0.628008, 3: 0.623187, 4: 0.619863}
+LOSSES |= {10: 0.596775, 20: 0.571517, 30: 0.561953, 40: 0.535998, 49: 0.469983}
+
+
+def test_the_notebooks_published_figures(notebook: Run) -> None:
+    for line, row in zip(INITIAL.split("\n")[1:], notebook.initial_chain.probs, strict=False):
+        np.testing.assert_allclose(row, [float(p) for p in line.split()[1:]], atol=1e-6)
+    for step, loss in LOSSES.items():
+        assert notebook.losses[step] == pytest.approx(loss, abs=1e-5)
+    for state, p in FINAL.items():
+        assert notebook.chain.probs[notebook.chain.id(state), 1] == pytest.approx(p, abs=1e-4)
+
+
+def test_trained_to_convergence_the_seen_states_are_the_datas() -> None:
+    chain = train(config=TrainConfig(steps=1500)).chain
+    for state, p in {"011": 1, "101": 1, "110": 1, "111": 0.5}.items():
+        assert chain.probs[chain.id(state), 1] == pytest.approx(p, abs=0.01)
+    pi = np.full(8, 1 / 8)
+    for _ in range(2000):
+        pi = chain.push(pi)
+    assert pi[[3, 5, 6, 7]] == pytest.approx([0.2, 0.2, 0.2, 0.4], abs=0.01)
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    one, other = (train("0110100110010110", config=TrainConfig(batch_size=3)) for _ in range(2))
+    np.testing.assert_array_equal(one.model.weights, other.model.weights)
+    different = train("0110100110010110", config=TrainConfig(batch_size=3, seed=1))
+    assert not np.array_equal(one.losses, different.losses)
+
+
+def test_the_trajectory_begins_before_training_and_ends_with_the_chain() -> None:
+    run = train(keep_steps=True)
+    assert run.trajectory is not None
+    assert run.trajectory.shape == (51, 8, 2)
+    np.testing.assert_array_equal(run.trajectory[0], run.initial_chain.log_probs)
+    np.testing.assert_array_equal(run.trajectory[-1], run.chain.log_probs)
+
+
+def test_no_steps_leave_the_model_as_it_was_drawn() -> None:
+    run = train(config=TrainConfig(steps=0))
+    assert len(run.losses) == 0
+    np.testing.assert_array_equal(run.model.weights, run.initial_model.weights)
+
+
+def test_text_of_real_size_is_learned_in_mini_batches() -> None:
+    text = "\n".join(topics[name] for name in sorted(topics))[:300_000]
+    seen = []
+    run = train(
+        text,
+        GPTConfig(vocab_size=len(set(text)), context_length=8),
+        TrainConfig(steps=150, lr=5e-3, loss="all"),
+        progress=lambda done, loss: seen.append((done, loss)),
+    )
+    assert run.train.batch_size == MINI_BATCH
+    assert len(run.data.distinct[0]) > FULL_BATCH
+    assert run.losses[0] == pytest.approx(np.log(len(run.data.vocab)), abs=0.2)
+    assert run.losses[-1] < 0.75 * run.losses[0]
+    assert seen[-1] == (150, run.losses[-1])
+
+
+def test_long_data_of_few_states_stays_full_batch() -> None:
+    run = train("0110" * 20_000)
+    assert run.train.batch_size is None
+
+
+def test_ctrl_c_keeps_what_was_reached() -> None:
+    def interrupt(done: int, loss: float) -> None:
+        if done >= 20:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = train(config=TrainConfig(steps=10**7), progress=interrupt)
+    done = len(run.losses)
+    assert 20 <= done < 10**7
+    whole = train(config=TrainConfig(steps=done))
+    np.testing.assert_array_equal(run.model.weights, whole.model.weights)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_in_another_thread() -> None:
+    runs: list[Run] = []
+    thread = threading.Thread(target=lambda: runs.append(train()))
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(runs[0].losses, train().losses)
+
+
+def test_a_learning_rate_that_diverges_is_said_so() -> None:
+    with pytest.raises(InputError, match="a finite loss, got none at step"):
+        train(config=TrainConfig(lr=1e30, steps=100))
+
+
+def test_model_and_data_must_fit() -> None:
+    data = Data.from_text("0110", context_length=1)
+    with pytest.raises(InputError, match=r"try GPTConfig\(vocab_size=2, context_length=1\)"):
+        train(data, GPTConfig(vocab_size=3, context_length=1))
+    with pytest.raises(TooLargeError, match="the chain after every step"):
+        train("01" * 50, config=TrainConfig(steps=10**9), context_length=20, keep_steps=True)
+
+
+# --- runs on disk
+
+
+def test_a_run_survives_the_disk(tmp_path: Path) -> None:
+    run = train("ab\nba  ab\nb", config=TrainConfig(steps=3), keep_steps=True)
+    run.save(tmp_path / "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    again = Run.load(tmp_path / "run")
+    assert (again.data.text, again.train, again.model.config, again.model.vocab) == (
+        run.data.text,
+        run.train,
+        run.model.config,
+        run.model.vocab,
+    )
+    np.testing.assert_array_equal(again.model.weights, run.model.weights)
+    np.testing.assert_array_equal(again.losses, run.losses)
+    np.testing.assert_array_equal(again.trajectory, run.trajectory)  # type: ignore[arg-type]
+    with pytest.raises(FileError, match="exists; try another name"):
+        run.save(tmp_path / "run")
+
+
+@pytest.mark.parametrize("text", ["ab\n", "ab\r\n", "a\nb\n\n", "\ufeffab", "a\rb\r"])
+def test_line_ends_in_data_survive_the_disk(tmp_path: Path, text: str) -> None:
+    run = train(text * 3, config=TrainConfig(steps=1), context_length=1)
+    run.save(tmp_path / "run")
+    assert Run.load(tmp_path / "run").data.text == text * 3
+
+
+def change_json(**values: object):
+    def damage(folder: Path) -> None:
+        facts = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**facts, **values}))
+
+    return damage
+
+
+def write(name: str, content: bytes):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def cut(name: str, size: int):
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:size])
+
+
+DAMAGES = {
+    "no run.json": lambda folder: (folder / "run.json").unlink(),
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "no data": lambda folder: (folder / "data.txt").unlink(),
+    "not JSON": write("run.json", b"{"),
+    "deep JSON": write("run.json", b"[" * 100_000),
+    "not UTF-8": write("run.json", b"\xff"),
+    "a list": write("run.json", b"[]"),
+    "another format": change_json(format="finitegpt run 99"),
+    "no model": change_json(model=None),
+    "a model of other fields": change_json(model={"vocab_size": 2}),
+    "a model of another shape": change_json(model=GPTConfig(vocab_size=2, context_length=4).to_dict()),
+    "a huge model": change_json(model=GPTConfig(vocab_size=2, context_length=3, n_embd=2**14).to_dict()),
+    "text for a number": change_json(train={**TrainConfig().to_dict(), "steps": "50"}),
+    "losses that are no numbers": change_json(losses=["a"]),
+    "losses that are none": change_json(losses=None),
+    "losses that are not finite": change_json(losses=[1e400]),
+    "another vocabulary": change_json(vocab=["a", "b"]),
+    "a vocabulary of numbers": change_json(vocab=[0, 1]),
+    "no digest": change_json(data={}),
+    "other data": write("data.txt", b"111101111011111"),
+    "empty weights": write("model.safetensors", b""),
+    "half the weights": cut("model.safetensors", 20_000),
+    "half a header": cut("model.safetensors", 100),
+    "a header that promises too much": write("model.safetensors", b"\xff" * 64),
+    "a trajectory that is none": write("trajectory.safetensors", b"hello"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damaged_runs_are_one_clear_line(tmp_path: Path, notebook: Run, damage) -> None:
+    notebook.save(tmp_path / "run")
+    damage(tmp_path / "run")
+    with pytest.raises(FileError, match=r"expected .*got") as caught:
+        Run.load(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_finite(tmp_path: Path, notebook: Run) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    notebook.save(tmp_path / "run")
+    path = tmp_path / "run" / "model.safetensors"
+    tensors = load_file(path)
+    tensors["transformer.wte.weight"][0, 0] = np.nan
+    save_file(tensors, path)
+    with pytest.raises(FileError, match="finite"):
+        Run.load(tmp_path / "run")
+
+
+def test_a_failed_save_leaves_nothing(tmp_path: Path, notebook: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finitegpt.weights.save", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        notebook.save(tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
