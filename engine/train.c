@@ -45,8 +45,9 @@ static double add_group(const fg_config *config, const fg_windows *windows, cons
 static double gradient_of(const fg_config *config, const fg_windows *windows, int64_t row, const float *weights,
                           train_space *s) {
     const int64_t *starts = windows->starts + (windows->fresh ? row * windows->batch : 0);
+    const int64_t n = fg_n_params(config) + LANES;
     double loss = 0;
-    for (int64_t i = 0; i < fg_n_params(config) + LANES; i++) s->gradient[i] = 0;
+    for (int64_t i = 0; i < n; i++) s->gradient[i] = 0;
     for (int64_t w = 0; w < windows->batch; w += s->group) {
         int64_t count = windows->batch - w < s->group ? windows->batch - w : s->group;
         loss += add_group(config, windows, starts, w, count, weights, s);
@@ -59,8 +60,9 @@ double fg_gradient(const fg_config *config, const fg_windows *windows, const flo
     train_space s;
     char *memory = workspace;
     train_place(&s, config, windows->batch, &memory);
+    const int64_t n = fg_n_params(config);
     double loss = gradient_of(config, windows, 0, weights, &s);
-    for (int64_t i = 0; i < fg_n_params(config); i++) gradient[i] = s.gradient[i];
+    for (int64_t i = 0; i < n; i++) gradient[i] = s.gradient[i];
     return loss;
 }
 
@@ -97,6 +99,7 @@ void fg_train(const fg_config *config, const fg_windows *windows, double learnin
     train_space s;
     char *memory = workspace;
     train_place(&s, config, windows->batch, &memory);
+    const int64_t n = fg_n_params(config);
     int64_t states = 1;
     if (chains)
         for (int32_t j = 0; j < config->context_length; j++) states *= config->vocab_size;
@@ -109,7 +112,7 @@ void fg_train(const fg_config *config, const fg_windows *windows, double learnin
         losses[step] = gradient_of(config, windows, step, weights, &s);
         power1 *= 0.9;
         power2 *= 0.999;
-        update(fg_n_params(config), s.gradient, weights, moment1, moment2,
+        update(n, s.gradient, weights, moment1, moment2,
                (float)(1 - learning_rate * weight_decay), (float)(learning_rate / (1 - power1)),
                (float)(1 / __builtin_sqrt(1 - power2)));
         if (chains)

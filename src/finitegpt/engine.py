@@ -72,13 +72,14 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
 }
 
 
-def builds() -> list[str]:
+@cache
+def builds() -> tuple[str, ...]:
     """The builds of the engine in this installation that this processor can run, the fastest first."""
     names = sorted((path.stem for path in _FOLDER.glob(f"engine-*{_SUFFIX}")), reverse=True)
     if not names:
         raise ImportError("the engine is not built; install finitegpt with pip, or run python hatch_build.py")
     level = _load(names[-1]).fg_cpu_level()
-    return [name for name in names if int(name.removeprefix("engine-")) <= level]
+    return tuple(name for name in names if int(name.removeprefix("engine-")) <= level)
 
 
 @cache

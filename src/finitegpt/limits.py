@@ -6,6 +6,9 @@ from pathlib import Path
 from finitegpt.errors import TooLargeError
 
 
+_SMALL = 2**26  # not worth asking the system for
+
+
 def available_bytes() -> int:
     """Physical memory in bytes that processes can still use, or a cautious 4 GiB where the system does not tell."""
     try:
@@ -35,6 +38,8 @@ def readable_bytes(n: float) -> str:
 
 def require_memory(n: int, what: str, instead: str) -> None:
     """Raises TooLargeError unless `n` bytes for `what` fit; `instead` says what to try."""
+    if n < _SMALL:
+        return
     available = available_bytes()
     if n > available:
         raise TooLargeError(
