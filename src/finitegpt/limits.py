@@ -5,7 +5,6 @@ from pathlib import Path
 
 from finitegpt.errors import TooLargeError
 
-
 _SMALL = 2**26  # not worth asking the system for
 
 
