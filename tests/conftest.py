@@ -8,7 +8,9 @@ from hypothesis import settings
 import finitegpt
 from finitegpt.engine import Engine, builds
 
-settings.register_profile("default", deadline=None, print_blob=True)
+# The same examples in every run; --hypothesis-profile search looks for new ones.
+settings.register_profile("default", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("default")
 
 

@@ -94,17 +94,18 @@ def test_mini_batches_are_those_of_torch_randint(engine: Engine, seed: int, skip
 def test_every_gradient(engine: Engine, case: Case) -> None:
     initial = engine.init(case.config, case.seed)
     loss, gradient = engine.gradient(case.config, case.windows, initial)
-    gpt = module(case.config, initial, torch.float64)
-    expected = loss_of(gpt, case.windows)
-    expected.backward()
-    assert loss == pytest.approx(expected.item(), rel=1e-6)
+    single, double = (module(case.config, initial, dtype) for dtype in (torch.float32, torch.float64))
+    for gpt in (single, double):
+        loss_of(gpt, case.windows).backward()
+    assert loss == pytest.approx(loss_of(double, case.windows).item(), rel=1e-6)
     mine = weights.views(case.config, gradient)
-    largest = max(float(p.grad.norm()) for p in gpt.parameters() if p.grad is not None)
-    for name, parameter in gpt.named_parameters():
-        assert parameter.grad is not None
-        error = np.linalg.norm(mine[name] - parameter.grad.numpy())
-        # The second term, a sixth of a float's last digit, is for tensors whose gradient cancels to almost nothing.
-        assert error <= 1e-5 * float(parameter.grad.norm()) + 1e-8 * largest, name
+    for (name, exact), theirs in zip(double.named_parameters(), single.parameters(), strict=True):
+        assert exact.grad is not None
+        assert theirs.grad is not None
+        error = np.linalg.norm(mine[name] - exact.grad.numpy())
+        # Where terms cancel, no float32 code gets 1e-5 of what remains: PyTorch's own error is the measure.
+        room = 10 * float((theirs.grad - exact.grad).norm()) + 6e-8
+        assert error <= 1e-5 * float(exact.grad.norm()) + room, name
 
 
 @given(case=cases())
