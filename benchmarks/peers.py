@@ -36,5 +36,52 @@ def notebook_states(gpt: GPT) -> list[list[float]]:
     return rows
 
 
+def batched_chain(gpt: GPT, states: int, batch: int = 4096) -> torch.Tensor:
+    """The first states of the chain, a batch of whole contexts at a time: every shared prefix computed again."""
+    V, L = gpt.config.vocab_size, gpt.config.context_length
+    powers = V ** torch.arange(L - 1, -1, -1)
+    with torch.inference_mode():
+        ids = torch.arange(states).split(batch)
+        return torch.cat([gpt(part[:, None] // powers % V).log_softmax(-1) for part in ids])
+
+
+def prefix_shared_chain(gpt: GPT) -> torch.Tensor:
+    """The whole chain, level by level: one new token for every prefix, keys and values of its ancestors gathered.
+
+    The tree is cut at a level from which a subtree fits in the cache, and walked subtree by subtree.
+    """
+    V, L = gpt.config.vocab_size, gpt.config.context_length
+    top = next(t for t in range(L) if V ** (L - t) <= 4096)
+    rows = []
+    with torch.inference_mode():
+        x, keys = torch.zeros(1, 0), [torch.zeros(1, 2, gpt.config.n_head, 0, 0)] * gpt.config.n_layer
+        for t in range(top):
+            x, keys = _grow(gpt, keys, t)
+        for root in range(V**top):
+            own = [k[root : root + 1] for k in keys]
+            for t in range(top, L):
+                x, own = _grow(gpt, own, t)
+            rows.append(gpt.lm_head(gpt.transformer["ln_f"](x)).log_softmax(-1))
+    return torch.cat(rows)
+
+
+def _grow(gpt: GPT, keys: list[torch.Tensor], t: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """From the keys and values (n, 2, n_head, t, size) of all prefixes of t tokens to those of t + 1 tokens."""
+    V, C, H = gpt.config.vocab_size, gpt.config.n_embd, gpt.config.n_head
+    n = len(keys[0])
+    x = (gpt.transformer["wte"].weight + gpt.transformer["wpe"].weight[t]).repeat(n, 1)  # (n V, C)
+    grown = []
+    for block, old in zip(gpt.transformer["h"], keys, strict=True):
+        q, k, v = block.attn.c_attn(block.ln_1(x)).view(n * V, 3, H, C // H).unbind(1)
+        new = torch.stack([k, v], 1)[:, :, :, None]  # (n V, 2, H, 1, size)
+        past = old.repeat_interleave(V, 0) if t else new[:, :, :, :0]
+        both = torch.cat([past, new], 3)
+        y = torch.nn.functional.scaled_dot_product_attention(q[:, :, None], both[:, 0], both[:, 1])
+        x = x + block.attn.c_proj(y.reshape(n * V, C))
+        x = x + block.mlp(block.ln_2(x))
+        grown.append(both)
+    return x, grown
+
+
 if __name__ == "__main__":
     print(notebook_states(notebook_loop()))

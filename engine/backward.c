@@ -6,7 +6,7 @@ void backward_place(backward_space *space, const fg_config *config, int32_t leng
     int64_t c = config->n_embd, blocks = (capacity + LANES - 1) / LANES, v = sizeof(vf);
     space->dx = take(memory, blocks * c * v);
     space->dqkv = take(memory, blocks * 3 * c * v);
-    space->scratch = take(memory, (10 * c + 2 * length + config->vocab_size + 2) * v);
+    space->scratch = take(memory, (10 * c + length + config->vocab_size + 2) * v + length * (int64_t)sizeof(ancestor));
     space->rows = take(memory, LANES * (4 * c + LANES) * 4);
 }
 
@@ -37,41 +37,36 @@ static inline void scatter_add(float *base, const int32_t *where, vf a) {
     for (int i = 0; i < LANES; i++) base[where[i]] += a[i];
 }
 
-/* Adds to dqkv of a block and its ancestors. scratch has 2 * length vectors. */
+/* Adds to dqkv of a block and its ancestors. scratch has length vectors, then length ancestors. */
 static void attend_back(const fg_config *config, const tree *t, int64_t block, const vf *qkv, const vf *att,
                         const vf *dy, vf *dqkv, vf *scratch) {
     const int64_t c = config->n_embd, size = c / config->n_head, length = t->length;
     const vf *q = qkv + block * 3 * c;
-    const float *keys = (const float *)(qkv + c);
-    float *dkeys = (float *)(dqkv + c);
     vf *dq = dqkv + block * 3 * c, *ds = scratch;
-    vi *where = (vi *)(scratch + length);
+    ancestor *from = (ancestor *)(scratch + length);
     const int32_t reach = t->depth[block * LANES + LANES - 1] + 1;
-    const int32_t *shared = t->shared + block * length;
     const vf scale = 1.0f / vsqrt(splat((float)size));
-    for (int32_t j = 0; j < reach; j++)
-        where[j] = offsets(*(const vi *)(t->path + (block * length + j) * LANES), 3 * c);
+    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
     for (int64_t first = 0; first < c; first += size, att += length) {
         vf mean = {0};
         for (int32_t j = 0; j < reach; j++) {
             vf dp = {0};
-            for (int64_t d = first; d < first + size; d++)
-                dp += dy[d] * vgather(keys + (c + d) * LANES, (const int32_t *)&where[j]);
+            for (int64_t d = first; d < first + size; d++) dp += dy[d] * fetch(&from[j], 2 * c + d);
             ds[j] = dp;
             mean += att[j] * dp;
         }
         for (int32_t j = 0; j < reach; j++) {
-            const int32_t *node = (const int32_t *)&where[j];
             const vf weight = att[j], slope = weight * (ds[j] - mean) * scale;
+            float *to = from[j].one ? (float *)dqkv + (from[j].one - (const float *)qkv) : (float *)dqkv;
+            const int32_t *where = (const int32_t *)&from[j].offset;
             for (int64_t d = first; d < first + size; d++) {
-                dq[d] += slope * vgather(keys + d * LANES, node);
-                if (shared[j] >= 0) {
-                    const int32_t one = node[LANES - 1];
-                    dkeys[d * LANES + one] += vsum(slope * q[d]);
-                    dkeys[(c + d) * LANES + one] += vsum(weight * dy[d]);
+                dq[d] += slope * fetch(&from[j], c + d);
+                if (from[j].one) {
+                    to[(c + d) * LANES] += vsum(slope * q[d]);
+                    to[(2 * c + d) * LANES] += vsum(weight * dy[d]);
                 } else {
-                    scatter_add(dkeys + d * LANES, node, slope * q[d]);
-                    scatter_add(dkeys + (c + d) * LANES, node, weight * dy[d]);
+                    scatter_add(to + (c + d) * LANES, where, slope * q[d]);
+                    scatter_add(to + (2 * c + d) * LANES, where, weight * dy[d]);
                 }
             }
         }

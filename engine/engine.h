@@ -71,6 +71,21 @@ FG_API void fg_predict(const fg_config *config, const float *weights, const floa
 FG_API void fg_inspect(const fg_config *config, const float *weights, const float *switches, int32_t length,
                        const int32_t *context, float *attention, float *residual, float *logits, void *workspace);
 
+/* One step forward: out[b - first][y] = sum over a of pi[a][b] p[a][b][y] for `count` suffixes b from `first` on. The
+ * chain is log_probs [V][suffixes][V] with suffixes = V**(L-1); pi [V][suffixes]. Rows are normalised on the way. */
+FG_API void fg_push(int64_t vocab_size, int64_t suffixes, const float *log_probs, const double *pi, int64_t first,
+                    int64_t count, double *out);
+
+/* One step backward: out[r - first] = sum over y of p[r][y] f[r % suffixes][y] for `count` states r; f [suffixes][V]. */
+FG_API void fg_pull(int64_t vocab_size, int64_t suffixes, const float *log_probs, const double *f, int64_t first,
+                    int64_t count, double *out);
+
+/* Entropy in nats [count] of each row of log_probs [count][V]. */
+FG_API void fg_entropy(int64_t vocab_size, const float *log_probs, int64_t count, double *out);
+
+/* The largest |after - before| / before over n numbers of 0 or more; infinite where only before is 0. */
+FG_API double fg_change(int64_t n, const double *before, const double *after);
+
 /* The best instruction set this processor has: x86-64 level 1, 3 (AVX2) or 4 (AVX-512); 0 elsewhere. */
 FG_API int32_t fg_cpu_level(void);
 

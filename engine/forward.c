@@ -18,7 +18,7 @@ void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capaci
     place(&t->mid, c, layers, kept, memory);
     place(&t->fc, 4 * c, layers, kept, memory);
     place(&t->stats, 4, layers, kept, memory);
-    t->scratch = take(memory, (5 * c + 2 * (int64_t)length) * (int64_t)sizeof(vf));
+    t->scratch = take(memory, 5 * c * (int64_t)sizeof(vf) + length * (int64_t)sizeof(ancestor));
 }
 
 static void embed(const fg_config *config, const float *weights, const tree *t, int64_t block, vf *x) {
@@ -42,46 +42,67 @@ void norm(int64_t n, const vf *x, const float *w, const float *b, vf *h, vf *sta
     stats[1] = scale;
 }
 
-/* Causal self-attention: every node looks at its ancestors and itself. scratch has 2 * length vectors. */
-static void attend(const fg_config *config, const tree *t, int64_t block, const vf *qkv, vf *att, vf *y, vf *scratch) {
-    const int64_t c = config->n_embd, size = c / config->n_head, length = t->length;
-    const vf *q = qkv + block * 3 * c;
-    const float *keys = (const float *)(qkv + c);
-    const vi depth = *(const vi *)(t->depth + block * LANES);
-    const int32_t reach = t->depth[block * LANES + LANES - 1] + 1; /* the deepest lane is the last */
-    const vf scale = 1.0f / vsqrt(splat((float)size));
-    vi *at_lane = (vi *)scratch;                              /* where the ancestors' keys begin, in floats */
-    const float **at_one = (const float **)(scratch + length); /* the same for one that all lanes share, else NULL */
+/* For each ancestor the sum over `size` features, from f on, of q times the ancestor's. */
+static inline void score(int32_t reach, int64_t size, const ancestor *from, int64_t f, const vf *q, vf *scores) {
     for (int32_t j = 0; j < reach; j++) {
-        at_lane[j] = offsets(*(const vi *)(t->path + (block * length + j) * LANES), 3 * c);
-        int32_t one = t->shared[block * length + j];
-        at_one[j] = one < 0 ? 0 : keys + one / LANES * (3 * c * LANES) + one % LANES;
-    }
-    for (int64_t first = 0; first < c; first += size, att += length) {
-        vf top = splat(-1e30f), total = {0};
-        for (int32_t j = 0; j < reach; j++) {
-            vf s = {0};
-            if (at_one[j])
-                for (int64_t d = first; d < first + size; d++) s += at_one[j][d * LANES] * q[d];
-            else
-                for (int64_t d = first; d < first + size; d++)
-                    s += vgather(keys + d * LANES, (const int32_t *)&at_lane[j]) * q[d];
-            att[j] = vpick(depth >= j, s * scale, splat(-1e30f));
-            top = vmax(top, att[j]);
+        vf sum = {0};
+        int64_t d = 0;
+        for (; d + 4 <= size; d += 4) {
+            const four k = fetch4(&from[j], f + d);
+            sum += q[d] * k.v0 + q[d + 1] * k.v1 + q[d + 2] * k.v2 + q[d + 3] * k.v3;
         }
+        for (; d < size; d++) sum += q[d] * fetch(&from[j], f + d);
+        scores[j] = sum;
+    }
+}
+
+/* For each of `size` features, from f on, the sum over all ancestors of att times the ancestor's. */
+static inline void mix(int32_t reach, int64_t size, const ancestor *from, int64_t f, const vf *att, vf *y) {
+    int64_t d = 0;
+    for (; d + 4 <= size; d += 4) {
+        four sum = {{0}, {0}, {0}, {0}};
         for (int32_t j = 0; j < reach; j++) {
-            att[j] = vpick(depth >= j, vexp(att[j] - top), splat(0));
+            const four v = fetch4(&from[j], f + d);
+            const vf weight = att[j];
+            sum.v0 += weight * v.v0;
+            sum.v1 += weight * v.v1;
+            sum.v2 += weight * v.v2;
+            sum.v3 += weight * v.v3;
+        }
+        y[d] = sum.v0;
+        y[d + 1] = sum.v1;
+        y[d + 2] = sum.v2;
+        y[d + 3] = sum.v3;
+    }
+    for (; d < size; d++) {
+        vf sum = {0};
+        for (int32_t j = 0; j < reach; j++) sum += att[j] * fetch(&from[j], f + d);
+        y[d] = sum;
+    }
+}
+
+/* Causal self-attention: every node looks at its ancestors and itself. `from` has room for length ancestors. */
+static void attend(const fg_config *config, const tree *t, int64_t block, const vf *qkv, vf *att, vf *y,
+                   ancestor *from) {
+    const int64_t c = config->n_embd, size = c / config->n_head;
+    const vf *q = qkv + block * 3 * c;
+    const vi depth = *(const vi *)(t->depth + block * LANES);
+    const int32_t reach = depth[LANES - 1] + 1, all = depth[0] + 1; /* lanes come in order of depth */
+    const vf scale = 1.0f / vsqrt(splat((float)size)), nothing = splat(-1e30f);
+    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
+    for (int64_t first = 0; first < c; first += size, att += t->length) {
+        vf top = nothing, total = {0};
+        score(reach, size, from, c + first, q + first, att);
+        for (int32_t j = all; j < reach; j++) att[j] = vpick(depth >= j, att[j], nothing);
+        for (int32_t j = 0; j < reach; j++) top = vmax(top, att[j]);
+        for (int32_t j = 0; j < reach; j++) {
+            att[j] = vexp((att[j] - top) * scale);
+            if (j >= all) att[j] = vpick(depth >= j, att[j], splat(0));
             total += att[j];
         }
         total = 1.0f / total;
         for (int32_t j = 0; j < reach; j++) att[j] *= total;
-        for (int64_t d = first; d < first + size; d++) {
-            vf sum = {0};
-            for (int32_t j = 0; j < reach; j++)
-                sum += att[j] * (at_one[j] ? splat(at_one[j][(c + d) * LANES])
-                                           : vgather(keys + (c + d) * LANES, (const int32_t *)&at_lane[j]));
-            y[d] = sum;
-        }
+        mix(reach, size, from, 2 * c + first, att, y + first);
     }
 }
 
@@ -103,7 +124,8 @@ void forward(const fg_config *config, const float *weights, const float *switche
                 continue;
             }
             linear(3 * c, c, w.attn_w, w.attn_b, h, qkv);
-            attend(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), y, g + 4 * c);
+            attend(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), y,
+                   (ancestor *)(g + 4 * c));
             if (on)
                 for (int64_t d = 0; d < c; d++) y[d] *= on[d / size];
             linear(c, c, w.proj_w, w.proj_b, y, mid);

@@ -32,7 +32,7 @@ typedef struct {
     buffer mid;   /* C: the residual stream between attention and MLP */
     buffer fc;    /* 4C: the MLP before its nonlinearity */
     buffer stats; /* 4: mean and 1 / standard deviation of both layer norms */
-    vf *scratch;  /* 5C + 2 * length */
+    vf *scratch;  /* 5C, then length ancestors */
 } tape;
 
 /* keep: whether activations of every layer are kept, for a backward pass or an inspection. */
@@ -42,9 +42,52 @@ void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capaci
 void forward(const fg_config *config, const float *weights, const float *switches, const tree *t, tape *tape,
              int64_t first_block);
 
-/* Where a node's first feature lies, in floats, in a buffer of `features` vectors a block. */
-static inline vi offsets(vi node, int64_t features) {
-    return node / LANES * (int32_t)(features * LANES) + node % LANES;
+/* Where the features of one ancestor of each lane lie: at one place, in two blocks, or scattered. */
+typedef struct {
+    const float *one;  /* the ancestor that all lanes share, or NULL */
+    const vf *a, *b;   /* the two blocks that hold the ancestors of all lanes, or NULL; lanes by `index` */
+    const float *base; /* else all blocks; places by `offset`, in floats */
+    vi index, offset;
+} ancestor;
+
+/* The ancestors at depth j of a block, in a buffer of `features` vectors a block. */
+static inline ancestor ancestor_at(const tree *t, int64_t block, int32_t j, const vf *buffer, int64_t features) {
+    const vi node = *(const vi *)(t->path + (block * t->length + j) * LANES);
+    const int64_t near = t->near[block * t->length + j], one = t->shared[block * t->length + j];
+    ancestor result = {0, 0, 0, (const float *)buffer, node, node};
+    result.offset = node / LANES * (int32_t)(features * LANES) + node % LANES;
+    if (one >= 0) result.one = (const float *)(buffer + one / LANES * features) + one % LANES;
+    if (near >= 0) {
+        result.a = buffer + near * features;
+        result.b = near + 1 < t->n_blocks ? result.a + features : result.a;
+        result.index = (node - (int32_t)near * LANES) & (2 * LANES - 1);
+    }
+    return result;
+}
+
+/* Feature f of each lane's ancestor. */
+static inline vf fetch(const ancestor *from, int64_t f) {
+    if (from->one) return splat(from->one[f * LANES]);
+    if (from->a) return vlookup(from->a[f], from->b[f], from->index);
+    return vgather(from->base + f * LANES, (const int32_t *)&from->offset);
+}
+
+typedef struct {
+    vf v0, v1, v2, v3;
+} four;
+
+/* Features f to f + 3 of each lane's ancestor. */
+__attribute__((always_inline)) static inline four fetch4(const ancestor *from, int64_t f) {
+    if (from->one) {
+        const float *p = from->one + f * LANES;
+        return (four){splat(p[0]), splat(p[LANES]), splat(p[2 * LANES]), splat(p[3 * LANES])};
+    }
+    if (from->a) {
+        const vf *a = from->a + f, *b = from->b + f;
+        const vi i = from->index;
+        return (four){vlookup(a[0], b[0], i), vlookup(a[1], b[1], i), vlookup(a[2], b[2], i), vlookup(a[3], b[3], i)};
+    }
+    return (four){fetch(from, f), fetch(from, f + 1), fetch(from, f + 2), fetch(from, f + 3)};
 }
 
 /* Layer norm (eps 1e-5) of x [n]; stats receives the mean and 1 / standard deviation. */
@@ -60,7 +103,7 @@ void log_softmax(int32_t n, vf *logits);
 typedef struct {
     vf *dx;      /* [blocks][C]: gradient of the residual stream */
     vf *dqkv;    /* [blocks][3C] */
-    vf *scratch; /* 10C + 2 * length + V + 2 */
+    vf *scratch; /* 10C + length + V + 2, then length ancestors */
     float *rows; /* [LANES][4C rounded up to LANES] */
 } backward_space;
 

@@ -9,6 +9,7 @@ void tree_place(tree *t, int32_t length, int64_t capacity, char **memory) {
     t->depth = take(memory, blocks * LANES * 4);
     t->path = take(memory, blocks * LANES * length * 4);
     t->shared = take(memory, blocks * length * 4);
+    t->near = take(memory, blocks * length * 4);
     t->child = take(memory, (capacity + 1) * 4);
     t->sibling = take(memory, capacity * 4);
 }
@@ -33,7 +34,7 @@ static void add(tree *t, int64_t parent, int32_t depth, int32_t token) {
     for (int32_t j = depth; j < t->length; j++) path[j * LANES] = (int32_t)node;
 }
 
-/* Fills the last block up and finds the ancestors that whole blocks share. */
+/* Fills the last block up and finds where ancestors are shared or near each other. */
 static void finish(tree *t) {
     t->n_blocks = (t->n + LANES - 1) / LANES;
     for (int64_t node = t->n; node < t->n_blocks * LANES; node++) {
@@ -43,13 +44,18 @@ static void finish(tree *t) {
         for (int32_t j = 0; j < t->length; j++) path[j * LANES] = last[j * LANES];
     }
     for (int64_t b = 0; b < t->n_blocks; b++) {
-        const int32_t *depth = t->depth + b * LANES;
+        const vi depth = *(const vi *)(t->depth + b * LANES);
         for (int32_t j = 0; j < t->length; j++) {
-            const int32_t *path = t->path + (b * t->length + j) * LANES;
-            int32_t one = path[LANES - 1]; /* the deepest lane has an ancestor wherever any lane has */
-            for (int i = 0; i < LANES; i++)
-                if (depth[i] >= j && path[i] != one) one = -1;
-            t->shared[b * t->length + j] = one;
+            /* The last lane is the deepest: it has an ancestor wherever any lane has, and stands in for the others. */
+            vi path = *(const vi *)(t->path + (b * t->length + j) * LANES), mask = depth >= j;
+            int32_t low = path[LANES - 1], high = low;
+            path = (mask & path) | (~mask & low);
+            for (int i = 0; i < LANES; i++) {
+                low = path[i] < low ? path[i] : low;
+                high = path[i] > high ? path[i] : high;
+            }
+            t->shared[b * t->length + j] = low == high ? low : -1;
+            t->near[b * t->length + j] = high / LANES - low / LANES < 2 ? low / LANES : -1;
         }
     }
 }

@@ -18,6 +18,7 @@ typedef struct {
     int32_t *depth;      /* [n_blocks * LANES]: 0 for the first token of a window */
     int32_t *path;       /* [n_blocks][length][LANES]: the node's ancestor at each depth, itself at its own and below */
     int32_t *shared;     /* [n_blocks][length]: that ancestor where all lanes that have one have the same, else -1 */
+    int32_t *near;       /* [n_blocks][length]: the first of two blocks that hold them for all lanes, else -1 */
     int32_t *child, *sibling; /* [capacity]: scratch of tree_of_windows */
 } tree;
 

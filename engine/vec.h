@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #ifdef __AVX2__
+#include <immintrin.h>
 #define LANES 16
 #else
 #define LANES 8
@@ -43,6 +44,32 @@ static inline vf vgather(const float *base, const int32_t *at) {
     vf a;
     for (int i = 0; i < LANES; i++) a[i] = base[at[i]];
     return a;
+}
+
+/* Lane i of the result is lane index[i] of a, or index[i] - LANES of b; indices from 0 to 2 * LANES - 1. */
+static inline vf vlookup(vf a, vf b, vi index) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_permutex2var_ps((__m512)a, (__m512i)index, (__m512)b);
+#elif defined(__AVX2__)
+    const __m256 *tables[2] = {(const __m256 *)&a, (const __m256 *)&b};
+    const __m256i *indices = (const __m256i *)&index;
+    vf result;
+    for (int half = 0; half < 2; half++) {
+        __m256i i = indices[half];
+        __m256 upper = (__m256)_mm256_slli_epi32(i, 28), second = (__m256)_mm256_slli_epi32(i, 27); /* bits 3, 4 */
+        __m256 part[2];
+        for (int t = 0; t < 2; t++)
+            part[t] = _mm256_blendv_ps(_mm256_permutevar8x32_ps(tables[t][0], i),
+                                       _mm256_permutevar8x32_ps(tables[t][1], i), upper);
+        ((__m256 *)&result)[half] = _mm256_blendv_ps(part[0], part[1], second);
+    }
+    return result;
+#else
+    const vf both[2] = {a, b};
+    vf result;
+    for (int i = 0; i < LANES; i++) result[i] = ((const float *)both)[index[i]];
+    return result;
+#endif
 }
 
 /* exp(x), relative error below 2e-7 for x in [-87, 88] and clamped outside; x = n ln 2 + r, |r| <= (ln 2) / 2. */

@@ -52,4 +52,4 @@ def test_tokens_outside_the_vocabulary() -> None:
 
 
 def test_every_sign_can_be_shown_on_one_line() -> None:
-    assert states.visible("a b\n\t\x00é字") == "a·b¶→\ufffdé字"
+    assert states.visible("a b\n\t\x00é字") == "a·b¶»\ufffdé字"

@@ -4,6 +4,7 @@ from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import Data
 from finitegpt.decode import decode, greedy, temperature, top_k, top_p
+from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
 from finitegpt.model import Model, chain_of
 from finitegpt.train import Run, train
@@ -11,6 +12,7 @@ from finitegpt.train import Run, train
 __all__ = [
     "Chain",
     "Data",
+    "Ensemble",
     "FileError",
     "FiniteGPTError",
     "GPTConfig",
@@ -26,4 +28,5 @@ __all__ = [
     "top_k",
     "top_p",
     "train",
+    "train_many",
 ]

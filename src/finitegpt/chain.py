@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
+from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
+from finitegpt.parallel import ordered, ranges
 
 if TYPE_CHECKING:
     import graphviz
@@ -22,6 +24,7 @@ Rows = NDArray[np.float32]
 """Next-token log-probabilities, (contexts, V), in nats."""
 
 _LARGEST_DRAWING = 4096
+_PIECE = 2**17
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +50,8 @@ class Chain:
                 f"expected float32 log-probabilities of shape {expected}, got {self.log_probs.dtype} of shape "
                 f"{self.log_probs.shape}; try Chain.from_probs"
             )
+        if not self.log_probs.flags.c_contiguous:
+            raise InputError("expected contiguous log-probabilities, got strides; try numpy.ascontiguousarray")
         if self.startup is not None and [rows.shape for rows in self.startup] != [(V**k, V) for k in range(1, L)]:
             raise InputError("expected start-up rows of shapes (V**k, V) for k from 1 to L-1, got others; try None")
         if self.counts is not None and self.counts.shape != expected[:1]:
@@ -115,23 +120,58 @@ class Chain:
     def push(self, distribution: ArrayLike) -> NDArray[np.float64]:
         """A distribution (V**L,) one step later: pi'[b, y] = sum over a of pi[a, b] p[a, b, y].
 
-        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).push([1, 0])
+        One pass over memory, by a thread for each core; no table of probabilities is made.
+
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).push([1, 0]).round(6)
         array([0.9, 0.1])
         """
-        V, pi = self.vocab_size, self._function(distribution)
-        return (pi[:, None] * self.probs).reshape(V, -1, V).sum(0).reshape(-1)
+        V, pi, engine = self.vocab_size, self._function(distribution), Engine()
+        out = np.empty((self.n_states // V, V))
+
+        def part(suffixes: tuple[int, int]) -> None:
+            first, count = suffixes
+            engine.push(self.log_probs, pi, first, count, out[first : first + count])
+
+        _in_threads(part, len(out))
+        return out.reshape(-1)
 
     def pull(self, function: ArrayLike) -> NDArray[np.float64]:
         """The expectation (V**L,) of a function of the next state: (P f)[a, b] = sum over y of p[a, b, y] f[b, y].
 
-        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).pull([0, 1])
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).pull([0, 1]).round(6)
         array([0.1, 0.5])
         """
-        V, f = self.vocab_size, self._function(function)
-        return (self.probs.reshape(V, -1, V) * f.reshape(1, -1, V)).sum(2).reshape(-1)
+        f, engine, out = self._function(function), Engine(), np.empty(self.n_states)
+
+        def part(states: tuple[int, int]) -> None:
+            first, count = states
+            engine.pull(self.log_probs, f, first, count, out[first : first + count])
+
+        _in_threads(part, len(out))
+        return out
+
+    def row_entropy(self) -> NDArray[np.float64]:
+        """Entropy of the next token after each state (V**L,), in nats.
+
+        >>> Chain.from_probs([[0.5, 0.5], [0, 1]], "ab", 1).row_entropy().round(6)
+        array([0.693147, 0.      ])
+        """
+        engine, out = Engine(), np.empty(self.n_states)
+
+        def part(states: tuple[int, int]) -> None:
+            first, count = states
+            out[first : first + count] = engine.entropy(self.log_probs[first : first + count])
+
+        _in_threads(part, len(out))
+        return out
+
+    def residual(self, distribution: ArrayLike) -> float:
+        """How far a distribution is from stationary: the largest |pi P - pi| / pi over all states."""
+        pi = self._function(distribution)
+        return Engine().change(pi, self.push(pi))
 
     def _function(self, values: ArrayLike) -> NDArray[np.float64]:
-        array = np.asarray(values, np.float64)
+        array = np.ascontiguousarray(values, np.float64)
         if array.shape != (self.n_states,):
             raise InputError(f"expected {self.n_states} numbers, one a state, got shape {array.shape}; try another")
         return array
@@ -231,6 +271,15 @@ class Chain:
                         "" if self.counts is None else int(self.counts[id]),
                     ]
                 )
+
+
+def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:
+    """Does pieces of the same size whatever the number of threads; a small chain is done at once."""
+    if total <= _PIECE:
+        part((0, total))
+    else:
+        for _ in ordered(part, ranges(total, _PIECE)):
+            pass
 
 
 def walk(

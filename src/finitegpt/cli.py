@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from finitegpt import states
@@ -15,6 +16,7 @@ from finitegpt.chain import Chain, Rows
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
 from finitegpt.decode import decode_rows
+from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError
 from finitegpt.files import new_file, new_folder, read_text
 from finitegpt.train import Run, train
@@ -69,6 +71,7 @@ def train_command(
     lr: float = 1e-3,
     weight_decay: float = 0.1,
     seed: int = 1337,
+    seeds: str | None = None,
     batch_size: int | None = None,
     out: Path | None = None,
     keep_steps: Flag = False,
@@ -107,6 +110,8 @@ def train_command(
         Decoupled weight decay.
     seed
         Seed of the weights and of mini-batches, as in PyTorch.
+    seeds
+        Train once for each seed of a range such as 0:1000, and report what the seeds agree on.
     batch_size
         Random windows a step; by default all of them, or 256 where more than 4,096 differ.
     out
@@ -134,14 +139,23 @@ def train_command(
     )
     config = TrainConfig(steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss)
 
-    def run_training() -> Run:
-        with _progress(steps) as progress:
-            return train(data, model, config, keep_steps=keep_steps, progress=progress)
-
     from finitegpt import report
 
-    n = states.n_states(model.vocab_size, model.context_length)
-    if json and out is None and n <= report.LARGEST_TABLE and not keep_steps:
+    if seeds is not None:
+        _train_seeds(data, model, config, _seed_range(seeds), out, keep_steps, json)
+        return
+
+    def run_training() -> Run:
+        with _progress(steps, "training") as update:
+            return train(
+                data,
+                model,
+                config,
+                keep_steps=keep_steps,
+                progress=update and (lambda done, loss: update(done, f"loss {loss:.4f}")),
+            )
+
+    if json and out is None and report.is_small(model) and not keep_steps:
         _print_json(report.train_json(run_training(), {}))
         return
     out = _next_run() if out is None else out
@@ -154,6 +168,55 @@ def train_command(
         _print_json(report.train_json(run, files))
     else:
         report.print_training(_console(), run, files)
+
+
+def _seed_range(text: str) -> range:
+    """The seeds that A:B means: A, A + 1, ... B - 1."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last) <= 2**32):
+        raise InputError(f"expected a range of seeds, got {text!r}; try 0:1000")
+    return range(int(first), int(last))
+
+
+def _train_seeds(
+    data: Data, model: GPTConfig, config: TrainConfig, seeds: range, out: Path | None, keep_steps: bool, json: bool
+) -> None:
+    from finitegpt import report, weights
+    from finitegpt.picture import seed_spread
+    from finitegpt.picture.spread import LARGEST_SPREAD
+
+    if not report.is_small(model):
+        n = states.n_states(model.vocab_size, model.context_length)
+        raise InputError(
+            f"expected at most {report.LARGEST_TABLE:,} states to compare over seeds, got {report.short(n)}; "
+            "try a shorter context, or finitegpt.train_many"
+        )
+
+    def run_training() -> Ensemble:
+        with _progress(len(seeds), "seeds") as update:
+            progress = update and (lambda done, _: update(done, ""))
+            return train_many(data, model, config, seeds=seeds, keep_steps=keep_steps, progress=progress)
+
+    if json and out is None and not keep_steps:
+        _print_json(report.ensemble_json(run_training(), {}))
+        return
+    out = _next_run() if out is None else out
+    with new_folder(out) as partial:
+        ensemble = run_training()
+        arrays = {"seeds": np.array(ensemble.seeds), "losses": ensemble.losses, "log_probs": ensemble.log_probs}
+        if ensemble.trajectories is not None:
+            arrays["trajectories"] = ensemble.trajectories
+        weights.save(partial / "ensemble.safetensors", arrays)
+        files = {"ensemble": str(out), "arrays": str(out / "ensemble.safetensors")}
+        if model.vocab_size * states.n_states(model.vocab_size, model.context_length) <= LARGEST_SPREAD:
+            (partial / "spread.svg").write_text(seed_spread(ensemble), encoding="utf-8")
+            files["picture"] = str(out / "spread.svg")
+        result = report.ensemble_json(ensemble, files)
+        (partial / "ensemble.json").write_text(_as_json(result) + "\n", encoding="utf-8")
+    if json:
+        _print_json(result)
+    else:
+        report.print_ensemble(_console(), ensemble, files)
 
 
 @app.command
@@ -179,7 +242,7 @@ def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = No
 
     if json:
         files = {"files": {"chain": str(to)}} if to else {}
-        rows = report.chain_json(chain) if report.is_small(loaded) else {}
+        rows = report.chain_json(chain) if report.is_small(loaded.model.config) else {}
         space = report.state_space(chain.vocab_size, chain.context_length)
         base = {"vocab": list(chain.vocab), "context_length": chain.context_length, "state_space": space}
         _print_json({**base, **rows, **files})
@@ -358,18 +421,18 @@ def _next_run() -> Path:
 
 
 @contextmanager
-def _progress(steps: int) -> Any:
-    """A progress bar on a terminal, shown only when training takes its time; None elsewhere."""
+def _progress(total: int, what: str) -> Iterator[Callable[[int, str], None] | None]:
+    """A progress bar on a terminal, updated with how much is done and a note; None elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[loss]}"), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=steps, loss="")
-        yield lambda done, loss: bar.update(task, completed=done, loss=f"loss {loss:.4f}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total, note="")
+        yield lambda done, note: bar.update(task, completed=done, note=note)
 
 
 def _console() -> "Console":
@@ -378,8 +441,12 @@ def _console() -> "Console":
     return Console(highlight=False, soft_wrap=False)
 
 
+def _as_json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    print(_as_json(value))
 
 
 def main(arguments: list[str] | None = None) -> int:

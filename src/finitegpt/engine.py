@@ -23,6 +23,7 @@ _FOLDER = Path(__file__).parent / "_engine"
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 
 class _Config(ctypes.Structure):
@@ -68,6 +69,10 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_evaluate": ("", "pppillpp"),
     "fg_predict": ("", "pppiplpp"),
     "fg_inspect": ("", "pppippppp"),
+    "fg_push": ("", "llppllp"),
+    "fg_pull": ("", "llppllp"),
+    "fg_entropy": ("", "lplp"),
+    "fg_change": ("d", "lpp"),
     "fg_cpu_level": ("i", ""),
 }
 
@@ -275,6 +280,49 @@ class Engine:
         )
         return attention, residual, logits
 
+    def push(
+        self, log_probs: Float32, distribution: Float64, first: int, count: int, out: Float64 | None = None
+    ) -> Float64:
+        """A distribution (V**L,) one step later, at the successors (count, V) of `count` suffixes from `first` on.
+
+        A suffix is what two states that share their successors have in common: all but the oldest token.
+        """
+        n, V = log_probs.shape
+        _check("log_probs", log_probs, (n, V))
+        _check("distribution", distribution, (n,), np.float64)
+        _check_range(first, count, n // V, "suffixes")
+        out = np.empty((count, V)) if out is None else out
+        _check("out", out, (count, V), np.float64)
+        self._library.fg_push(V, n // V, log_probs, distribution, first, count, out)
+        return out
+
+    def pull(
+        self, log_probs: Float32, function: Float64, first: int, count: int, out: Float64 | None = None
+    ) -> Float64:
+        """The expectation (count,) of a function (V**L,) of the next state, for `count` states from `first` on."""
+        n, V = log_probs.shape
+        _check("log_probs", log_probs, (n, V))
+        _check("function", function, (n,), np.float64)
+        _check_range(first, count, n, "states")
+        out = np.empty(count) if out is None else out
+        _check("out", out, (count,), np.float64)
+        self._library.fg_pull(V, n // V, log_probs, function, first, count, out)
+        return out
+
+    def entropy(self, log_probs: Float32) -> Float64:
+        """Entropy in nats (n,) of each row of log-probabilities (n, V)."""
+        n, V = log_probs.shape
+        _check("log_probs", log_probs, (n, V))
+        out = np.empty(n)
+        self._library.fg_entropy(V, log_probs, n, out)
+        return out
+
+    def change(self, before: Float64, after: Float64) -> float:
+        """The largest |after - before| / before of two distributions (n,)."""
+        _check("before", before, before.shape[:1], np.float64)
+        _check("after", after, before.shape, np.float64)
+        return self._library.fg_change(len(before), before, after)
+
     def _workspace(self, config: GPTConfig, batch: int) -> NDArray[np.uint8]:
         size = self._library.fg_workspace(_config(config), batch)
         require_memory(size, "the engine's workspace", "a smaller model or batch")
@@ -311,6 +359,11 @@ def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: type =
             f"expected {name} to be a contiguous {np.dtype(dtype).name} array of shape {shape}, got {array.dtype} of "
             f"shape {array.shape}; try numpy.ascontiguousarray"
         )
+
+
+def _check_range(first: int, count: int, total: int, what: str) -> None:
+    if not (first >= 0 and count >= 0 and first + count <= total):
+        raise InputError(f"expected {what} within 0 to {total - 1}, got {first} to {first + count - 1}; try fewer")
 
 
 def _check_tokens(config: GPTConfig, tokens: NDArray[np.int32]) -> None:

@@ -1,7 +1,13 @@
 """What this machine can hold: sizes are checked before memory is asked for, never after."""
 
+import math
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from finitegpt.errors import TooLargeError
 
@@ -45,3 +51,22 @@ def require_memory(n: int, what: str, instead: str) -> None:
             f"expected {what} to fit in memory, got one of {readable_bytes(n)} where {readable_bytes(available)} are "
             f"free; try {instead}"
         )
+
+
+def require_room(n: int, what: str, instead: str) -> None:
+    """Raises TooLargeError unless `n` bytes for `what` fit in memory, or else on the disk of temporary files."""
+    if n + _SMALL > shutil.disk_usage(tempfile.gettempdir()).free:
+        require_memory(n, what, instead)
+
+
+def allocate(shape: tuple[int, ...], what: str, instead: str) -> NDArray[np.float32]:
+    """An empty float32 array for a result; mapped to a temporary file where it would not fit in memory twice.
+
+    Raises TooLargeError where there is no room for `what` there either; `instead` says what to try.
+    """
+    size = 4 * math.prod(shape)
+    if 2 * size <= max(available_bytes(), _SMALL):
+        return np.empty(shape, np.float32)
+    require_room(size, what, instead)
+    file = tempfile.TemporaryFile(prefix="finitegpt-")  # noqa: SIM115  (the array keeps it; it has no name on disk)
+    return np.memmap(file, np.float32, "w+", shape=shape)

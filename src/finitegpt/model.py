@@ -1,7 +1,9 @@
 """A model is anything that maps contexts to next-token log-probabilities; from one comes its chain."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ from finitegpt.chain import Chain, Rows, walk
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
-from finitegpt.limits import require_memory
+from finitegpt.limits import allocate, require_room
+from finitegpt.parallel import ordered, ranges
+
+_PIECE = 1024
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -76,12 +81,52 @@ class Model:
         attention, residual, logits = Engine().inspect(self.config, self.weights, row, switches=_switches(switches))
         return Inspection(attention=attention, residual=residual, logits=logits)
 
-    def chain(self, *, switches: ArrayLike | None = None, counts: NDArray[np.int64] | None = None) -> Chain:
-        """The whole chain, start-up contexts included. `switches` (n_layer, n_head + 1) turns heads and MLPs off."""
-        V, L, engine, on = self.config.vocab_size, self.config.context_length, Engine(), _switches(switches)
+    def chain(
+        self,
+        *,
+        switches: ArrayLike | None = None,
+        counts: NDArray[np.int64] | None = None,
+        startup: bool | None = None,
+        executor: Executor | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Chain:
+        """The whole chain. `switches` (n_layer, n_head + 1) turns heads and MLPs off.
+
+        `startup` asks for the start-up contexts too, which are nearly as many again; by default they are there up to
+        65,536 states.
+        States are computed by `executor`, or by a thread for each core; the result does not depend on it. `progress`
+        is called with the states done and their number. A chain that would not fit in memory twice is mapped to a
+        temporary file; TooLargeError where there is no room for that either.
+        """
+        V, L, on = self.config.vocab_size, self.config.context_length, _switches(switches)
         require_chain(V, L)
-        rows = [engine.evaluate(self.config, self.weights, 0, V**k, length=k, switches=on) for k in range(1, L + 1)]
-        return Chain(log_probs=rows[-1], vocab=self.vocab, context_length=L, startup=tuple(rows[:-1]), counts=counts)
+        wanted = V**L <= _PIECE * 64 if startup is None else startup
+        rows = tuple(self._rows(V**k, k, on, executor, None) for k in range(1, L)) if wanted else None
+        last = self._rows(V**L, L, on, executor, progress)
+        return Chain(log_probs=last, vocab=self.vocab, context_length=L, startup=rows, counts=counts)
+
+    def _rows(
+        self,
+        n: int,
+        length: int,
+        switches: NDArray[np.float32] | None,
+        executor: Executor | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> Rows:
+        config = self.config
+        out = allocate((n, config.vocab_size), "the chain", "a shorter context")
+        if n <= _PIECE:
+            return Engine().evaluate(config, self.weights, 0, n, length=length, switches=switches, out=out)
+        # About a tenth of a second each; whole multiples of what the engine computes at once.
+        piece = _PIECE * max(1, min(64, 2**29 // (config.n_params * _PIECE)))
+        work = partial(_evaluate, config, self.weights, length, switches)
+        done = 0
+        for rows in ordered(work, ranges(n, piece), executor=executor):
+            out[done : done + len(rows)] = rows
+            done += len(rows)
+            if progress:
+                progress(done, n)
+        return out
 
     def sample(
         self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
@@ -97,6 +142,16 @@ class Model:
         return walk(next_row, tokens, n, self.config.context_length, seed)
 
 
+def _evaluate(
+    config: GPTConfig,
+    weights: NDArray[np.float32],
+    length: int,
+    switches: NDArray[np.float32] | None,
+    states: tuple[int, int],
+) -> Rows:
+    return Engine().evaluate(config, weights, *states, length=length, switches=switches)
+
+
 def chain_of(
     log_probs: Callable[[NDArray[np.int64]], ArrayLike], vocab: "str | tuple[str, ...]", context_length: int
 ) -> Chain:
@@ -107,7 +162,7 @@ def chain_of(
     V = len(vocab)
     require_chain(V, context_length)
     n = V**context_length
-    rows = np.empty((n, V), np.float32)
+    rows = allocate((n, V), "the chain", "a shorter context")
     for first in range(0, n, 4096):
         ids = np.arange(first, min(first + 4096, n))
         part = np.asarray(log_probs(states.contexts(ids, V, context_length)), np.float64)
@@ -116,9 +171,9 @@ def chain_of(
 
 
 def require_chain(vocab_size: int, context_length: int) -> None:
-    """TooLargeError unless a chain of this shape fits in memory."""
-    n = states.n_states(vocab_size, context_length)
-    require_memory(4 * n * vocab_size, f"a chain of {vocab_size}**{context_length} states", "a shorter context")
+    """TooLargeError where neither memory nor the disk has room for a chain of this shape."""
+    what = f"a chain of {vocab_size}**{context_length} states"
+    require_room(4 * states.n_states(vocab_size, context_length) * vocab_size, what, "a shorter context")
 
 
 def _switches(values: ArrayLike | None) -> NDArray[np.float32] | None:

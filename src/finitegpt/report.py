@@ -10,6 +10,8 @@ from rich.text import Text
 
 from finitegpt import states
 from finitegpt.chain import Chain
+from finitegpt.config import GPTConfig
+from finitegpt.ensemble import Ensemble
 from finitegpt.picture.graph import percent
 from finitegpt.states import visible
 from finitegpt.train import Run
@@ -22,9 +24,8 @@ _BAR = 7
 _COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan", "red", "white")
 
 
-def is_small(run: Run) -> bool:
-    """Whether all states of a run's chain are listed."""
-    config = run.model.config
+def is_small(config: GPTConfig) -> bool:
+    """Whether all states of a model's chain are listed."""
     return states.n_states(config.vocab_size, config.context_length) <= LARGEST_TABLE
 
 
@@ -42,7 +43,7 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
         "losses": run.losses.tolist(),
         "state_space": state_space(config.vocab_size, config.context_length),
     }
-    if is_small(run):
+    if is_small(run.model.config):
         result["initial"] = run.initial_chain.probs.tolist()
         result.update(chain_json(run.chain))
     if files:
@@ -65,6 +66,71 @@ def state_space(vocab_size: int, context_length: int) -> dict[str, int]:
         "full_length": states.n_states(vocab_size, context_length),
         "all_lengths": states.n_contexts(vocab_size, context_length),
     }
+
+
+def ensemble_json(ensemble: Ensemble, files: dict[str, str]) -> dict[str, Any]:
+    """An ensemble as plain values; rows in the order of state ids, quantiles by name."""
+    config, counts = ensemble.model, ensemble.data.counts()
+    spread, seen = ensemble.spread(), counts > 0
+    names = ("5%", "25%", "50%", "75%", "95%")
+    return {
+        "n_params": config.n_params,
+        "vocab": list(ensemble.data.vocab),
+        "context_length": config.context_length,
+        "model": config.to_dict(),
+        "train": ensemble.train.to_dict(),
+        "seeds": list(ensemble.seeds),
+        "final_losses": ensemble.losses[:, -1].tolist() if ensemble.losses.size else [],
+        "states": [
+            {"state": states.label(id, ensemble.data.vocab, config.context_length), "count": count, "seen": count > 0}
+            for id, count in enumerate(counts.tolist())
+        ],
+        "mean": ensemble.probs.mean(0).tolist(),
+        "standard_deviation": spread.tolist(),
+        "quantiles": dict(zip(names, ensemble.quantiles().tolist(), strict=True)),
+        "mean_standard_deviation": {
+            "seen": float(spread[seen].mean()) if seen.any() else None,
+            "never_seen": float(spread[~seen].mean()) if not seen.all() else None,
+        },
+        "state_space": state_space(config.vocab_size, config.context_length),
+        **({"files": files} if files else {}),
+    }
+
+
+def print_ensemble(console: Console, ensemble: Ensemble, files: dict[str, str]) -> None:
+    """What seeds agree on: every state's most probable tokens with their spread, seen and never-seen states apart."""
+    data, mean, spread = ensemble.data, ensemble.probs.mean(0), ensemble.spread()
+    low, *_, high = ensemble.quantiles()
+    counts = data.counts()
+    console.print(
+        _facts(
+            ("seeds", f"{len(ensemble.seeds):,}, from {ensemble.seeds[0]} to {ensemble.seeds[-1]}"),
+            ("model", f"{ensemble.model.n_params:,} parameters, {_count(ensemble.train.steps, 'step')}"),
+        )
+    )
+    for title, ids in (("seen", np.flatnonzero(counts)), ("never seen", np.flatnonzero(counts == 0))):
+        if len(ids) == 0:
+            continue
+        console.print(_section(f"{title} in the data", f"mean standard deviation {spread[ids].mean():.4f}"))
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+        for name in ("state", "next", "mean", "deviation", "5% to 95% of seeds"):
+            table.add_column(name, justify="left" if name in ("state", "next") else "right", no_wrap=True)
+        rows = [(id, token) for id in ids.tolist() for token in range(len(data.vocab))]
+        for id, token in rows[: 2 * _ROWS]:
+            name = states.label(id, data.vocab, data.context_length) if token == 0 else ""
+            interval = f"{low[id, token]:.3f} to {high[id, token]:.3f}"
+            table.add_row(
+                Text(visible(name), style="bold"),
+                Text(visible(data.vocab[token]), style=_COLOURS[token % len(_COLOURS)]),
+                f"{mean[id, token]:.3f}",
+                f"{spread[id, token]:.3f}",
+                interval,
+            )
+        more = len(rows) - 2 * _ROWS
+        note = [Text(f"and {more:,} more arrows: --json has them all", style="dim")] if more > 0 else []
+        console.print(_indent(Group(table, *note)))
+    if files:
+        console.print("", _facts(*((name, Text(path)) for name, path in files.items())))
 
 
 def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
@@ -90,7 +156,7 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
         )
     )
     console.print(_section("training", f"loss of {position}, in nats"), _losses(run))
-    if is_small(run):
+    if is_small(run.model.config):
         console.print(
             _section("the chain", "what follows each state, before and after training"),
             _indent(_comparison(run)),

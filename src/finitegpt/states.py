@@ -121,5 +121,5 @@ def visible(text: str) -> str:
     >>> visible("a b\\n")
     'a·b¶'
     """
-    shown = text.translate({ord(" "): "·", ord("\n"): "¶", ord("\t"): "→"})
+    shown = text.translate({ord(" "): "·", ord("\n"): "¶", ord("\t"): "»"})
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in shown)

@@ -164,20 +164,7 @@ def train(
     >>> run.model.config.n_params, run.losses.round(4).tolist()[::49]
     (12656, [0.6635, 0.47])
     """
-    if isinstance(data, str):
-        length = model.context_length if model else context_length
-        data = Data.from_text(data, context_length=length)
-    shape = model or GPTConfig(vocab_size=len(data.vocab), context_length=data.context_length)
-    if (shape.vocab_size, shape.context_length) != (len(data.vocab), data.context_length):
-        raise InputError(
-            f"expected a model for {len(data.vocab)} tokens and a context of {data.context_length}, got one for "
-            f"{shape.vocab_size} and {shape.context_length}; try GPTConfig(vocab_size={len(data.vocab)}, "
-            f"context_length={data.context_length})"
-        )
-    settings = config or TrainConfig()
-    if settings.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
-        settings = replace(settings, batch_size=MINI_BATCH)
-
+    data, shape, settings = prepare(data, model, config, context_length)
     engine = Engine()
     parameters = engine.init(shape, settings.seed)
     moments = np.zeros((2, shape.n_params), np.float32)
@@ -214,6 +201,26 @@ def train(
         losses=losses[:done],
         trajectory=None if trajectory is None else trajectory[: done + 1],
     )
+
+
+def prepare(
+    data: Data | str, model: GPTConfig | None, config: TrainConfig | None, context_length: int
+) -> tuple[Data, GPTConfig, TrainConfig]:
+    """What `train` fills in: data from text, the model's shape and the batch size from the data."""
+    if isinstance(data, str):
+        length = model.context_length if model else context_length
+        data = Data.from_text(data, context_length=length)
+    shape = model or GPTConfig(vocab_size=len(data.vocab), context_length=data.context_length)
+    if (shape.vocab_size, shape.context_length) != (len(data.vocab), data.context_length):
+        raise InputError(
+            f"expected a model for {len(data.vocab)} tokens and a context of {data.context_length}, got one for "
+            f"{shape.vocab_size} and {shape.context_length}; try GPTConfig(vocab_size={len(data.vocab)}, "
+            f"context_length={data.context_length})"
+        )
+    settings = config or TrainConfig()
+    if settings.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
+        settings = replace(settings, batch_size=MINI_BATCH)
+    return data, shape, settings
 
 
 def _windows(engine: Engine, data: Data, settings: TrainConfig, first: int, steps: int) -> Windows:

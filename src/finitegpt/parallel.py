@@ -1,0 +1,52 @@
+"""Work over any `concurrent.futures.Executor`: threads here by default, a cluster's executor elsewhere.
+
+Kernels let go of the interpreter lock, so threads are enough on one machine. How work is cut into pieces never depends
+on how many workers there are, so neither do results.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], *, executor: Executor | None = None
+) -> Iterator[Result]:
+    """`function` of every item, in the order of the items, computed by `executor` or by a thread for each core.
+
+    A few items ahead are under way at any time, so neither a long list nor its results are held at once. Where the
+    caller stops early, or Ctrl-C does, what has not begun is cancelled.
+
+    >>> list(ordered(abs, [-2, 3]))
+    [2, 3]
+    """
+    own = ThreadPoolExecutor(os.cpu_count()) if executor is None else None
+    pool: Executor = own or executor  # type: ignore[assignment]
+    ahead = 4 * (os.cpu_count() or 1) if own else 64  # how many workers another executor has, it does not tell
+    rest = iter(items)
+    waiting: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(rest, ahead))
+    try:
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(rest, 1))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()
+        if own:
+            own.shutdown()
+
+
+def ranges(total: int, size: int) -> list[tuple[int, int]]:
+    """(first, count) of pieces of at most `size` that make up `total`.
+
+    >>> ranges(10, 4)
+    [(0, 4), (4, 4), (8, 2)]
+    """
+    return [(first, min(size, total - first)) for first in range(0, total, size)]
