@@ -193,7 +193,8 @@ double fg_change(int64_t n, const double *before, const double *after) {
         if (change < 0) change = -change;
         if (before[i] > 0) change /= before[i];
         else if (change > 0) return __builtin_inf();
-        if (!(change <= most)) most = change; /* a NaN is passed on */
+        if (change != change) return change; /* not a number */
+        if (change > most) most = change;
     }
     return most;
 }

@@ -77,6 +77,21 @@ def test_every_option_of_train_reaches_the_run(here: Path, capsys: pytest.Captur
     assert result["files"]["run"] == "out"
 
 
+def test_seeds_report_what_is_learned_and_what_is_luck(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = json.loads(call(capsys, "train", "--seeds", "3:9", "--steps", "5", "--json"))
+    assert result["seeds"] == [3, 4, 5, 6, 7, 8]
+    ensemble = finitegpt.train_many("111101111011110", config=finitegpt.TrainConfig(steps=5), seeds=range(3, 9))
+    np.testing.assert_allclose(result["standard_deviation"], ensemble.spread())
+    np.testing.assert_allclose(result["quantiles"]["95%"], ensemble.quantiles((0.95,))[0])
+    seen = ensemble.data.counts() > 0
+    assert result["mean_standard_deviation"]["never_seen"] == pytest.approx(ensemble.spread()[~seen].mean())
+    assert list(here.iterdir()) == []
+    out = call(capsys, "train", "--seeds", "0:4", "--steps", "5", "--out", "many")
+    assert "never seen in the data" in out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    assert {path.name for path in (here / "many").iterdir()} == {"ensemble.json", "ensemble.safetensors", "spread.svg"}
+
+
 def test_text_from_a_file_and_from_standard_input(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +171,10 @@ BAD = [
     (["train", "--loss", "middle"], "--loss"),
     (["train", "--quick"], "--quick"),
     (["train", "01010", "extra"], "extra"),
+    (["train", "--seeds", "5"], "a range of seeds"),
+    (["train", "--seeds", "7:3"], "a range of seeds"),
+    (["train", "--seeds", "0:2", "--context-length", "13"], "at most 4,096 states"),
+    (["train", "--seeds", "0:2", "--lr", "1e30"], "finite loss"),
     (["show", "missing"], "run.json"),
     (["show", "."], "run.json"),
     (["show", "run", "--to", "chain.gif"], "ending in .svg"),

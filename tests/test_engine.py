@@ -144,6 +144,53 @@ def test_chains_of_every_step_are_those_of_its_weights(engine: Engine) -> None:
         np.testing.assert_array_equal(chains[step], all_rows(engine, NOTEBOOK, again))
 
 
+@given(config=configs(most_states=256), seed=SEEDS, data=st.data())
+def test_push_pull_and_entropy_in_any_pieces(engine: Engine, config: GPTConfig, seed: int, data: st.DataObject) -> None:
+    V, n = config.vocab_size, config.vocab_size**config.context_length
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(V, 0.2), n)
+    p[rng.random((n, V)) < 0.2] = 0  # truncated rows, not normalised: the kernels do that
+    p[:, 0] += 1e-3
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(p).astype(np.float32)
+    p = np.exp(log_probs, dtype=np.float64)
+    p /= p.sum(1, keepdims=True)
+    pi, f = rng.dirichlet(np.ones(n)), rng.normal(size=n)
+    pushed = (pi[:, None] * p).reshape(V, -1, V).sum(0)
+    pulled = (p.reshape(V, -1, V) * f.reshape(1, -1, V)).sum(2).reshape(-1)
+    first = data.draw(st.integers(0, n // V))
+    last = data.draw(st.integers(first, n // V))
+    part = engine.push(log_probs, pi, first, last - first)
+    np.testing.assert_allclose(part, pushed[first:last], rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(
+        engine.pull(log_probs, f, V * first, V * (last - first)), pulled[V * first : V * last], atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("V", [2, 3, 5, 511, 512, 513, 2000])
+def test_rows_longer_than_the_kernels_buffers(engine: Engine, V: int) -> None:
+    rng = np.random.default_rng(V)
+    p = rng.dirichlet(np.ones(V), V)
+    p[:, 3 % V] = 0
+    p /= p.sum(1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_probs = np.log(p).astype(np.float32)
+        p = np.exp(log_probs, dtype=np.float64)
+        exact = p / p.sum(1, keepdims=True)
+        entropy = -np.where(exact > 0, exact * np.log(exact), 0).sum(1)
+    np.testing.assert_allclose(engine.push(log_probs, np.full(V, 1 / V), 0, 1)[0], exact.mean(0), rtol=1e-12)
+    f = rng.normal(size=V)
+    np.testing.assert_allclose(engine.pull(log_probs, f, 0, V), exact @ f, atol=1e-14)
+    np.testing.assert_allclose(engine.entropy(log_probs), entropy, rtol=1e-12)
+
+
+def test_relative_change(engine: Engine) -> None:
+    before = np.array([0.5, 0.25, 0.0, 0.25])
+    assert engine.change(before, np.array([0.5, 0.3, 0.0, 0.2])) == pytest.approx(0.2)
+    assert engine.change(before, np.array([0.5, 0.25, 1e-300, 0.25])) == np.inf
+    assert np.isnan(engine.change(before, np.array([np.nan, 0.25, 0, 0.25])))
+
+
 def test_builds_agree() -> None:
     config = GPTConfig(vocab_size=3, context_length=5)
     first, *others = [all_rows(Engine(name), config, Engine(name).init(config, 3)) for name in builds()]
@@ -174,6 +221,13 @@ def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
         lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.arange(3), np.ones(4, np.float32)), weights),
         lambda: engine.gradient(NOTEBOOK, good, weights[::-1]),
         lambda: engine.randint(0, 0, 1, 0),
+        lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(3), 0, 2),
+        lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(4), 1, 2),
+        lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(4), 0, 2, np.zeros((2, 3))),
+        lambda: engine.pull(np.zeros((4, 2), np.float32), np.zeros(4), 3, 2),
+        lambda: engine.pull(np.zeros((4, 2), np.float32), np.zeros(5), 0, 2),
+        lambda: engine.entropy(np.zeros((4, 2))),  # type: ignore[arg-type]
+        lambda: engine.change(np.zeros(3), np.zeros(4)),
     ]
     for call in calls:
         with pytest.raises(InputError):

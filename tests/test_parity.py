@@ -55,8 +55,12 @@ def train(gpt: GPT, windows: Windows, steps: int) -> list[float]:
 
 def chain(gpt: GPT) -> np.ndarray:
     V, L = gpt.config.vocab_size, gpt.config.context_length
+    return log_probs(gpt, states.contexts(np.arange(V**L), V, L))
+
+
+def log_probs(gpt: GPT, contexts: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return gpt(torch.from_numpy(states.contexts(np.arange(V**L), V, L))).log_softmax(-1).numpy()
+        return gpt(torch.from_numpy(contexts)).log_softmax(-1).numpy()
 
 
 needs_avx2 = pytest.mark.skipif(
@@ -87,6 +91,41 @@ def test_mini_batches_are_those_of_torch_randint(engine: Engine, seed: int, skip
     generator = torch.Generator().manual_seed(seed)
     expected = torch.randint(high, (skip + 20,), generator=generator)[skip:]
     np.testing.assert_array_equal(engine.randint(seed, skip, 20, high), expected.numpy())
+
+
+@given(
+    config=configs(most_states=4096),
+    seed=SEEDS,
+    scale=st.floats(1, 10),
+    share=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=200)
+def test_every_next_token_distribution(
+    engine: Engine, config: GPTConfig, seed: int, scale: float, share: tuple[float, float]
+) -> None:
+    """Ranges that begin and end anywhere, of models that are far from their initial state."""
+    flat_weights = engine.init(config, seed) * np.float32(scale)
+    n = config.vocab_size**config.context_length
+    first = int(min(share) * (n - 1))
+    last = max(first + 1, int(max(share) * n))
+    rows = engine.evaluate(config, flat_weights, first, last - first)
+    contexts = states.contexts(np.arange(first, last), config.vocab_size, config.context_length)
+    single, double = (
+        log_probs(module(config, flat_weights, dtype), contexts) for dtype in (torch.float32, torch.float64)
+    )
+    # A layer norm of two or three features can have next to no variance: there PyTorch's own error is the measure.
+    np.testing.assert_allclose(rows, double, atol=1e-5 + 10 * float(np.abs(single - double).max()))
+
+
+@given(seed=SEEDS, V=st.integers(8, 60), length=st.integers(1, 9), count=st.integers(1, 300))
+def test_contexts_with_nothing_in_common(engine: Engine, seed: int, V: int, length: int, count: int) -> None:
+    """Ancestors that lie anywhere, and blocks of mixed depth."""
+    config = GPTConfig(vocab_size=V, context_length=9, n_layer=2, n_head=2, n_embd=6)
+    flat_weights = engine.init(config, seed) * np.float32(2)
+    contexts = np.random.default_rng(seed).integers(0, V, (count, length))
+    expected = log_probs(module(config, flat_weights, torch.float64), contexts)
+    rows = engine.predict(config, flat_weights, contexts.astype(np.int32))
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
 @given(case=cases())

@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from finitegpt import Chain, InputError, Run, TooLargeError, greedy, train
-from finitegpt.picture import loss_curve, state_graph, to_png
+from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
+from finitegpt.picture import loss_curve, seed_spread, state_graph, to_png
 from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
 
 SHAPES = [(2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (2, 5), (4, 2), (3, 3)]
@@ -104,7 +104,18 @@ def test_loss_curves_of_any_length(losses: list[float]) -> None:
     assert len(svg) < 200_000
 
 
+@pytest.mark.parametrize(("text", "L", "rows"), [("111101111011110", 3, 8), ("abcabcaabbcc", 2, 27), ("0101101", 1, 2)])
+def test_the_spread_over_seeds_has_a_row_for_every_arrow(text: str, L: int, rows: int) -> None:
+    ensemble = train_many(text, config=TrainConfig(steps=2), seeds=range(5), context_length=L)
+    shown = texts(seed_spread(ensemble))
+    assert sum(" after " in name for name in shown) == rows
+    assert "5 seeds, 2 steps" in shown
+    assert any(name.startswith("never seen") for name in shown) == bool((ensemble.data.counts() == 0).any())
+
+
 def test_what_cannot_be_drawn() -> None:
+    with pytest.raises(TooLargeError, match=r"try Ensemble\.quantiles"):
+        seed_spread(train_many("01" * 9, config=TrainConfig(steps=0), seeds=range(2), context_length=9))
     chain = Chain.from_probs(np.full((2**8, 2), 0.5), "01", 8)
     with pytest.raises(TooLargeError, match=r"try a \.csv file"):
         state_graph([("large", chain)])

@@ -48,7 +48,7 @@ def require_memory(n: int, what: str, instead: str) -> None:
     available = available_bytes()
     if n > available:
         raise TooLargeError(
-            f"expected {what} to fit in memory, got one of {readable_bytes(n)} where {readable_bytes(available)} are "
+            f"expected {what} to fit in memory, got {readable_bytes(n)} where {readable_bytes(available)} are "
             f"free; try {instead}"
         )
 
@@ -68,5 +68,5 @@ def allocate(shape: tuple[int, ...], what: str, instead: str) -> NDArray[np.floa
     if 2 * size <= max(available_bytes(), _SMALL):
         return np.empty(shape, np.float32)
     require_room(size, what, instead)
-    file = tempfile.TemporaryFile(prefix="finitegpt-")  # noqa: SIM115  (the array keeps it; it has no name on disk)
-    return np.memmap(file, np.float32, "w+", shape=shape)
+    with tempfile.TemporaryFile(prefix="finitegpt-") as file:  # the mapping outlives it, and has no name on disk
+        return np.memmap(file, np.float32, "w+", shape=shape)
