@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How many times faster ours is than a peer: one number for each pair of runs."""
+class Result:
+    """One figure: a ratio measured several times in turn, or a number of our own."""
 
     what: str
-    peer: str
-    goal: float | None
-    ratios: list[float]
-    ours: float
+    against: str
+    goal: str
+    values: list[float]
+    unit: str = " times"
+    ours: float | None = None
     """Median seconds of ours, for orientation only."""
 
     @property
     def row(self) -> list[str]:
-        goal = "" if self.goal is None else f"{self.goal:g}"
-        low, middle, high = min(self.ratios), statistics.median(self.ratios), max(self.ratios)
-        return [self.what, self.peer, f"{middle:.3g}", f"{low:.3g} to {high:.3g}", goal, f"{self.ours:.3g} s"]
+        low, middle, high = (f"{f(self.values):.3g}{self.unit}" for f in (min, statistics.median, max))
+        ours = "" if self.ours is None else f"{self.ours:.3g} s"
+        return [self.what, self.against, middle, f"{low} to {high}", self.goal, ours]
 
 
 def compare(
@@ -30,14 +31,25 @@ def compare(
     peer: str,
     theirs: Callable[[], object],
     *,
-    goal: float | None,
+    goal: float | None = None,
     pairs: int = 7,
-) -> Ratio:
-    """Runs ours and theirs in turn, after one run of each that does not count."""
+    part: float = 1.0,
+) -> Result:
+    """How many times faster ours is: both run in turn, after one run of each that does not count.
+
+    `part` is how much of our work the peer does, where all of it would take too long.
+    """
     ours()
     theirs()
-    times = [(seconds(ours), seconds(theirs)) for _ in range(pairs)]
-    return Ratio(what, peer, goal, [b / a for a, b in times], statistics.median(a for a, _ in times))
+    times = [(seconds(ours), seconds(theirs) / part) for _ in range(pairs)]
+    ratios = [theirs / ours for ours, theirs in times]
+    return Result(
+        what,
+        peer + (f" ({part:.2g} of the work)" if part < 1 else ""),
+        "" if goal is None else f"{goal:g} times",
+        ratios,
+        ours=statistics.median(ours for ours, _ in times),
+    )
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -25,18 +25,41 @@ def notebook_loop(steps: int = 50, seed: int = 1337) -> GPT:
     return gpt
 
 
-def notebook_states(gpt: GPT) -> list[list[float]]:
+def seeds_by_vmap(gpts: list[GPT], steps: int = 50) -> None:
+    """The same training of many seeds at once: torch.func.vmap over gradients, AdamW on stacked tensors."""
+    tokens = [int(sign) for sign in NOTEBOOK_SEQUENCE]
+    X = torch.tensor([tokens[i : i + 3] for i in range(len(tokens) - 3)])
+    Y = torch.tensor(tokens[3:])
+    shape = gpts[0]
+    stacked = [dict(gpt.named_parameters()) for gpt in gpts]
+    params = {name: torch.stack([one[name].detach() for one in stacked]) for name in stacked[0]}
+
+    def loss(one: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(torch.func.functional_call(shape, one, (X,), tie_weights=True), Y)
+
+    gradient = torch.func.vmap(torch.func.grad(loss))
+    first = {name: torch.zeros_like(p) for name, p in params.items()}
+    second = {name: torch.zeros_like(p) for name, p in params.items()}
+    for step in range(1, steps + 1):
+        for name, g in gradient(params).items():
+            first[name].lerp_(g, 0.1)
+            second[name].mul_(0.999).addcmul_(g, g, value=0.001)
+            size = (second[name] / (1 - 0.999**step)).sqrt_().add_(1e-8)
+            params[name].mul_(1 - 1e-4).addcdiv_(first[name], size, value=-1e-3 / (1 - 0.9**step))
+
+
+def notebook_states(gpt: GPT, ids: range | None = None) -> list[list[float]]:
     """The notebook's way to the chain: one state after the other."""
     V, L = gpt.config.vocab_size, gpt.config.context_length
     rows = []
     with torch.no_grad():
-        for id in range(V**L):
+        for id in ids or range(V**L):
             context = [id // V**k % V for k in reversed(range(L))]
             rows.append(torch.softmax(gpt(torch.tensor([context]))[0], -1).tolist())
     return rows
 
 
-def batched_chain(gpt: GPT, states: int, batch: int = 4096) -> torch.Tensor:
+def batched_chain(gpt: GPT, states: int, batch: int = 1024) -> torch.Tensor:
     """The first states of the chain, a batch of whole contexts at a time: every shared prefix computed again."""
     V, L = gpt.config.vocab_size, gpt.config.context_length
     powers = V ** torch.arange(L - 1, -1, -1)
@@ -45,13 +68,13 @@ def batched_chain(gpt: GPT, states: int, batch: int = 4096) -> torch.Tensor:
         return torch.cat([gpt(part[:, None] // powers % V).log_softmax(-1) for part in ids])
 
 
-def prefix_shared_chain(gpt: GPT) -> torch.Tensor:
+def prefix_shared_chain(gpt: GPT, subtree: int = 1024) -> torch.Tensor:
     """The whole chain, level by level: one new token for every prefix, keys and values of its ancestors gathered.
 
     The tree is cut at a level from which a subtree fits in the cache, and walked subtree by subtree.
     """
     V, L = gpt.config.vocab_size, gpt.config.context_length
-    top = next(t for t in range(L) if V ** (L - t) <= 4096)
+    top = next(t for t in range(L) if V ** (L - t) <= subtree)
     rows = []
     with torch.inference_mode():
         x, keys = torch.zeros(1, 0), [torch.zeros(1, 2, gpt.config.n_head, 0, 0)] * gpt.config.n_layer

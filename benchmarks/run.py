@@ -4,32 +4,33 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
-from measure import Ratio, compare
-from peers import notebook_loop, notebook_states
+from measure import Result, compare, seconds
+from peers import batched_chain, notebook_loop, notebook_states, prefix_shared_chain, seeds_by_vmap
 from rich.console import Console
 from rich.table import Table
 
 import finitegpt
-from finitegpt.engine import builds
+from finitegpt import Chain, GPTConfig, Model
+from finitegpt.engine import Engine, builds
+from finitegpt.torch import GPT, from_model
 
 HERE = Path(__file__).parent
-HEADER = ["work", "peer", "times faster", "min to max", "goal", "ours"]
+HEADER = ["work", "against", "median", "min to max", "goal", "ours"]
 
 
-def train_fifty_steps() -> Ratio:
-    return compare(
-        "the notebook's 50 steps", finitegpt.train, "the same loop in PyTorch, eager", notebook_loop, goal=20
-    )
+def notebook() -> Iterator[Result]:
+    loop = "the same loop in PyTorch, eager"
+    yield compare("the notebook's 50 steps", finitegpt.train, loop, notebook_loop, goal=40)
 
-
-def whole_process() -> Ratio:
     def run(*command: str) -> None:
         subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
 
-    return compare(
+    yield compare(
         "a whole process, `finitegpt train --json`",
         lambda: run("-m", "finitegpt.cli", "train", "--json"),
         "a process that imports torch and runs the notebook",
@@ -39,31 +40,145 @@ def whole_process() -> Ratio:
     )
 
 
-def small_chain() -> Ratio:
-    run, gpt = finitegpt.train(), notebook_loop()
-    return compare(
-        "the chain of the 8 states", run.model.chain, "PyTorch, state by state", lambda: notebook_states(gpt), goal=None
+def every_state() -> Iterator[Result]:
+    model = Model.init(GPTConfig(vocab_size=2, context_length=20), "01", seed=1337)
+    gpt, n = from_model(model), 2**20
+
+    def ours() -> Chain:
+        return model.chain(startup=False)
+
+    what = "all 2**20 next-token distributions"
+    few = range(12345, 12345 + 256)
+    yield compare(
+        what, ours, "the notebook's loop, state by state", lambda: notebook_states(gpt, few), goal=1000, part=256 / n
+    )
+    yield compare(what, ours, "batched PyTorch", lambda: batched_chain(gpt, n // 64), goal=50, part=1 / 64)
+    yield compare(what, ours, "prefix-shared PyTorch", lambda: prefix_shared_chain(gpt), goal=20, pairs=3)
+
+    matrix = torch.randn(3072, 3072)
+    shares = []
+    for _ in range(7):
+        peak = 2 * 3072**3 / min(seconds(lambda: matrix @ matrix) for _ in range(3))
+        shares.append(100 * operations(model.config) / seconds(ours) / peak)
+    yield Result(what, "the peak: a float32 matrix product in PyTorch", "30 %", shares, " %")
+
+    engine = Engine()
+
+    def per_state(L: int) -> float:
+        config = GPTConfig(vocab_size=2, context_length=L)
+        weights, count = engine.init(config, 0), min(2**L, 2**17)
+        times = 1 + 2**17 // count
+        return seconds(lambda: [engine.evaluate(config, weights, 0, count) for _ in range(times)]) / times / count
+
+    growth = [per_state(24) / per_state(8) for _ in range(7)]
+    yield Result("cost of a state", "L = 24 against L = 8", "below 2 times", growth)
+
+    script = (
+        "import finitegpt as f; size = lambda L: f.GPTConfig(vocab_size=2, context_length=L)\n"
+        "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) * 1024\n"
+        "small = f.Model.init(size(16), '01', seed=0).chain()\n"  # everything is loaded
+        "before = peak(); chain = f.Model.init(size(24), '01', seed=0).chain(startup=False)\n"
+        "print((peak() - before) / chain.log_probs.nbytes)"
+    )
+    memory = float(subprocess.check_output([sys.executable, "-c", script], text=True))
+    yield Result("peak memory for 2**24 states", "the result itself", "at most 1.3 times", [memory])
+
+
+def operations(config: GPTConfig) -> float:
+    """Multiplications and additions for all states: every prefix once, the last layer's output for states alone."""
+    C, L, V = config.n_embd, config.context_length, config.vocab_size
+    total = 0.0
+    for depth in range(1, L + 1):
+        attention = 4 * depth * C
+        layers = (config.n_layer - 1) * (24 * C * C + attention)
+        last = 24 * C * C + attention + 2 * C * V if depth == L else 4 * C * C
+        total += V**depth * (layers + last)
+    return total
+
+
+def one_push() -> Iterator[Result]:
+    rng = np.random.default_rng(0)
+    p = rng.random((2**24, 2))
+    p /= p.sum(1, keepdims=True)
+    chain = Chain(log_probs=np.log(p).astype(np.float32), vocab=("0", "1"), context_length=24)
+    pi, out = np.full(2**24, 2.0**-24), np.empty(2**24)
+    yield compare(
+        "one push of a chain of 2**24 states",
+        lambda: chain.push(pi, out),
+        "NumPy's reshape and sum",
+        lambda: (pi[:, None] * p).reshape(2, -1, 2).sum(0).reshape(-1),
+        goal=4,
+    )
+    moved = chain.log_probs.nbytes + pi.nbytes + out.nbytes
+    shares = []
+    for _ in range(9):
+        bandwidth = (p.nbytes // 2 + out.nbytes) / min(seconds(lambda: np.copyto(out, pi)) for _ in range(3))
+        shares.append(100 * moved / seconds(lambda: chain.push(pi, out)) / bandwidth)
+    yield Result("one push of a chain of 2**24 states", "the bandwidth: NumPy's copy of an array", "50 %", shares, " %")
+
+
+def many_seeds() -> Iterator[Result]:
+    def ours() -> object:
+        return finitegpt.train_many(finitegpt.data.NOTEBOOK_SEQUENCE, seeds=range(1000))
+
+    what = "1000 seeds of the notebook's 50 steps"
+    yield compare(
+        what,
+        ours,
+        "PyTorch, one after the other",
+        lambda: [notebook_loop(seed=s) for s in range(5)],
+        goal=50,
+        part=5 / 1000,
+        pairs=5,
+    )
+    gpts = []
+    for seed in range(250):
+        torch.manual_seed(seed)
+        gpts.append(GPT(GPTConfig(vocab_size=2, context_length=3)))
+    yield compare(
+        what,
+        ours,
+        "torch.func.vmap, without drawing the weights",
+        lambda: seeds_by_vmap(gpts),
+        goal=4,
+        part=1 / 4,
+        pairs=3,
+    )
+
+    try:
+        from jax_peer import seeds_by_jax
+    except ImportError:
+        return
+    models = [Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=seed) for seed in range(1000)]
+    yield compare(
+        what,
+        ours,
+        "JAX: jit of vmap, compiled before, without drawing the weights",
+        seeds_by_jax(models),
+        goal=2,
+        pairs=3,
     )
 
 
 def machine() -> str:
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, PyTorch "
-        f"{torch.__version__} on {torch.get_num_threads()} threads, engine build {builds()[0]}"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"PyTorch {torch.__version__} on {torch.get_num_threads()} threads, engine build {builds()[0]}"
     )
 
 
 def main() -> None:
-    results = [benchmark() for benchmark in (train_fifty_steps, whole_process, small_chain)]
+    results = [result for figures in (notebook, every_state, one_push, many_seeds) for result in figures()]
     table = Table(*HEADER, title=machine())
     for result in results:
         table.add_row(*result.row)
-    Console(width=140).print(table)
+    Console(width=150).print(table)
     lines = [HEADER, ["---"] * len(HEADER), *(result.row for result in results)]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     (HERE / "RESULTS.md").write_text(
         "# What `make bench` measured last\n\n"
-        "Ours and its peer run in turn in one process; a ratio is that of one pair of runs.\n\n"
+        "Ours and its peer run in turn in one process. A figure in times says how many times faster ours is, or how\n"
+        "many times as much of the other; `ours` is our own median time, for orientation.\n\n"
         f"{text}\n\n{machine()}\n",
         encoding="utf-8",
     )

@@ -37,6 +37,11 @@ def test_push_pull_and_csr_are_products_with_the_matrix(config: GPTConfig, seed:
     pi, f = rng.dirichlet(np.ones(chain.n_states)), rng.normal(size=chain.n_states)
     np.testing.assert_allclose(chain.push(pi), pi @ P, atol=1e-15)
     np.testing.assert_allclose(chain.pull(f), P @ f, atol=1e-14)
+    out = np.empty(chain.n_states)
+    assert chain.push(pi, out) is out
+    np.testing.assert_array_equal(out, chain.push(pi))
+    assert chain.pull(f, out) is out
+    np.testing.assert_array_equal(out, chain.pull(f))
     csr = chain.to_csr()
     np.testing.assert_array_equal(csr.toarray(), P)
     assert csr.has_sorted_indices
@@ -130,6 +135,16 @@ def test_samples_from_short_starts_use_the_startup_rows(notebook: Run) -> None:
     bare = Chain(log_probs=notebook.chain.log_probs, vocab=("0", "1"), context_length=3)
     with pytest.raises(InputError, match="a start of 3 tokens"):
         bare.sample(5, start="1")
+
+
+@pytest.mark.parametrize("out", [np.empty(3), np.empty(4, np.float32), np.empty(8)[::2], np.empty((4, 1))])
+def test_results_go_only_where_they_fit(out: np.ndarray) -> None:
+    chain, pi = Chain.from_probs(np.full((4, 2), 0.5), "ab", 2), np.full(4, 0.25)
+    for place in (out, pi):
+        with pytest.raises(InputError, match="expected out"):
+            chain.push(pi, place)
+        with pytest.raises(InputError, match="expected out"):
+            chain.pull(pi, place)
 
 
 def test_ids_of_states_given_as_text() -> None:

@@ -117,38 +117,43 @@ class Chain:
                 raise InputError(f"expected tokens of {states.join(self.vocab)!r}, got {symbol!r}; try one of those")
         return [places[symbol] for symbol in symbols]
 
-    def push(self, distribution: ArrayLike) -> NDArray[np.float64]:
+    def push(self, distribution: ArrayLike, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """A distribution (V**L,) one step later: pi'[b, y] = sum over a of pi[a, b] p[a, b, y].
 
-        One pass over memory, by a thread for each core; no table of probabilities is made.
+        One pass over memory, by a thread for each core; no table of probabilities is made. `out`, another array than
+        `distribution`, receives the result if given: in a loop that saves the system from finding memory each time.
 
         >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).push([1, 0]).round(6)
         array([0.9, 0.1])
         """
         V, pi, engine = self.vocab_size, self._function(distribution), Engine()
-        out = np.empty((self.n_states // V, V))
+        result = self._room(out, pi)
+        rows = result.reshape(-1, V)
 
         def part(suffixes: tuple[int, int]) -> None:
             first, count = suffixes
-            engine.push(self.log_probs, pi, first, count, out[first : first + count])
+            engine.push(self.log_probs, pi, first, count, rows[first : first + count])
 
-        _in_threads(part, len(out))
-        return out.reshape(-1)
+        _in_threads(part, len(rows))
+        return result
 
-    def pull(self, function: ArrayLike) -> NDArray[np.float64]:
+    def pull(self, function: ArrayLike, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """The expectation (V**L,) of a function of the next state: (P f)[a, b] = sum over y of p[a, b, y] f[b, y].
+
+        As `push`, and `out` likewise.
 
         >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).pull([0, 1]).round(6)
         array([0.1, 0.5])
         """
-        f, engine, out = self._function(function), Engine(), np.empty(self.n_states)
+        f, engine = self._function(function), Engine()
+        result = self._room(out, f)
 
         def part(states: tuple[int, int]) -> None:
             first, count = states
-            engine.pull(self.log_probs, f, first, count, out[first : first + count])
+            engine.pull(self.log_probs, f, first, count, result[first : first + count])
 
-        _in_threads(part, len(out))
-        return out
+        _in_threads(part, len(result))
+        return result
 
     def row_entropy(self) -> NDArray[np.float64]:
         """Entropy of the next token after each state (V**L,), in nats.
@@ -175,6 +180,17 @@ class Chain:
         if array.shape != (self.n_states,):
             raise InputError(f"expected {self.n_states} numbers, one a state, got shape {array.shape}; try another")
         return array
+
+    def _room(self, out: NDArray[np.float64] | None, source: NDArray[np.float64]) -> NDArray[np.float64]:
+        if out is None:
+            return np.empty(self.n_states)
+        fits = out.shape == (self.n_states,) and out.dtype == np.float64 and out.flags.c_contiguous
+        if not fits or not out.flags.writeable or np.shares_memory(out, source):
+            raise InputError(
+                f"expected out to be another float64 array of shape ({self.n_states},), got {out.dtype} of shape "
+                f"{out.shape}; try numpy.empty({self.n_states})"
+            )
+        return out
 
     def sample(self, n: int, *, start: str | None = None, seed: int = 0) -> str:
         """`start` and `n` tokens that follow it. A start shorter than a state needs the start-up rows.
