@@ -262,6 +262,17 @@ def test_ctrl_c_saves_what_was_reached(here: Path) -> None:
     assert len(finitegpt.Run.load(here / "run").losses) > 0
 
 
+def test_ctrl_c_ends_long_work_at_once(here: Path) -> None:
+    data, config = finitegpt.Data.from_text("01" * 20, context_length=26), finitegpt.TrainConfig(steps=0)
+    finitegpt.train(data, config=config).save(here / "long")
+    process = command("show", "long", "--to", "chain.csv")
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "finitegpt: stopped\n")
+    assert not (here / "chain.csv").exists()
+
+
 def test_a_reader_that_goes_away_is_no_traceback(here: Path) -> None:
     process = command("train")
     assert process.stdout is not None

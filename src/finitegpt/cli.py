@@ -28,6 +28,7 @@ app = App(
     name="finitegpt",
     help="Train a GPT small enough to be computed whole: every context a state, every next token an arrow.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -235,7 +236,12 @@ def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = No
     loaded = Run.load(run)
     if to is not None and to.suffix not in _WRITERS:
         raise InputError(f"expected a file ending in {', '.join(_WRITERS)}, got {str(to)!r}; try chain.svg")
-    chain = loaded.chain.map_rows(decoding) if decoding else loaded.chain
+    n = states.n_states(loaded.model.config.vocab_size, loaded.model.config.context_length)
+    with _progress(n, "states") as update:
+        chain = loaded.model.chain(
+            counts=loaded.data.counts(), progress=update and (lambda done, total: update(done, ""))
+        )
+    chain = chain.map_rows(decoding) if decoding else chain
     if to is not None:
         _write(chain, _title(decoding), to)
     from finitegpt import report
