@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from finitegpt import states
-from finitegpt.chain import Chain, Rows
+from finitegpt.chain import Rows
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
 from finitegpt.decode import decode_rows
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError
-from finitegpt.files import new_file, new_folder, read_text
+from finitegpt.files import new_folder, read_text
 from finitegpt.train import Run, train
 
 if TYPE_CHECKING:
@@ -159,11 +158,12 @@ def train_command(
     if json and out is None and report.is_small(model) and not keep_steps:
         _print_json(report.train_json(run_training(), {}))
         return
+    from finitegpt.output import write_run
+
     out = _next_run() if out is None else out
     with new_folder(out) as partial:
         run = run_training()
-        run.write(partial)
-        pictures = _draw(run, partial)
+        pictures = write_run(run, partial)
     files = {"run": str(out), **{name: str(out / file) for name, file in pictures.items()}}
     if json:
         _print_json(report.train_json(run, files))
@@ -182,9 +182,8 @@ def _seed_range(text: str) -> range:
 def _train_seeds(
     data: Data, model: GPTConfig, config: TrainConfig, seeds: range, out: Path | None, keep_steps: bool, json: bool
 ) -> None:
-    from finitegpt import report, weights
-    from finitegpt.picture import seed_spread
-    from finitegpt.picture.spread import LARGEST_SPREAD
+    from finitegpt import report
+    from finitegpt.output import write_ensemble
 
     if not report.is_small(model):
         n = states.n_states(model.vocab_size, model.context_length)
@@ -204,14 +203,8 @@ def _train_seeds(
     out = _next_run() if out is None else out
     with new_folder(out) as partial:
         ensemble = run_training()
-        arrays = {"seeds": np.array(ensemble.seeds), "losses": ensemble.losses, "log_probs": ensemble.log_probs}
-        if ensemble.trajectories is not None:
-            arrays["trajectories"] = ensemble.trajectories
-        weights.save(partial / "ensemble.safetensors", arrays)
-        files = {"ensemble": str(out), "arrays": str(out / "ensemble.safetensors")}
-        if model.vocab_size * states.n_states(model.vocab_size, model.context_length) <= LARGEST_SPREAD:
-            (partial / "spread.svg").write_text(seed_spread(ensemble), encoding="utf-8")
-            files["picture"] = str(out / "spread.svg")
+        saved = write_ensemble(ensemble, partial)
+        files = {"ensemble": str(out), **{name: str(out / file) for name, file in saved.items()}}
         result = report.ensemble_json(ensemble, files)
         (partial / "ensemble.json").write_text(_as_json(result) + "\n", encoding="utf-8")
     if json:
@@ -233,9 +226,11 @@ def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = No
     json
         Print one JSON object and nothing else.
     """
+    from finitegpt.output import WRITERS, write_chain
+
     loaded = Run.load(run)
-    if to is not None and to.suffix not in _WRITERS:
-        raise InputError(f"expected a file ending in {', '.join(_WRITERS)}, got {str(to)!r}; try chain.svg")
+    if to is not None and to.suffix not in WRITERS:
+        raise InputError(f"expected a file ending in {', '.join(WRITERS)}, got {str(to)!r}; try chain.svg")
     n = states.n_states(loaded.model.config.vocab_size, loaded.model.config.context_length)
     with _progress(n, "states") as update:
         chain = loaded.model.chain(
@@ -243,7 +238,7 @@ def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = No
         )
     chain = chain.map_rows(decoding) if decoding else chain
     if to is not None:
-        _write(chain, _title(decoding), to)
+        write_chain(chain, _title(decoding), to)
     from finitegpt import report
 
     if json:
@@ -350,64 +345,6 @@ def size(
         _print_json({"sizes": rows})
     else:
         report.print_sizes(_console(), rows)
-
-
-def _write_graph(chain: Chain, title: str, path: Path) -> None:
-    from finitegpt.picture import state_graph, to_png
-
-    svg = state_graph([(title, chain)])
-    if path.suffix == ".svg":
-        path.write_text(svg, encoding="utf-8")
-    else:
-        path.write_bytes(to_png(svg))
-
-
-def _write_dot(chain: Chain, title: str, path: Path) -> None:
-    path.write_text(chain.to_graphviz().source, encoding="utf-8")
-
-
-def _write_csv(chain: Chain, title: str, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        chain.write_csv(file)
-
-
-_WRITERS: dict[str, Callable[[Chain, str, Path], None]] = {
-    ".svg": _write_graph,
-    ".png": _write_graph,
-    ".dot": _write_dot,
-    ".csv": _write_csv,
-}
-
-
-def _write(chain: Chain, title: str, to: Path) -> None:
-    with new_file(to) as partial:
-        named = partial.with_suffix(partial.suffix + to.suffix)
-        _WRITERS[to.suffix](chain, title, named)
-        named.replace(partial)
-
-
-def _draw(run: Run, folder: Path) -> dict[str, str]:
-    """Draws what can be drawn of a run into a folder; returns what is in which file."""
-    from math import log
-
-    from finitegpt.picture import loss_curve, state_graph
-    from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
-
-    config, done = run.model.config, len(run.losses)
-    files = {}
-    n = states.n_states(config.vocab_size, config.context_length)
-    if n <= LARGEST_GRAPH and config.vocab_size <= LARGEST_VOCABULARY:
-        after = f"after {done:,} step{'' if done == 1 else 's'}"
-        svg = state_graph([("before training", run.initial_chain), (after, run.chain)])
-        (folder / "chain.svg").write_text(svg, encoding="utf-8")
-        files["picture"] = "chain.svg"
-    if done:
-        marks = [("uniform guess", log(config.vocab_size))]
-        if run.train.loss == "last":
-            marks.append(("best possible on this data", run.data.entropy))
-        (folder / "loss.svg").write_text(loss_curve(run.losses.tolist(), marks), encoding="utf-8")
-        files["loss curve"] = "loss.svg"
-    return files
 
 
 def _title(decoding: Decoding | None) -> str:
