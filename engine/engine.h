@@ -45,8 +45,11 @@ FG_API int64_t fg_workspace(const fg_config *config, int64_t batch);
 /* The weights [n_params] that PyTorch's CPU generator draws for this model after torch.manual_seed(seed). */
 FG_API void fg_init(const fg_config *config, uint32_t seed, float *weights);
 
-/* Draws `count` integers below `high`, after the first `skip`: torch.randint(high, ...) under the same seed. */
-FG_API void fg_randint(uint32_t seed, int64_t skip, int64_t count, uint32_t high, int64_t *out);
+/* The state [625] of PyTorch's CPU generator after torch.manual_seed(seed). */
+FG_API void fg_seed(uint32_t seed, uint32_t *state);
+
+/* Draws `count` integers below `high`, as torch.randint(high, ...) does, and moves the generator on. */
+FG_API void fg_randint(uint32_t *state, int64_t count, uint32_t high, int64_t *out);
 
 /* The loss in nats over the first row of windows, and its gradient [n_params]. */
 FG_API double fg_gradient(const fg_config *config, const fg_windows *windows, const float *weights, float *gradient,

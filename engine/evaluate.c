@@ -6,7 +6,8 @@ enum { STATES = 1024 }; /* states that share a tree: few nodes lie above them, a
 
 void evaluate_place(evaluate_space *s, const fg_config *config, int32_t length, char **memory) {
     int64_t range = tree_capacity_range(STATES, length);
-    s->group = STATES / length > LANES ? STATES / length : LANES;
+    /* By the context length, not by this length: so a workspace for the longest contexts holds all shorter ones. */
+    s->group = STATES / config->context_length > LANES ? STATES / config->context_length : LANES;
     int64_t windows = tree_capacity_windows(s->group, length), nodes = range > windows ? range : windows;
     tree_place(&s->tree, length, nodes, memory);
     tape_place(&s->tape, config, length, nodes, 0, memory);

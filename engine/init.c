@@ -3,31 +3,27 @@
 
 /* The 32-bit Mersenne Twister (Matsumoto and Nishimura 1998), which PyTorch's CPU generator is. */
 typedef struct {
-    uint32_t state[624];
-    int32_t used;
-    int32_t has_spare; /* a second normal deviate, drawn but not yet given out */
+    uint32_t *state; /* [625]: 624 words, and how many of them are used */
+    int has_spare;   /* a second normal deviate, drawn but not yet given out */
     double spare;
 } generator;
 
-static void seed_generator(generator *g, uint32_t seed) {
-    g->state[0] = seed;
-    for (uint32_t i = 1; i < 624; i++)
-        g->state[i] = 1812433253u * (g->state[i - 1] ^ (g->state[i - 1] >> 30)) + i;
-    g->used = 624;
-    g->has_spare = 0;
-    g->spare = 0;
+void fg_seed(uint32_t seed, uint32_t *state) {
+    state[0] = seed;
+    for (uint32_t i = 1; i < 624; i++) state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
+    state[624] = 624;
 }
 
 static uint32_t draw(generator *g) {
     uint32_t *s = g->state;
-    if (g->used == 624) {
+    if (s[624] == 624) {
         for (int i = 0; i < 624; i++) {
             uint32_t y = (s[i] & 0x80000000u) | (s[(i + 1) % 624] & 0x7fffffffu);
             s[i] = s[(i + 397) % 624] ^ (y >> 1) ^ (y & 1 ? 0x9908b0dfu : 0);
         }
-        g->used = 0;
+        s[624] = 0;
     }
-    uint32_t y = s[g->used++];
+    uint32_t y = s[s[624]++];
     y ^= y >> 11;
     y ^= (y << 7) & 0x9d2c5680u;
     y ^= (y << 15) & 0xefc60000u;
@@ -152,8 +148,9 @@ static void fill(float *p, int64_t n, float value) {
 void fg_init(const fg_config *config, uint32_t seed, float *weights) {
     int64_t c = config->n_embd, wte = config->vocab_size * c, wpe = config->context_length * c;
     const double std = 0.02, residual_std = 0.02 / __builtin_sqrt(2.0 * config->n_layer);
-    generator g;
-    seed_generator(&g, seed);
+    uint32_t state[625];
+    generator g = {state, 0, 0};
+    fg_seed(seed, state);
     /* Constructors: normal embeddings, then one uniform number for every weight of a linear layer. */
     normal(&g, wte, 1, wte_at(weights));
     normal(&g, wpe, 1, wpe_at(config, weights));
@@ -186,9 +183,7 @@ void fg_init(const fg_config *config, uint32_t seed, float *weights) {
     fill(final_norm_at(config, weights) + c, c, 0);
 }
 
-void fg_randint(uint32_t seed, int64_t skipped, int64_t count, uint32_t high, int64_t *out) {
-    generator g;
-    seed_generator(&g, seed);
-    skip(&g, skipped);
+void fg_randint(uint32_t *state, int64_t count, uint32_t high, int64_t *out) {
+    generator g = {state, 0, 0};
     for (int64_t i = 0; i < count; i++) out[i] = draw(&g) % high;
 }

@@ -171,6 +171,8 @@ BAD = [
     (["train", "--loss", "middle"], "--loss"),
     (["train", "--quick"], "--quick"),
     (["train", "01010", "extra"], "extra"),
+    (["train", "--steps", "100000000000000000"], "fewer steps"),
+    (["sample", "run", "-n", "100000000000000"], "fewer tokens"),
     (["train", "--seeds", "5"], "a range of seeds"),
     (["train", "--seeds", "7:3"], "a range of seeds"),
     (["train", "--seeds", "0:2", "--context-length", "13"], "at most 4,096 states"),

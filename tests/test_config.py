@@ -26,6 +26,7 @@ def test_parameters_are_counted_as_the_engine_lays_them_out(engine: Engine, conf
         {"n_head": 3},
         {"n_embd": 0},
         {"n_layer": 10**9},
+        {"context_length": 2**13, "n_embd": 2**13, "n_head": 1},
         {"bias": 1},
     ],
 )

@@ -39,9 +39,18 @@ def test_the_notebooks_data() -> None:
     assert data.entropy == pytest.approx(np.log(2) / 2)
 
 
-def test_distinct_windows_where_states_cannot_be_numbered() -> None:
-    data = Data.from_text("ab" * 100, context_length=70)
-    assert len(data.distinct[0]) == data.n_windows
+@given(text=texts, L=st.integers(60, 70))
+def test_distinct_windows_where_states_cannot_be_numbered(text: str, L: int) -> None:
+    data = Data.from_text(text * 12, context_length=L)
+    windows = naive_windows(text * 12, L)
+    starts, repeats = data.distinct
+    listed = {
+        (data.text[s : s + L], data.text[s + L]): n for s, n in zip(starts.tolist(), repeats.tolist(), strict=True)
+    }
+    assert listed == {window: windows.count(window) for window in windows}
+    totals = {context: sum(c == context for c, _ in windows) for context, _ in windows}
+    entropy = -sum(np.log(windows.count(window) / totals[window[0]]) for window in windows) / len(windows)
+    assert data.entropy == pytest.approx(entropy, abs=1e-12)
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))

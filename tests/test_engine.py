@@ -54,6 +54,17 @@ def test_contexts_in_any_order_and_of_any_length(
     np.testing.assert_allclose(engine.predict(config, weights, contexts), rows[ids], atol=2e-6)
 
 
+def test_short_contexts_of_a_model_with_long_ones_fit_the_workspace(engine: Engine) -> None:
+    config = GPTConfig(vocab_size=500, context_length=64, n_layer=1, n_head=1, n_embd=2)
+    weights = engine.init(config, 0)
+    one = np.arange(500)[:, None]
+    np.testing.assert_allclose(
+        engine.predict(config, weights, one), engine.evaluate(config, weights, 0, 500, length=1), atol=1e-6
+    )
+    assert np.isfinite(engine.predict(config, weights, np.hstack([one, one]))).all()
+    assert np.isfinite(engine.evaluate(config, weights, 1000, 3000, length=2)).all()
+
+
 @given(config=configs(), seed=SEEDS, data=st.data())
 def test_inspection_agrees_with_evaluation(engine: Engine, config: GPTConfig, seed: int, data: st.DataObject) -> None:
     weights = 5 * engine.init(config, seed)
@@ -106,7 +117,7 @@ def test_batches_larger_than_a_group_add_up(engine: Engine) -> None:
 
 def test_training_in_parts_is_training_at_once(engine: Engine) -> None:
     tokens = np.random.default_rng(0).integers(0, 2, 200).astype(np.int32)
-    starts = engine.randint(3, 0, 30 * 8, 190).reshape(30, 8)
+    starts = engine.randint(engine.generator(3), 30 * 8, 190).reshape(30, 8)
     results = []
     for parts in ((30,), (1, 9, 20)):
         weights, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
@@ -220,7 +231,8 @@ def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
         lambda: engine.gradient(NOTEBOOK, Windows(tokens + 2, np.arange(3)), weights),
         lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.arange(3), np.ones(4, np.float32)), weights),
         lambda: engine.gradient(NOTEBOOK, good, weights[::-1]),
-        lambda: engine.randint(0, 0, 1, 0),
+        lambda: engine.randint(engine.generator(0), 1, 0),
+        lambda: engine.randint(np.zeros(624, np.uint32), 1, 5),
         lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(3), 0, 2),
         lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(4), 1, 2),
         lambda: engine.push(np.zeros((4, 2), np.float32), np.zeros(4), 0, 2, np.zeros((2, 3))),

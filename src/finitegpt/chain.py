@@ -93,6 +93,8 @@ class Chain:
 
     def label(self, id: int) -> str:
         """A state as text, such as `101`."""
+        if not 0 <= id < self.n_states:
+            raise InputError(f"expected a state from 0 to {self.n_states - 1}, got {id}; try 0")
         return states.label(id, self.vocab, self.context_length)
 
     @cached_property
@@ -308,6 +310,7 @@ def walk(
     """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
     if n < 0:
         raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
+    require_memory(64 * n, "a walk", "fewer tokens")
     rng = np.random.default_rng(seed)
     walked = list(tokens)
     for u in rng.random(n):

@@ -8,6 +8,9 @@ from finitegpt.errors import InputError, TooLargeError
 
 _LARGEST = {"vocab_size": 2**20, "context_length": 2**13, "n_layer": 2**10, "n_head": 2**14, "n_embd": 2**14}
 
+_LARGEST_STREAM = 2**25
+"""The engine counts the numbers of a group of windows in 32 bits."""
+
 
 def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
@@ -71,6 +74,11 @@ class GPTConfig(_Plain):
             _whole(name, getattr(self, name), 1, _LARGEST[name])
         if not isinstance(self.bias, bool):
             raise InputError(f"expected bias to be true or false, got {self.bias!r}; try false")
+        if self.context_length * self.n_embd > _LARGEST_STREAM:
+            raise TooLargeError(
+                f"expected context_length times n_embd to be at most {_LARGEST_STREAM:,}, got {self.context_length:,} "
+                f"times {self.n_embd:,}; try a shorter context"
+            )
         if self.n_embd % self.n_head:
             raise InputError(
                 f"expected n_head to divide n_embd, got n_head {self.n_head} and n_embd {self.n_embd}; "

@@ -98,14 +98,12 @@ class Data:
 
     @cached_property
     def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each distinct (context, next token) first begins, in lexicographic order, and how often it occurs.
+        """Where each distinct (context, next token) first begins, and how often it occurs.
 
-        Where contexts are too many to number, every window counts as distinct.
+        In lexicographic order where contexts are few enough to be numbered.
         """
-        L, V = self.context_length, len(self.vocab)
-        if states.n_states(V, L + 1) * V > states.LARGEST_ID:
-            return np.arange(self.n_windows), np.ones(self.n_windows, np.int64)
-        _, starts, counts = np.unique(self._ids(L + 1), return_index=True, return_counts=True)
+        keys = self._keys(self.context_length + 1)
+        _, starts, counts = np.unique(keys, return_index=True, return_counts=True)
         return starts, counts
 
     def counts(self) -> NDArray[np.int64]:
@@ -122,10 +120,25 @@ class Data:
         0.3466
         """
         starts, counts = self.distinct
-        windows = self.tokens[starts[:, None] + np.arange(self.context_length)]
-        same = np.r_[0, np.cumsum((windows[1:] != windows[:-1]).any(1))]
+        _, same = np.unique(self._keys(self.context_length)[starts], return_inverse=True)
         totals = np.bincount(same, counts)[same]
         return float(-(counts * np.log(counts / totals)).sum() / counts.sum())
+
+    def _keys(self, length: int) -> NDArray[np.uint64] | NDArray[np.int64]:
+        """A number for every window of `length` tokens, (n - length + 1,): equal for equal windows.
+
+        Ids where they fit; else a 64-bit hash, which takes different windows for equal with a probability of about
+        n**2 / 2**65.
+        """
+        V, n = len(self.vocab), len(self.tokens) - length + 1
+        if states.n_states(V, length) * V <= states.LARGEST_ID:
+            return self._ids(length)
+        hashed = np.zeros(n, np.uint64)
+        for k in range(length):
+            hashed ^= hashed >> np.uint64(29)
+            hashed *= np.uint64(0x9E3779B97F4A7C15)
+            hashed += self.tokens[k : k + n].astype(np.uint64) + np.uint64(1)
+        return hashed
 
     def _ids(self, length: int) -> NDArray[np.int64]:
         """Ids of every window of `length` tokens, (n - length + 1,)."""

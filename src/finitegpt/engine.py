@@ -63,7 +63,8 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_n_params": ("l", "p"),
     "fg_workspace": ("l", "pl"),
     "fg_init": ("", "pup"),
-    "fg_randint": ("", "ullup"),
+    "fg_seed": ("", "up"),
+    "fg_randint": ("", "plup"),
     "fg_gradient": ("d", "ppppp"),
     "fg_train": ("", "ppddllpppppp"),
     "fg_evaluate": ("", "pppillpp"),
@@ -132,12 +133,20 @@ class Engine:
         self._library.fg_init(_config(config), seed, weights)
         return weights
 
-    def randint(self, seed: int, skip: int, count: int, high: int) -> NDArray[np.int64]:
-        """`count` integers below `high`, after the first `skip`: those of `torch.randint` under the same seed."""
+    def generator(self, seed: int) -> NDArray[np.uint32]:
+        """The state (625,) of PyTorch's CPU generator after `torch.manual_seed(seed)`, for `randint`."""
+        state = np.empty(625, np.uint32)
+        self._library.fg_seed(seed, state)
+        return state
+
+    def randint(self, generator: NDArray[np.uint32], count: int, high: int) -> NDArray[np.int64]:
+        """The next `count` integers (count,) below `high`, as `torch.randint` draws them; moves the generator on."""
+        _check("generator", generator, (625,), np.uint32)
         if not 0 < high < 2**32:
             raise InputError(f"expected a bound from 1 to 2**32 - 1, got {high}; try a shorter sequence")
+        require_memory(8 * count, "the numbers of all windows", "fewer of them")
         out = np.empty(count, np.int64)
-        self._library.fg_randint(seed, skip, count, high, out)
+        self._library.fg_randint(generator, count, high, out)
         return out
 
     def gradient(self, config: GPTConfig, windows: Windows, weights: Float32) -> tuple[float, Float32]:

@@ -19,14 +19,16 @@ from finitegpt.train import Run
 LARGEST_TABLE = 4096
 """Chains of more states than this are left out of JSON, and are not computed just to be printed."""
 
+_LARGEST_NUMBERS = 2**20
 _ROWS = 32
 _BAR = 7
 _COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan", "red", "white")
 
 
 def is_small(config: GPTConfig) -> bool:
-    """Whether all states of a model's chain are listed."""
-    return states.n_states(config.vocab_size, config.context_length) <= LARGEST_TABLE
+    """Whether all states of a model's chain are listed: few enough, and few enough numbers in all."""
+    n = states.n_states(config.vocab_size, config.context_length)
+    return n <= LARGEST_TABLE and n * config.vocab_size <= _LARGEST_NUMBERS
 
 
 def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:

@@ -171,7 +171,8 @@ def train(
     trajectory = _room_for_steps(shape, settings.steps) if keep_steps else None
     if trajectory is not None:
         engine.evaluate(shape, parameters, 0, trajectory.shape[1], out=trajectory[0])
-    losses = np.empty(settings.steps)
+    require_memory(8 * settings.steps, "the loss of every step", "fewer steps")
+    losses, generator = np.empty(settings.steps), engine.generator(settings.seed)
     done, size = 0, 1
     with _stop_on_interrupt() as stopped:
         while done < settings.steps and not stopped.is_set():
@@ -179,7 +180,7 @@ def train(
             began = time.perf_counter()
             losses[done : done + size] = engine.train(
                 shape,
-                _windows(engine, data, settings, done, size),
+                _windows(engine, data, settings, size, generator),
                 lr=settings.lr,
                 weight_decay=settings.weight_decay,
                 first=done,
@@ -223,14 +224,14 @@ def prepare(
     return data, shape, settings
 
 
-def _windows(engine: Engine, data: Data, settings: TrainConfig, first: int, steps: int) -> Windows:
+def _windows(engine: Engine, data: Data, settings: TrainConfig, steps: int, generator: NDArray[np.uint32]) -> Windows:
     every = settings.loss == "all"
     if settings.batch_size is None:
         starts, counts = data.distinct
         shares = (counts / counts.sum()).astype(np.float32)
         return Windows(data.tokens, starts, shares, every_position=every)
     batch = settings.batch_size
-    drawn = engine.randint(settings.seed, first * batch, steps * batch, data.n_windows)
+    drawn = engine.randint(generator, steps * batch, data.n_windows)
     return Windows(data.tokens, drawn.reshape(steps, batch), every_position=every)
 
 
