@@ -35,7 +35,7 @@ static double add_group(const fg_config *config, const fg_windows *windows, cons
         if (windows->every_position) share /= (float)length;
         for (int32_t j = windows->every_position ? 0 : length - 1; j < length; j++) {
             int32_t node = s->nodes[j * count + w], next = windows->tokens[starts[first + w] + j + 1];
-            ((float *)s->targets)[(node / LANES * v + next) * LANES + node % LANES] += share;
+            ((float *)s->targets)[((int64_t)(node / LANES) * v + next) * LANES + node % LANES] += share;
         }
     }
     forward(config, weights, 0, t, &s->tape, first_block);

@@ -117,6 +117,24 @@ def test_chain_of_normalises_what_any_function_says() -> None:
     np.testing.assert_array_equal(chain.probs[1::2], [[1, 0]] * 4096)
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((3, 1)), np.full((4, 2), np.nan), np.full((4, 2), -np.inf), np.zeros(2)])
+def test_functions_that_are_no_model(wrong: np.ndarray) -> None:
+    with pytest.raises(InputError, match="expected log-probabilities of shape"):
+        chain_of(lambda contexts: wrong, "01", 2)
+
+
+@pytest.mark.parametrize("contexts", [[[2**32, 0, 1]], [[0.7, 1.9]], [[-1, 0]], [0, 1]])
+def test_contexts_that_are_none(notebook: Run, contexts: list) -> None:
+    with pytest.raises(InputError):
+        notebook.model.log_probs(contexts)
+
+
+def test_weights_that_overflow_are_said_so(notebook: Run) -> None:
+    model = Model(config=notebook.model.config, vocab=("0", "1"), weights=notebook.model.weights * np.float32(1e30))
+    with pytest.raises(InputError, match="finite probabilities"):
+        model.chain()
+
+
 def test_samples_follow_the_chain() -> None:
     chain = Chain.from_probs([[0, 1], [0.25, 0.75]], "ab", 1)
     text = chain.sample(20_000, start="a", seed=1)

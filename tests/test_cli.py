@@ -49,11 +49,12 @@ def test_train_tells_a_newcomer_what_happened(here: Path, capsys: pytest.Capture
     for words in ("111 -> 1", "12,656 parameters", "8 states (14 with", "0.6635", "0.4700", "000 001 010 100", "79%"):
         assert words in out
     assert "runs/001/chain.svg" in out.replace(os.sep, "/")
+    assert max(map(len, call(capsys, "train", "abcabcaabbcc", "--context-length", "2").splitlines())) <= 80
     names = {path.name for path in (here / "runs" / "001").iterdir()}
     assert names == {"run.json", "data.txt", "model.safetensors", "chain.svg", "loss.svg"}
     assert max(len(line) for line in out.splitlines()) <= 80
     call(capsys, "train")
-    assert (here / "runs" / "002").is_dir()
+    assert (here / "runs" / "003").is_dir()
 
 
 def test_tables_too_long_for_json_are_saved_instead(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +120,14 @@ def test_show_prints_the_decoded_chain(run: str, capsys: pytest.CaptureFixture[s
     assert {p for row in greedy["probs"] for p in row} == {0.0, 1.0}
 
 
+def test_show_of_a_state_space_too_large_to_list(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, config = finitegpt.Data.from_text("01" * 50, context_length=70), finitegpt.TrainConfig(steps=1)
+    finitegpt.train(data, config=config).save(here / "run")
+    result = json.loads(call(capsys, "show", "run", "--json"))
+    assert result["state_space"]["full_length"] == 2**70
+    assert "probs" not in result
+
+
 @pytest.mark.parametrize(
     ("name", "start"), [("a.svg", b"<svg"), ("a.png", b"\x89PNG"), ("a.dot", b"digraph"), ("a.csv", b"state,next")]
 )
@@ -171,6 +180,10 @@ BAD = [
     (["train", "--loss", "middle"], "--loss"),
     (["train", "--quick"], "--quick"),
     (["train", "01010", "extra"], "extra"),
+    (["train", "--lr", "1e15", "--steps", "1"], "finite"),
+    (["train", "0101", "--vocab", "01\udcff"], "Unicode"),
+    (["sample", "run", "--start", "1\udcff"], "got"),
+    (["sample", "run", "--seed", "-1"], "a seed of 0 or more"),
     (["train", "--steps", "100000000000000000"], "fewer steps"),
     (["sample", "run", "-n", "100000000000000"], "fewer tokens"),
     (["train", "--seeds", "5"], "a range of seeds"),
@@ -250,6 +263,25 @@ def test_the_program_returns_its_exit_code(here: Path) -> None:
     process = command("train", "111")
     out, err = process.communicate()
     assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+
+
+def test_two_programs_at_once_get_two_folders(here: Path) -> None:
+    slow, fast = command("train", "--steps", "20000"), command("train", "--steps", "1")
+    for process in (slow, fast):
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, "")
+    steps = sorted(len(finitegpt.Run.load(path).losses) for path in (here / "runs").iterdir())
+    assert steps == [1, 20000]
+
+
+def test_output_that_cannot_show_every_sign(here: Path) -> None:
+    process = command("train", "--json", "éhéhéh", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["vocab"] == ["h", "é"]
+    process = command("train", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
 
 
 def test_ctrl_c_saves_what_was_reached(here: Path) -> None:

@@ -213,11 +213,18 @@ def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
     weights = engine.init(NOTEBOOK, 0)
     tokens = np.zeros(10, np.int32)
     good = Windows(tokens, np.arange(3))
+    long = GPTConfig(vocab_size=2, context_length=64, n_layer=1, n_head=1, n_embd=2)
+    read_only = np.zeros((8, 2), np.float32)
+    read_only.flags.writeable = False
     calls = [
         lambda: engine.evaluate(NOTEBOOK, weights[:-1], 0, 8),
         lambda: engine.evaluate(NOTEBOOK, weights.astype(np.float64), 0, 8),  # type: ignore[arg-type]
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 9),
         lambda: engine.evaluate(NOTEBOOK, weights, -1, 2),
+        lambda: engine.evaluate(long, engine.init(long, 0), 2**64 - 5, 5),
+        lambda: engine.evaluate(long, engine.init(long, 0), 2**63 - 2000, 1000),
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, out=read_only),
+        lambda: engine.init(NOTEBOOK, -1),
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, length=4),
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, out=np.empty((8, 3), np.float32)),
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, switches=np.ones((4, 4), np.float32)),

@@ -183,6 +183,7 @@ DAMAGES = {
     "losses that are no numbers": change_json(losses=["a"]),
     "losses that are none": change_json(losses=None),
     "losses that are not finite": change_json(losses=[1e400]),
+    "losses beyond floats": lambda folder: change_json(losses=[10**400])(folder),
     "another vocabulary": change_json(vocab=["a", "b"]),
     "a vocabulary of numbers": change_json(vocab=[0, 1]),
     "no digest": change_json(data={}),

@@ -310,6 +310,8 @@ def walk(
     """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
     if n < 0:
         raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
+    if seed < 0:
+        raise InputError(f"expected a seed of 0 or more, got {seed}; try 0")
     require_memory(64 * n, "a walk", "fewer tokens")
     rng = np.random.default_rng(seed)
     walked = list(tokens)

@@ -1,5 +1,6 @@
 """The command line: thin commands over the library."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
 from finitegpt.decode import decode_rows
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError
-from finitegpt.files import new_folder, read_text
+from finitegpt.files import new_folder, numbered_folder, read_text
 from finitegpt.train import Run, train
 
 if TYPE_CHECKING:
@@ -160,8 +161,7 @@ def train_command(
         return
     from finitegpt.output import write_run
 
-    out = _next_run() if out is None else out
-    with new_folder(out) as partial:
+    with _run_folder(out) as (out, partial):
         run = run_training()
         pictures = write_run(run, partial)
     files = {"run": str(out), **{name: str(out / file) for name, file in pictures.items()}}
@@ -200,8 +200,7 @@ def _train_seeds(
     if json and out is None and not keep_steps:
         _print_json(report.ensemble_json(run_training(), {}))
         return
-    out = _next_run() if out is None else out
-    with new_folder(out) as partial:
+    with _run_folder(out) as (out, partial):
         ensemble = run_training()
         saved = write_ensemble(ensemble, partial)
         files = {"ensemble": str(out), **{name: str(out / file) for name, file in saved.items()}}
@@ -229,24 +228,26 @@ def show(run: Path, /, *, to: Path | None = None, decoding: Decoding | None = No
     from finitegpt.output import WRITERS, write_chain
 
     loaded = Run.load(run)
-    if to is not None and to.suffix not in WRITERS:
+    if to is not None and to.suffix.lower() not in WRITERS:
         raise InputError(f"expected a file ending in {', '.join(WRITERS)}, got {str(to)!r}; try chain.svg")
-    n = states.n_states(loaded.model.config.vocab_size, loaded.model.config.context_length)
-    with _progress(n, "states") as update:
+    from finitegpt import report
+
+    config = loaded.model.config
+    space = report.state_space(config.vocab_size, config.context_length)
+    facts = {"vocab": list(loaded.model.vocab), "context_length": config.context_length, "state_space": space}
+    if json and to is None and not report.is_small(config):
+        _print_json(facts)
+        return
+    with _progress(space["full_length"], "states") as update:
         chain = loaded.model.chain(
             counts=loaded.data.counts(), progress=update and (lambda done, total: update(done, ""))
         )
     chain = chain.map_rows(decoding) if decoding else chain
     if to is not None:
         write_chain(chain, _title(decoding), to)
-    from finitegpt import report
-
     if json:
-        files = {"files": {"chain": str(to)}} if to else {}
-        rows = report.chain_json(chain) if report.is_small(loaded.model.config) else {}
-        space = report.state_space(chain.vocab_size, chain.context_length)
-        base = {"vocab": list(chain.vocab), "context_length": chain.context_length, "state_space": space}
-        _print_json({**base, **rows, **files})
+        rows = report.chain_json(chain) if report.is_small(config) else {}
+        _print_json({**facts, **rows, **({"files": {"chain": str(to)}} if to else {})})
     elif to is not None:
         print(f"wrote {to}")
     else:
@@ -330,8 +331,12 @@ def size(
     if (vocab_size is None) != (context_length is None):
         raise InputError("expected both --vocab-size and --context-length, got one of them; try giving the other")
     if vocab_size is not None and context_length is not None:
-        config = GPTConfig(vocab_size=vocab_size, context_length=context_length)
-        chosen = {"yours": (config.vocab_size, config.context_length, "")}
+        if not (2 <= vocab_size <= 10**9 and 1 <= context_length <= 10**6):
+            raise InputError(
+                f"expected at least 2 tokens and a context of at least 1, got {vocab_size} and {context_length}; "
+                "try 50257 and 1024"
+            )
+        chosen = {"yours": (vocab_size, context_length, "")}
     else:
         chosen = {"the notebook": (2, NOTEBOOK_CONTEXT_LENGTH, "three coins"), **_GPTS}
         chosen = chosen if name is None else {name: _GPTS[name]}
@@ -356,11 +361,15 @@ def _title(decoding: Decoding | None) -> str:
     return ", ".join(parts + ["greedy"] * decoding.greedy) or "the chain"
 
 
-def _next_run() -> Path:
-    """The first of runs/001, runs/002, ... that is not there."""
-    folder = Path("runs")
-    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return folder / next(name for name in (f"{k:03}" for k in range(1, len(taken) + 2)) if name not in taken)
+@contextmanager
+def _run_folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
+    """The folder that a run will have, --out or the next of runs/001, runs/002, ..., and where to fill it."""
+    if out is None:
+        with numbered_folder(Path("runs")) as paths:
+            yield paths
+    else:
+        with new_folder(out) as partial:
+            yield out, partial
 
 
 @contextmanager
@@ -385,7 +394,8 @@ def _console() -> "Console":
 
 
 def _as_json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    plain = (getattr(sys.stdout, "encoding", None) or "ascii").lower() not in ("utf-8", "utf8")
+    return json.dumps(value, ensure_ascii=plain, allow_nan=False)
 
 
 def _print_json(value: dict[str, Any]) -> None:
@@ -394,9 +404,13 @@ def _print_json(value: dict[str, Any]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code, 2 for bad input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return 0
     except CycloptsError as error:
         message = " ".join(str(error).split())

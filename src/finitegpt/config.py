@@ -22,7 +22,8 @@ def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
 
 
 def _number(name: str, value: Any, *, above: float | None = None) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not (abs(value) < 2**128 and math.isfinite(value)):
         raise InputError(f"expected {name} to be a finite number, got {value!r}; try 0.1")
     if value < 0 or (above is not None and value <= above):
         raise InputError(

@@ -31,7 +31,7 @@ def tokenize(text: str, vocab: Sequence[str]) -> NDArray[np.int32]:
     >>> tokenize("1101", "01")
     array([1, 1, 0, 1], dtype=int32)
     """
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     known = np.array([ord(symbol) for symbol in vocab], np.uint32)
     order = np.argsort(known)
     place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
@@ -72,7 +72,7 @@ class Data:
                 f"expected a sequence longer than the context length {context_length}, got {len(text)} token"
                 f"{'s' if len(text) > 1 else ''}; try a longer sequence or a smaller context length"
             )
-        if any("\ud800" <= symbol <= "\udfff" for symbol in set(text)):
+        if any("\ud800" <= symbol <= "\udfff" for symbol in {*text, *(vocab or ())}):
             raise InputError("expected Unicode text, got bytes that are none; try saving it as UTF-8")
         symbols = vocabulary(text) if vocab is None else tuple(vocab)
         if len(set(symbols)) < len(symbols):
@@ -122,7 +122,7 @@ class Data:
         starts, counts = self.distinct
         _, same = np.unique(self._keys(self.context_length)[starts], return_inverse=True)
         totals = np.bincount(same, counts)[same]
-        return float(-(counts * np.log(counts / totals)).sum() / counts.sum())
+        return float(max(0.0, (counts * np.log(totals / counts)).sum() / counts.sum()))
 
     def _keys(self, length: int) -> NDArray[np.uint64] | NDArray[np.int64]:
         """A number for every window of `length` tokens, (n - length + 1,): equal for equal windows.

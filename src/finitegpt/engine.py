@@ -129,6 +129,8 @@ class Engine:
     def init(self, config: GPTConfig, seed: int) -> Float32:
         """The weights (n_params,) that PyTorch draws on a CPU for this model after `torch.manual_seed(seed)`."""
         require_memory(16 * config.n_params, "the weights, their gradient and AdamW's moments", "a smaller model")
+        if not 0 <= seed < 2**32:
+            raise InputError(f"expected a seed from 0 to 2**32 - 1, got {seed}; try 1337")
         weights = np.empty(config.n_params, np.float32)
         self._library.fg_init(_config(config), seed, weights)
         return weights
@@ -141,7 +143,7 @@ class Engine:
 
     def randint(self, generator: NDArray[np.uint32], count: int, high: int) -> NDArray[np.int64]:
         """The next `count` integers (count,) below `high`, as `torch.randint` draws them; moves the generator on."""
-        _check("generator", generator, (625,), np.uint32)
+        _check("generator", generator, (625,), np.uint32, written=True)
         if not 0 < high < 2**32:
             raise InputError(f"expected a bound from 1 to 2**32 - 1, got {high}; try a shorter sequence")
         require_memory(8 * count, "the numbers of all windows", "fewer of them")
@@ -183,10 +185,11 @@ class Engine:
         """
         _check_windows(config, windows, steps)
         _check("weights", weights, (config.n_params,))
-        _check("moments", moments, (2, config.n_params))
+        _check("moments", moments, (2, config.n_params), written=True)
+        _check("weights", weights, (config.n_params,), written=True)
         if chains is not None:
             V = config.vocab_size
-            _check("chains", chains, (steps, states.n_states(V, config.context_length), V))
+            _check("chains", chains, (steps, states.n_states(V, config.context_length), V), written=True)
         losses = np.empty(steps)
         self._library.fg_train(
             _config(config),
@@ -223,12 +226,11 @@ class Engine:
         length = config.context_length if length is None else length
         self._check_model(config, weights, length, switches)
         total = states.n_states(config.vocab_size, length)
-        if not (first >= 0 and count >= 0 and first + count <= total):
-            raise InputError(f"expected states within 0 to {total - 1}, got {first} to {first + count - 1}; try fewer")
+        _check_range(first, count, min(total, states.LARGEST_ID), "states")
         if out is None:
             require_memory(4 * count * config.vocab_size, "the chain", "a smaller range of states")
             out = np.empty((count, config.vocab_size), np.float32)
-        _check("out", out, (count, config.vocab_size))
+        _check("out", out, (count, config.vocab_size), written=True)
         self._library.fg_evaluate(
             _config(config),
             weights,
@@ -301,7 +303,7 @@ class Engine:
         _check("distribution", distribution, (n,), np.float64)
         _check_range(first, count, n // V, "suffixes")
         out = np.empty((count, V)) if out is None else out
-        _check("out", out, (count, V), np.float64)
+        _check("out", out, (count, V), np.float64, written=True)
         self._library.fg_push(V, n // V, log_probs, distribution, first, count, out)
         return out
 
@@ -314,7 +316,7 @@ class Engine:
         _check("function", function, (n,), np.float64)
         _check_range(first, count, n, "states")
         out = np.empty(count) if out is None else out
-        _check("out", out, (count,), np.float64)
+        _check("out", out, (count,), np.float64, written=True)
         self._library.fg_pull(V, n // V, log_probs, function, first, count, out)
         return out
 
@@ -362,7 +364,11 @@ def _windows(windows: Windows) -> Any:
     )
 
 
-def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: type = np.float32) -> None:
+def _check(
+    name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: type = np.float32, *, written: bool = False
+) -> None:
+    if written and not array.flags.writeable:
+        raise InputError(f"expected {name} that can be written to, got a read-only array; try a copy")
     if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
         raise InputError(
             f"expected {name} to be a contiguous {np.dtype(dtype).name} array of shape {shape}, got {array.dtype} of "

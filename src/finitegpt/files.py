@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from finitegpt.errors import FileError
@@ -16,19 +16,51 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     It is made at once, so that a place that cannot be written to is found before any work is done.
     """
-    if path.exists() or path.is_symlink():
+    if _is_taken(path):
         raise FileError(f"expected a new folder, got {str(path)!r} which exists; try another name")
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     with _clear_errors(path):
         partial.mkdir(parents=True)
         try:
             yield partial
-            if path.exists():
+            if _is_taken(path):
                 raise FileError(f"expected a new folder, got {str(path)!r} which exists by now; try another name")
+            if path.exists():
+                path.rmdir()
             partial.rename(path)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether something is there that would be lost; an empty folder would not."""
+    return path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir())))
+
+
+@contextmanager
+def numbered_folder(parent: Path) -> Iterator[tuple[Path, Path]]:
+    """The first free one of 001, 002, ... in a folder, and where to fill it, as `new_folder` does.
+
+    The number is taken at once, so two programs never get the same.
+    """
+    with _clear_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            path = parent / f"{number:03}"
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+    try:
+        with new_folder(path) as partial:
+            yield path, partial
+    except BaseException:
+        with suppress(OSError):
+            path.rmdir()
+        raise
 
 
 @contextmanager
@@ -60,6 +92,8 @@ def _clear_errors(path: Path) -> Iterator[None]:
 def read_text(path: Path | None) -> str:
     """The text of a UTF-8 file, or of standard input for None, to the letter."""
     name = "standard input" if path is None else repr(str(path))
+    if path is None and sys.stdin is None:
+        raise FileError("expected standard input, got it closed; try --text FILE")
     try:
         raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
     except OSError as error:

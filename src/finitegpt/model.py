@@ -68,14 +68,14 @@ class Model:
 
     def log_probs(self, contexts: ArrayLike, *, switches: ArrayLike | None = None) -> Rows:
         """Next-token log-probabilities in nats (n, V) of contexts (n, k) of 1 to L tokens."""
-        rows = np.asarray(contexts, np.int32)
+        rows = self._tokens(contexts)
         if rows.ndim != 2:
             raise InputError(f"expected contexts of shape (n, k), got {rows.shape}; try [[0, 1]]")
-        return Engine().predict(self.config, self.weights, rows, switches=_switches(switches))
+        return _finite(Engine().predict(self.config, self.weights, rows, switches=_switches(switches)))
 
     def inspect(self, context: ArrayLike, *, switches: ArrayLike | None = None) -> Inspection:
         """Attention, residual stream and logits for one context (k,) of 1 to L tokens."""
-        row = np.asarray(context, np.int32)
+        row = self._tokens(context)
         if row.ndim != 1:
             raise InputError(f"expected one context of shape (k,), got {row.shape}; try [0, 1]")
         attention, residual, logits = Engine().inspect(self.config, self.weights, row, switches=_switches(switches))
@@ -116,7 +116,7 @@ class Model:
         config = self.config
         out = allocate((n, config.vocab_size), "the chain", "a shorter context")
         if n <= _PIECE:
-            return Engine().evaluate(config, self.weights, 0, n, length=length, switches=switches, out=out)
+            return _finite(Engine().evaluate(config, self.weights, 0, n, length=length, switches=switches, out=out))
         # About a tenth of a second each; whole multiples of what the engine computes at once.
         piece = _PIECE * max(1, min(64, 2**29 // (config.n_params * _PIECE)))
         work = partial(_evaluate, config, self.weights, length, switches)
@@ -126,7 +126,15 @@ class Model:
             done += len(rows)
             if progress:
                 progress(done, n)
-        return out
+        return _finite(out)
+
+    def _tokens(self, values: ArrayLike) -> NDArray[np.int32]:
+        array = np.asarray(values)
+        if array.size and (
+            array.dtype.kind not in "iu" or not 0 <= int(array.min()) <= int(array.max()) < self.config.vocab_size
+        ):
+            raise InputError(f"expected tokens from 0 to {self.config.vocab_size - 1}, got others; try [[0, 1]]")
+        return array.astype(np.int32)
 
     def sample(
         self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
@@ -166,8 +174,19 @@ def chain_of(
     for first in range(0, n, 4096):
         ids = np.arange(first, min(first + 4096, n))
         part = np.asarray(log_probs(states.contexts(ids, V, context_length)), np.float64)
+        if part.shape != (len(ids), V) or not (np.isfinite(part).any(1) & ~np.isnan(part).any(1)).all():
+            raise InputError(
+                f"expected log-probabilities of shape {(len(ids), V)} with a finite one in each row, got others of "
+                f"shape {part.shape}; try another function"
+            )
         rows[ids] = part - np.logaddexp.reduce(part, axis=1, keepdims=True)
     return Chain(log_probs=rows, vocab=tuple(vocab), context_length=context_length)
+
+
+def _finite(rows: Rows) -> Rows:
+    if not np.isfinite(rows.sum(dtype=np.float64)):
+        raise InputError("expected weights that make finite probabilities, got others; try a smaller learning rate")
+    return rows
 
 
 def require_chain(vocab_size: int, context_length: int) -> None:

@@ -18,7 +18,7 @@ from finitegpt.train import Run
 
 def _write_graph(chain: Chain, title: str, path: Path) -> None:
     svg = state_graph([(title, chain)])
-    if path.suffix == ".svg":
+    if path.suffix.lower() == ".svg":
         path.write_text(svg, encoding="utf-8")
     else:
         path.write_bytes(to_png(svg))
@@ -45,7 +45,7 @@ def write_chain(chain: Chain, title: str, to: Path) -> None:
     """Writes a chain to a file of the kind its name says, whole or not at all; `title` heads a picture."""
     with new_file(to) as partial:
         named = partial.with_suffix(partial.suffix + to.suffix)
-        WRITERS[to.suffix](chain, title, named)
+        WRITERS[to.suffix.lower()](chain, title, named)
         named.replace(partial)
 
 

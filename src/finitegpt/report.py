@@ -1,5 +1,6 @@
 """What `train` and `show` say of a run, for people and as JSON."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ LARGEST_TABLE = 4096
 _LARGEST_NUMBERS = 2**20
 _ROWS = 32
 _BAR = 7
+_TAIL = 16
 _COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan", "red", "white")
 
 
@@ -144,16 +146,17 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     windows = _count(data.n_windows, "window")
     position = "the last token" if run.train.loss == "last" else "every token"
     full, every = state_space(V, L).values()
-    sizes = f"{config.n_layer} layers, {config.n_head} heads, width {config.n_embd}{', biases' if config.bias else ''}"
+    sizes = [_count(config.n_layer, "layer"), _count(config.n_head, "head"), f"width {config.n_embd}"]
+    sizes += ["biases"] * config.bias
     console.print(
         _facts(
             ("data", f"{_count(len(data.tokens), 'token')}, {windows} of {L} and the next, {seen}"),
             ("for example", _examples(run)),
-            ("model", f"{sizes}: {config.n_params:,} parameters"),
+            ("model", f"{', '.join(sizes)}: {config.n_params:,} parameters"),
             (
                 "state space",
                 f"{V}**{L} = {short(full)} states ({short(every)} with shorter contexts), "
-                f"{states.bits_per_state(V, L):,.6g} bits each",
+                f"{states.bits_per_state(V, L):,.4g} bits each",
             ),
         )
     )
@@ -186,7 +189,7 @@ def print_chain(console: Console, chain: Chain) -> None:
     table.add_column("next")
     shown = _most_seen(chain)
     for id in shown:
-        table.add_row(*_state(chain, id), _row(chain, id))
+        table.add_row(*_state(chain, id), _row(chain, id, wide=True))
     console.print(Group(_indent(table), *_more(chain.n_states - len(shown))))
 
 
@@ -209,13 +212,15 @@ def print_sizes(console: Console, rows: list[dict[str, Any]]) -> None:
 
 
 def short(n: int) -> str:
-    """
+    """A number of states, rounded where it is long.
+
     >>> short(1048576), short(50257**2048)
-    ('1,048,576', '10**9628')
+    ('1,048,576', '3.6e9628')
     """
     if n < 10**15:
         return f"{n:,}"
-    return f"10**{int(np.floor(n.bit_length() * np.log10(2) - 1e-9))}" if n.bit_length() > 60 else f"{n:,}"
+    exponent, fraction = divmod(math.log10(n), 1)
+    return f"{10**fraction:.1f}e{exponent:.0f}"
 
 
 def _count(n: int, noun: str) -> str:
@@ -243,9 +248,14 @@ def _examples(run: Run) -> Text:
     data, L = run.data, run.data.context_length
     shown = []
     for start in dict.fromkeys((data.text[i : i + L], data.text[i + L]) for i in range(min(data.n_windows, 64))):
-        shown.append(f"{visible(start[0])} -> {visible(start[1])}")
-    few = max(1, 48 // (L + 8))
+        shown.append(f"{_tail(start[0])} -> {visible(start[1])}")
+    few = max(1, 48 // (min(L, _TAIL) + 8))
     return Text("   ".join(shown[:few]) + ("   ..." if len(shown) > few else ""))
+
+
+def _tail(context: str) -> str:
+    """The end of a context, which is all that fits of a long one."""
+    return visible(context if len(context) <= _TAIL else "…" + context[-_TAIL:])
 
 
 def _losses(run: Run) -> Padding:
@@ -289,7 +299,7 @@ def _comparison(run: Run) -> RenderableType:
     table.add_column("after", no_wrap=True)
     shown = _most_seen(after)
     for id in shown:
-        table.add_row(*_state(after, id), _row(before, id), _row(after, id))
+        table.add_row(*_state(after, id), _row(before, id, wide=False), _row(after, id, wide=False))
     return Group(table, *_more(after.n_states - len(shown)))
 
 
@@ -304,11 +314,11 @@ def _more(n: int) -> list[Text]:
     return [Text(f"and {n:,} more states: finitegpt show RUN --to chain.csv", style="dim")] if n else []
 
 
-def _row(chain: Chain, id: int) -> Text:
+def _row(chain: Chain, id: int, *, wide: bool) -> Text:
     """The next tokens of a state: a bar for each where they are few, the most probable where they are many."""
     row, text = chain.probs[id], Text()
-    bars = chain.vocab_size <= 3
-    tokens = range(chain.vocab_size) if bars else np.argsort(-row, kind="stable")[:4]
+    bars = chain.vocab_size <= (3 if wide else 2)
+    tokens = range(chain.vocab_size) if chain.vocab_size <= 3 else np.argsort(-row, kind="stable")[:4]
     width = _BAR if chain.vocab_size == 2 else 4
     for token in tokens:
         p, colour = float(row[token]), _COLOURS[int(token) % len(_COLOURS)]
@@ -334,5 +344,5 @@ def _sample(run: Run) -> str:
     start = run.data.tokens[: run.data.context_length].tolist()
     vocab = run.model.vocab
     walked = [vocab[token] for token in run.model.sample(start, 40, seed=run.train.seed)]
-    first = visible(states.join(walked[: len(start)]))
+    first = _tail(states.join(walked[: len(start)]))
     return f"from {first}: {visible(states.join(walked[len(start) :]))}"

@@ -102,7 +102,10 @@ class Run:
             data = Data.from_text(text, context_length=config.context_length, vocab=_strings(facts["vocab"]))
             if data.digest != facts["data"]["sha256"]:
                 raise InputError("expected the data that the run was trained on, got another data.txt")
-            model = Model.from_named(config, data.vocab, weights.load(folder / "model.safetensors"))
+            tensors = weights.load(folder / "model.safetensors")
+            if any(array.dtype != np.float32 for array in tensors.values()):
+                raise InputError("expected weights in float32, got others")
+            model = Model.from_named(config, data.vocab, tensors)
             losses = np.array(facts["losses"], np.float64)
             if losses.ndim != 1 or not np.isfinite(losses).all() or not np.isfinite(model.weights).all():
                 raise InputError("expected finite losses and weights, got others")
@@ -120,7 +123,7 @@ class Run:
             )
         except FileError:
             raise
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise FileError(f"expected an undamaged run in {str(folder)!r}, got: {problem}") from None
 
@@ -195,10 +198,12 @@ def train(
                 progress(done, float(losses[done - 1]))
             # As many steps as keep a call short enough for a progress bar and for Ctrl-C.
             size = max(1, min(int(size * _SLICE_SECONDS / (time.perf_counter() - began + 1e-9)), 2**12))
+    trained = Model(config=shape, vocab=data.vocab, weights=parameters)
+    trained.log_probs(data.tokens[None, : data.context_length])  # the last step may be the one that went too far
     return Run(
         data=data,
         train=settings,
-        model=Model(config=shape, vocab=data.vocab, weights=parameters),
+        model=trained,
         losses=losses[:done],
         trajectory=None if trajectory is None else trajectory[: done + 1],
     )
