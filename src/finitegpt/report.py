@@ -215,7 +215,7 @@ def short(n: int) -> str:
     """A number of states, rounded where it is long.
 
     >>> short(1048576), short(50257**2048)
-    ('1,048,576', '3.6e9628')
+    ('1,048,576', '1.1e9628')
     """
     if n < 10**15:
         return f"{n:,}"
