@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Rows = NDArray[np.float32]
 """Next-token log-probabilities, (contexts, V), in nats."""
 
+LEAST = -708.0
+"""Log-probabilities below this, whose probabilities double precision barely holds, are those of arrows that are not."""
+
 _LARGEST_DRAWING = 4096
 _PIECE = 2**17
 
@@ -87,9 +90,16 @@ class Chain:
         """Next-token probabilities (V**L, V), float64, each row summing to one."""
         require_memory(8 * self.log_probs.size, "the probabilities", "log_probs, which are there already")
         p = np.exp(self.log_probs, dtype=np.float64)
+        if not self.support.all():
+            p[~self.support] = 0
         p /= p.sum(1, keepdims=True)
         p.setflags(write=False)
         return p
+
+    @cached_property
+    def support(self) -> NDArray[np.bool_]:
+        """Which arrows there are (V**L, V): those with a probability of at least 1e-307, as `push` and `pull` see it."""
+        return self.log_probs >= LEAST
 
     def label(self, id: int) -> str:
         """A state as text, such as `101`."""

@@ -1,0 +1,69 @@
+"""What a chain says, exactly: each number with a certificate, or the word "uncertified".
+
+- `classes`: what can be reached from where; recurrent classes, periods
+- `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
+- `entropy`: averages over the long run, above all how random it is
+- `memory`: how many tokens of memory it uses; `machine`: the smallest automaton that does the same
+- `spectrum`: how fast it forgets
+- `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
+- `compare`: how far it is from another chain
+
+Entropies are in nats unless a name says bits; times are in tokens.
+"""
+
+from finitegpt.analysis.bound import Bound, Bounds
+from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
+from finitegpt.analysis.compare import Comparison, approach, compare, cross_entropy, extended
+from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.hitting import (
+    absorption_probabilities,
+    absorption_weights,
+    hitting_probabilities,
+    mean_first_passage_times,
+    survival_rate,
+)
+from finitegpt.analysis.machine import Machine, machine
+from finitegpt.analysis.memory import Memory, memory
+from finitegpt.analysis.patterns import match, select
+from finitegpt.analysis.red import RedStates, red_states, start_distribution
+from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, mixing_time, spectral_gap, total_variation
+from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
+
+__all__ = [
+    "Bound",
+    "Bounds",
+    "Classes",
+    "Comparison",
+    "Machine",
+    "Memory",
+    "RedStates",
+    "StationaryDistribution",
+    "absorption_probabilities",
+    "absorption_weights",
+    "approach",
+    "average",
+    "communicating_classes",
+    "compare",
+    "cross_entropy",
+    "cyclic_classes",
+    "eigenvalues",
+    "entropy_rate",
+    "extended",
+    "hitting_probabilities",
+    "implied_timescales",
+    "machine",
+    "match",
+    "mean_first_passage_times",
+    "memory",
+    "mixing_time",
+    "period",
+    "recurrent_classes",
+    "red_states",
+    "select",
+    "spectral_gap",
+    "start_distribution",
+    "stationary_distribution",
+    "stationary_distributions",
+    "survival_rate",
+    "total_variation",
+]

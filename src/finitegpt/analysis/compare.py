@@ -1,0 +1,175 @@
+"""How far one chain is from another, exactly.
+
+The Kullback-Leibler rate of a truth p to a model q is what predicting with q costs beyond the best possible,
+sum over states i of pi(i) KL(p_i, q_i), in nats a token, pi being the truth's stationary law. It is the cross-entropy
+of the model less the entropy rate of the truth.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finitegpt.analysis.bound import Bound
+from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.chain import LEAST, Chain, Rows
+from finitegpt.data import Data
+from finitegpt.errors import InputError
+from finitegpt.limits import require_memory
+from finitegpt.parallel import ordered, ranges
+
+_PIECE = 2**17
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison:
+    """What a model costs against a truth. In nats a token; both chains with contexts of the longer of the two."""
+
+    kl_rate: Bound
+    """The KL rate of the truth to the model."""
+    seen: float | None
+    """The part of it on states that the model's training data shows, None where that is not known."""
+    never_seen: float | None
+    contributions: NDArray[np.float64]
+    """The part on each state (V**L,): their sum is the KL rate."""
+    never_seen_mass: float | None
+    """How much of the truth's time is on states that the model's training data never shows."""
+    true_entropy_rate: Bound
+    cross_entropy: Bound
+    """What the model loses on the truth: the KL rate and the truth's entropy rate together."""
+    free_entropy_rate: Bound
+    """The entropy rate of the model left to itself. Less than its cross-entropy: it is surer than it should be."""
+    total_variation: Bound
+    """Between the two stationary laws, over contexts."""
+
+
+def compare(
+    truth: Chain,
+    model: Chain,
+    law: StationaryDistribution | None = None,
+    model_law: StationaryDistribution | None = None,
+) -> Comparison:
+    """Compares a model with a truth over the same vocabulary; contexts of different length are made the same.
+
+    `law` and `model_law` are their stationary distributions, where known already.
+
+    >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
+    >>> found = compare(truth, Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1))
+    >>> round(found.kl_rate.value, 6), round(found.cross_entropy.value, 6)
+    (0.137675, 0.693147)
+    """
+    truth, model = _alike(truth, model)
+    law = law if law is not None and law.n_states == truth.n_states else stationary_distribution(truth)
+    if model_law is None or model_law.n_states != model.n_states:
+        model_law = stationary_distribution(model)
+    divergence = row_divergence(truth.log_probs, model.log_probs)
+    rate = average(truth, divergence, law).within(0.0, np.inf)
+    pi = law.dense()
+    with np.errstate(invalid="ignore"):
+        contributions = np.where(pi > 0, pi * divergence, 0.0)
+    seen = model.seen
+    entropy = entropy_rate(truth, law)
+    distance = 0.5 * float(np.abs(pi - model_law.dense()).sum())
+    slack = law.error + model_law.error
+    return Comparison(
+        kl_rate=rate,
+        seen=None if seen is None else float(contributions[seen].sum()),
+        never_seen=None if seen is None else float(contributions[~seen].sum()),
+        contributions=contributions,
+        never_seen_mass=None if seen is None else float(pi[~seen].sum()),
+        true_entropy_rate=entropy,
+        cross_entropy=Bound(rate.value + entropy.value, rate.low + entropy.low, rate.high + entropy.high),
+        free_entropy_rate=entropy_rate(model, model_law),
+        total_variation=Bound.around(distance, slack).within(0.0, 1.0) if np.isfinite(slack) else Bound(distance),
+    )
+
+
+def row_divergence(truth: Rows, model: Rows) -> NDArray[np.float64]:
+    """KL(p_i, q_i) in nats (n,) between rows of log-probabilities (n, V); infinite where q rules out what p does not.
+
+    >>> import numpy as np
+    >>> row_divergence(np.log(np.float32([[0.5, 0.5]])), np.log(np.float32([[0.25, 0.75]]))).round(6).tolist()
+    [0.143841]
+    """
+    out = np.empty(len(truth))
+
+    def part(piece: tuple[int, int]) -> None:
+        rows = slice(piece[0], piece[0] + piece[1])
+        out[rows] = _divergence(truth[rows].astype(np.float64), model[rows].astype(np.float64))
+
+    for _ in ordered(part, ranges(len(truth), _PIECE)):
+        pass
+    return out
+
+
+def cross_entropy(chain: Chain, data: Data) -> float:
+    """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
+
+    >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
+    >>> cross_entropy(chain, Data.from_text("1101101", context_length=3)).__round__(4)
+    0.6931
+    """
+    if data.vocab != chain.vocab or data.context_length != chain.context_length:
+        raise InputError(
+            f"expected data of {chain.context_length} tokens a context over {''.join(chain.vocab)!r}, got "
+            f"{data.context_length} over {''.join(data.vocab)!r}; try Data.from_text with those"
+        )
+    L, V = data.context_length, len(data.vocab)
+    ids = np.zeros(data.n_windows, np.int64)
+    for k in range(L):
+        ids = ids * V + data.tokens[k : k + data.n_windows]
+    kept = chain.log_probs[ids].astype(np.float64)
+    kept -= np.logaddexp.reduce(kept, axis=1, keepdims=True)
+    return -float(kept[np.arange(len(ids)), data.tokens[L:]].mean())
+
+
+def approach(
+    truth: Chain, trajectory: NDArray[np.float32], law: StationaryDistribution | None = None
+) -> NDArray[np.float64]:
+    """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
+
+    >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
+    >>> approach(truth, np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])).round(6).tolist()
+    [0.137675, 0.0]
+    """
+    if trajectory.ndim != 3 or trajectory.shape[1:] != truth.log_probs.shape:
+        raise InputError(
+            f"expected a trajectory of shape (steps + 1, {truth.n_states}, {truth.vocab_size}), got "
+            f"{trajectory.shape}; try the truth with as long a context"
+        )
+    law = stationary_distribution(truth) if law is None else law
+    pi = law.dense()
+    with np.errstate(invalid="ignore"):
+        return np.array(
+            [float(np.where(pi > 0, pi * row_divergence(truth.log_probs, rows), 0.0).sum()) for rows in trajectory]
+        )
+
+
+def extended(chain: Chain, context_length: int) -> Chain:
+    """The same chain with longer contexts, whose older tokens it does not look at."""
+    if context_length < chain.context_length:
+        raise InputError(f"expected a context of at least {chain.context_length}, got {context_length}; try that")
+    times = chain.vocab_size ** (context_length - chain.context_length)
+    require_memory(4 * chain.log_probs.size * times, "a chain with longer contexts", "a shorter context")
+    rows = np.tile(chain.log_probs, (times, 1))
+    return replace(chain, log_probs=rows, context_length=context_length, startup=None, counts=None)
+
+
+def _alike(truth: Chain, model: Chain) -> tuple[Chain, Chain]:
+    if truth.vocab != model.vocab:
+        raise InputError(
+            f"expected chains over the same vocabulary, got {''.join(truth.vocab)!r} and {''.join(model.vocab)!r}; "
+            "try training with --vocab"
+        )
+    L = max(truth.context_length, model.context_length)
+    return tuple(chain if chain.context_length == L else extended(chain, L) for chain in (truth, model))  # type: ignore[return-value]
+
+
+def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    for rows in (p, q):
+        rows[rows < LEAST] = -np.inf
+        rows -= np.log(np.exp(rows).sum(1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        terms = np.where(p > -np.inf, np.exp(p) * (p - q), 0.0)
+    return terms.sum(1).clip(0.0)

@@ -1,0 +1,86 @@
+"""Averages over the long run, each with an interval that holds the truth: how random a chain is, above all.
+
+For any function h of the state, and any stationary distribution pi of a chain P,
+
+    min(f + P h - h)  <=  pi f  <=  max(f + P h - h),
+
+since pi (P h - h) = 0. A better h makes the interval narrower; value iteration, h <- f + P h, finds one (Puterman 1994,
+section 8.5). The interval holds whatever h is, and however wrong pi was computed.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.chain import Chain
+from finitegpt.errors import InputError
+
+_STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
+_CHECK = 10
+
+
+def entropy_rate(chain: Chain, law: StationaryDistribution | None = None) -> Bound:
+    """Entropy of the next token in the long run, in nats a token: the average of `row_entropy` under `law`.
+
+    `law` is the chain's only stationary distribution unless given. Shannon (1948).
+
+    >>> print(entropy_rate(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6))
+    0.386427
+    """
+    return average(chain, chain.row_entropy(), law).within(0.0, float(np.log(chain.vocab_size)))
+
+
+def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | None = None) -> Bound:
+    """The average of a function of the state (V**L,) under a stationary distribution, with its certificate.
+
+    The function may be infinite on states that the law says the chain never visits in the long run.
+    """
+    law = stationary_distribution(chain) if law is None else law
+    f = np.array(function, np.float64)
+    if f.shape != (chain.n_states,) or np.isnan(f).any():
+        raise InputError(
+            f"expected {chain.n_states} numbers, one a state, got shape {f.shape} or no numbers; try another"
+        )
+    inside = slice(None) if len(law.states) == chain.n_states else law.states
+    if np.isinf(f[inside]).any():
+        value = float(np.max(f[inside]))
+        return Bound(value, value, value)  # every state of the class has a probability above zero
+    f[np.isinf(f)] = 0.0
+    smallest, largest = float(f[inside].min()), float(f[inside].max())
+    value = float(law.probs @ f[inside])
+    low, high = smallest, largest
+    if law.certified:
+        slack = law.error * (largest - smallest) + 4 * ROUNDING * max(abs(smallest), abs(largest))
+        low, high = max(low, value - slack), min(high, value + slack)
+    good = 1e-13 * max(abs(smallest), abs(largest), 1e-300)
+    if high - low > good:
+        below, above = _interval(chain, f, inside, good)
+        low, high = max(low, below), min(high, above)
+    value = min(max(value, low), high) if low <= high else value
+    return Bound(value, min(low, value), max(high, value))
+
+
+def _interval(
+    chain: Chain, f: NDArray[np.float64], inside: slice | NDArray[np.int64], good: float
+) -> tuple[float, float]:
+    """Value iteration until the interval is narrow enough or gets no narrower."""
+    h, gain = np.zeros_like(f), np.empty_like(f)
+    low, high, before = -np.inf, np.inf, np.inf
+    for step in range(max(_STEPS, min(_WORK // chain.log_probs.size, 100 * _STEPS))):
+        chain.pull(h, out=gain)
+        gain -= h
+        gain += f
+        if step % _CHECK == _CHECK - 1:
+            values = gain[inside]
+            size = max(float(np.abs(f[inside]).max()), 2 * float(np.abs(h[inside]).max()))
+            slack = (chain.vocab_size + 24) * ROUNDING * size
+            low = max(low, float(values.min()) - slack)
+            high = min(high, float(values.max()) + slack)
+            if high - low <= good or (high - low) > 0.999 * before:
+                break
+            before = high - low
+        # Half a step, which no periodic chain can follow for ever.
+        gain -= 0.5 * (low + high) if np.isfinite(low + high) else float(gain[inside].mean())
+        h += gain if step % 4 else 0.5 * gain
+    return low, high

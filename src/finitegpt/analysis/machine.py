@@ -1,0 +1,202 @@
+"""The smallest machine that does what a chain does, within a tolerance.
+
+States whose futures agree are one: they give the same next-token probabilities, and by every token they lead to states
+that agree again. That is how a deterministic automaton is minimised (Moore 1956), with probabilities in place of
+acceptance; of an exact chain it yields the recurrent causal states of computational mechanics (Crutchfield and Young
+1989).
+
+A trained chain agrees with nothing exactly, so a tolerance says what is forgiven: predicting with the machine may cost
+so many nats a token, and states that together hold so much probability may be left out or led to the wrong state.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finitegpt import states
+from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.chain import Chain
+from finitegpt.errors import InputError, TooLargeError
+
+LARGEST = 1024
+_APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Machine:
+    """A machine of m states, the most probable first: emits a token, and the token says which state is next."""
+
+    vocab: tuple[str, ...]
+    label: NDArray[np.int32]
+    """The machine's state for each state of the chain (V**L,); -1 for the rare ones that are left out."""
+    probs: NDArray[np.float64]
+    """Next-token probabilities (m, V)."""
+    next: NDArray[np.int32]
+    """The state that follows (m, V), or -1 where the token is never seen there."""
+    mass: NDArray[np.float64]
+    """How much stationary probability each state of the machine stands for (m,)."""
+    ignored: float
+    """The stationary probability of the states that are left out, or that the machine leads to another state."""
+    error: float
+    """No next-token probability differs by more than this between a state that is kept and its machine state."""
+    kl_rate: float
+    """What it costs to predict with the machine's probabilities, in nats a token, over the kept states."""
+    names: tuple[str, ...]
+    """For each state, the shortest ending that all its contexts share and no other state's have, or the most frequent
+    context where there is none."""
+
+    def __len__(self) -> int:
+        return len(self.probs)
+
+
+def machine(chain: Chain, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
+    """The smallest machine found that is equivalent to a chain within a tolerance, for a stationary law.
+
+    `tolerance` is both what the machine may cost, in nats a token, and the probability of the states it may be wrong
+    about. The law is the chain's only one unless given. TooLargeError where more than 1,024 states are needed.
+
+    >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0], [0.5, 0.5], [0.5, 0.5]], "01", 2)
+    >>> found = machine(golden)
+    >>> found.names, found.probs.round(6).tolist(), found.next.tolist()
+    (('0', '1'), [[0.5, 0.5], [1.0, 0.0]], [[0, 1], [0, -1]])
+    """
+    if not 0 < tolerance < 1:
+        raise InputError(f"expected a tolerance between 0 and 1, got {tolerance}; try 0.01")
+    law = stationary_distribution(chain) if law is None else law
+    kept = _common(law, tolerance / 2)  # ids, the most probable first
+    pi = law.dense()[kept]
+    probs = np.exp(chain.log_probs[kept], dtype=np.float64)
+    probs /= probs.sum(1, keepdims=True)
+    place = np.full(chain.n_states, -1, np.int64)
+    place[kept] = np.arange(len(kept))
+    goals = place[states.successors(kept, chain.vocab_size, chain.context_length)]  # (kept, V); -1: left out
+    goals[probs <= tolerance] = -1
+    best = None
+    for apart in _APART:  # how different the rows of one block may be; what that costs is seen afterwards
+        try:
+            block, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
+        except TooLargeError:
+            continue
+        rows = _means(block, pi, probs)
+        cost = _cost(pi, probs, rows[block])
+        if cost <= tolerance and (best is None or len(rows) < len(best[1])):
+            best = block, rows, cost, forgiven
+    if best is None:
+        raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
+    block, rows, cost, forgiven = best
+    following = np.full(rows.shape, -1, np.int32)
+    for token in range(chain.vocab_size):
+        known = np.flatnonzero(goals[:, token] >= 0)[::-1]  # the most probable state has the last word
+        following[block[known], token] = block[goals[known, token]]
+    label = np.full(chain.n_states, -1, np.int32)
+    label[kept] = block
+    return Machine(
+        vocab=chain.vocab,
+        label=label,
+        probs=rows,
+        next=following,
+        mass=np.bincount(block, pi).astype(np.float64),
+        ignored=max(0.0, 1 - float(pi.sum())) + forgiven,
+        error=float(np.abs(probs - rows[block]).max()),
+        kl_rate=cost,
+        names=tuple(_names(chain, kept, block, len(rows))),
+    )
+
+
+def _means(block: NDArray[np.int64], pi: NDArray[np.float64], probs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean row of each block (m, V)."""
+    return np.stack([np.bincount(block, pi * column) for column in probs.T], 1) / np.bincount(block, pi)[:, None]
+
+
+def _cost(pi: NDArray[np.float64], probs: NDArray[np.float64], used: NDArray[np.float64]) -> float:
+    """The mean KL divergence of used rows from true ones, in nats."""
+    ratio = np.divide(probs, used, out=np.ones_like(probs), where=probs > 0)
+    return max(0.0, float(pi @ (probs * np.log(ratio)).sum(1)))
+
+
+def _common(law: StationaryDistribution, tolerance: float) -> NDArray[np.int64]:
+    """Ids of the states that are kept, the most probable first: all but rare ones that hold `tolerance` together."""
+    order = np.argsort(-law.probs, kind="stable")
+    beyond = 1 - np.cumsum(law.probs[order])
+    return law.states[order[: int(np.argmax(beyond <= tolerance)) + 1]] if tolerance else law.states[order]
+
+
+def _alike(probs: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
+    """Groups of rows (n,): each joins the first leader it agrees with, and leads itself where it agrees with none."""
+    group = np.full(len(probs), -1, np.int64)
+    rest, leaders = np.arange(len(probs)), 0
+    while len(rest):
+        near = (np.abs(probs[rest] - probs[rest[0]]) <= tolerance).all(1)
+        group[rest[near]] = leaders
+        rest, leaders = rest[~near], leaders + 1
+        if leaders > LARGEST:
+            raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
+    return group
+
+
+def _refine(
+    block: NDArray[np.int64], goals: NDArray[np.int64], pi: NDArray[np.float64], budget: float
+) -> tuple[NDArray[np.int64], float]:
+    """Splits blocks until all states of a block lead to the same blocks; also the probability of those that do not.
+
+    The rarest states that disagree are forgiven, as many as the budget allows, and so are unknown goals: those states
+    stay with the others of their block.
+    """
+    goals, forgiven = goals.copy(), 0.0
+    while True:
+        m, new = int(block.max()) + 1, block
+        for token in range(goals.shape[1]):
+            known = np.flatnonzero(goals[:, token] >= 0)
+            if len(known) == 0:
+                continue
+            n, ways = _ranked(new[known] * m + block[goals[known, token]])
+            mass = np.bincount(ways, pi[known], n)
+            parent = np.empty(n, np.int64)
+            parent[ways] = new[known]
+            main = np.zeros(int(new.max()) + 1)
+            np.maximum.at(main, parent, mass)
+            leading = np.full(len(main), -1, np.int64)
+            top = np.flatnonzero(mass == main[parent])[::-1]
+            leading[parent[top]] = top  # each block's most probable way
+            others = np.flatnonzero(leading[parent] != np.arange(n))
+            others = others[np.argsort(mass[others], kind="stable")]
+            spent = np.cumsum(mass[others])
+            spared = others[: int(np.searchsorted(spent, budget - forgiven, side="right"))]
+            forgiven += float(mass[spared].sum())
+            lost = np.isin(ways, spared)
+            goals[known[lost], token] = -1
+            way = leading[new]  # of states without a known goal: that of the rest of their block
+            way[known[~lost]] = ways[~lost]
+            _, new = _ranked(new * (n + 1) + way + 1)
+        if int(new.max()) + 1 == m:
+            return new, forgiven
+        if int(new.max()) >= LARGEST:
+            raise TooLargeError("too many states")
+        block = new
+
+
+def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """Keys numbered by where they first occur, so that blocks with probable states come first."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return len(first), rank[inverse.reshape(-1)]
+
+
+def _names(chain: Chain, kept: NDArray[np.int64], block: NDArray[np.int64], m: int) -> list[str]:
+    """The shortest ending that tells each block from all others, or its most probable context."""
+    names: list[str | None] = [None] * m
+    for length in range(chain.context_length + 1):
+        ending = kept % chain.vocab_size**length
+        pairs = np.unique(np.stack([ending, block], 1), axis=0)
+        endings, owners = np.unique(pairs[:, 0], return_counts=True)
+        alone = set(endings[owners == 1].tolist())
+        for b in range(m):
+            mine = pairs[pairs[:, 1] == b, 0]
+            if names[b] is None and len(mine) == 1 and int(mine[0]) in alone:
+                names[b] = states.label(int(mine[0]), chain.vocab, length) or "any"
+        if all(name is not None for name in names):
+            break
+    fallback = [states.label(int(kept[np.argmax(block == b)]), chain.vocab, chain.context_length) for b in range(m)]
+    return [name if name is not None else other for name, other in zip(names, fallback, strict=True)]

@@ -1,0 +1,99 @@
+"""Sets of states, by pattern: `11?` is any state that begins with two 1s, `*000` any that ends in three 0s.
+
+`?` stands for one token, `*` for any number of them, also none; every other sign for itself. `\\?` and `\\*` are the
+signs. A vocabulary of words is written with spaces between: `the * cat`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt.chain import Chain
+from finitegpt.errors import InputError
+from finitegpt.states import join
+
+_LONGEST = 62
+_ONE, _ANY = -1, -2
+
+
+def match(chain: Chain, pattern: str) -> NDArray[np.bool_]:
+    """The states (V**L,) that a pattern describes; InputError where no state can.
+
+    >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
+    >>> [chain.label(id) for id in np.flatnonzero(match(chain, "11?"))]
+    ['110', '111']
+    """
+    parts = _parse(chain, pattern)
+    # Which places of the pattern a context can have got to, as bits, for contexts of 0, 1, ... L tokens in turn.
+    places = _skip(np.ones(1, np.int64), parts)
+    for _ in range(chain.context_length):
+        steps = []
+        for token in range(chain.vocab_size):
+            moved = np.zeros_like(places)
+            for k, part in enumerate(parts):
+                if part == _ANY:
+                    moved |= places & (1 << k)
+                elif part in (_ONE, token):
+                    moved |= (places & (1 << k)) << 1
+            steps.append(_skip(moved, parts))
+        places = np.stack(steps, 1).reshape(-1)
+    found = places >> len(parts) & 1 == 1
+    if not found.any():
+        raise InputError(
+            f"expected a pattern for states of {chain.context_length} tokens, got {pattern!r}, which describes none; "
+            f"try {join(['?', *chain.vocab[-1:]] + ['*'] * (chain.context_length > 2))!r}"
+        )
+    return found
+
+
+def select(chain: Chain, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
+    """A set of states as a mask (V**L,): from a pattern, several, a mask, or ids; InputError where it is empty.
+
+    >>> chain = Chain.from_probs([[0.5, 0.5]] * 4, "01", 2)
+    >>> select(chain, ["00", "?1"]).tolist(), select(chain, [3]).tolist()
+    ([True, True, False, True], [False, False, False, True])
+    """
+    if isinstance(which, str):
+        return match(chain, which)
+    values = np.asarray(which)
+    if values.dtype.kind in "UO" and values.size:
+        return np.logical_or.reduce([match(chain, str(pattern)) for pattern in values.reshape(-1)])
+    if values.dtype == bool and values.shape == (chain.n_states,) and values.any():
+        return values
+    if values.dtype.kind in "iu" and values.size and values.min() >= 0 and values.max() < chain.n_states:
+        mask = np.zeros(chain.n_states, bool)
+        mask[values] = True
+        return mask
+    raise InputError("expected states as patterns, ids or a mask, and at least one, got others; try '*1'")
+
+
+def _parse(chain: Chain, pattern: str) -> list[int]:
+    single = all(len(symbol) == 1 for symbol in chain.vocab)
+    signs, parts, k = list(pattern) if single else pattern.split(), [], 0
+    while k < len(signs):
+        sign = signs[k]
+        if single and sign == "\\" and k + 1 < len(signs):
+            k += 1
+            sign = signs[k]
+        elif not single and sign.startswith("\\"):
+            sign = sign[1:]
+        elif sign in "?*":
+            parts.append(_ONE if sign == "?" else _ANY)
+            k += 1
+            continue
+        if sign not in chain.vocab:
+            raise InputError(f"expected a pattern of {join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those")
+        parts.append(chain.vocab.index(sign))
+        k += 1
+    if not 0 < len(parts) <= _LONGEST:
+        raise InputError(f"expected a pattern of 1 to {_LONGEST} signs, got {len(parts)}; try '*1'")
+    return parts
+
+
+def _skip(places: NDArray[np.int64], parts: list[int]) -> NDArray[np.int64]:
+    """A `*` may stand for nothing: whoever is before it is behind it, too."""
+    for k, part in enumerate(parts):
+        if part == _ANY:
+            places = places | (places & (1 << k)) << 1
+    return places

@@ -1,0 +1,119 @@
+"""Red states: will a chain ever get into a state it should not be in?
+
+Reachability in the sense of model checking (Baier and Katoen 2008, chapter 10), for sets of states given by patterns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt import states
+from finitegpt.analysis.bound import Bound
+from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times, survival_rate
+from finitegpt.analysis.patterns import select
+from finitegpt.chain import Chain
+from finitegpt.errors import InputError
+
+HORIZONS = (10, 100, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One arrow into red, and its share of all first entries within a horizon."""
+
+    state: str
+    token: str
+    probability: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RedStates:
+    """What is known of a set of red states, for a chain that starts outside it."""
+
+    patterns: tuple[str, ...]
+    n_red: int
+    start_in_red: float
+    """How much of the start is red already; the rest of this is about the other part."""
+    ever: Bound
+    """The probability of ever being in a red state."""
+    within: dict[int, Bound]
+    """The same within so many tokens."""
+    survival: Bound
+    """The probability of avoiding red for one more token, once it has long been avoided."""
+    mean_time: Bound
+    """Mean tokens until red; infinite where it may never be reached."""
+    arrow: Arrow | None
+    """The arrow by which most first entries come within the longest horizon; None if none come."""
+
+
+def start_distribution(chain: Chain) -> NDArray[np.float64]:
+    """Where a chain starts unless told otherwise (V**L,): the states of the training data by their counts, or any."""
+    if chain.counts is None or not chain.counts.any():
+        return np.full(chain.n_states, 1 / chain.n_states)
+    return chain.counts / chain.counts.sum()
+
+
+def red_states(
+    chain: Chain,
+    red: str | Sequence[str] | ArrayLike,
+    *,
+    start: ArrayLike | None = None,
+    horizons: Sequence[int] = HORIZONS,
+) -> RedStates:
+    """Reachability of the states that `red` describes, from a start distribution (V**L,); see `start_distribution`.
+
+    >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    >>> red = red_states(chain, "b", start=[1, 0], horizons=[2])
+    >>> red.ever.value, round(red.within[2].value, 6), red.arrow.state
+    (1.0, 0.19, 'a')
+    """
+    mask = select(chain, red)
+    first = start_distribution(chain) if start is None else np.array(start, np.float64)
+    if first.shape != (chain.n_states,) or (first < 0).any() or not np.isclose(first.sum(), 1):
+        raise InputError(f"expected a start as {chain.n_states} probabilities that sum to one, got others; try None")
+    inside = float(first[mask].sum())
+    if inside > 1 - 1e-12:
+        raise InputError("expected a start outside the red states, got one inside; try another start or pattern")
+    first = np.where(mask, 0.0, first / (1 - inside))
+    ever = hitting_probabilities(chain, mask)
+    sure = bool((ever.low[first > 0] == 1).all())
+    time = mean_first_passage_times(chain, mask).mean(first) if sure else Bound(np.inf, np.inf, np.inf)
+    survival = survival_rate(chain, mask)
+    named = np.atleast_1d(np.asarray(red)) if mask is not red else np.zeros(0)
+    return RedStates(
+        patterns=tuple(map(str, named.tolist())) if named.dtype.kind in "UO" else (),
+        n_red=int(mask.sum()),
+        start_in_red=inside,
+        ever=ever.mean(first).within(0.0, 1.0),
+        within={n: hitting_probabilities(chain, mask, within=n).mean(first).within(0.0, 1.0) for n in horizons},
+        survival=survival,
+        mean_time=time,
+        arrow=_leading_arrow(chain, mask, first, max(horizons, default=100)),
+    )
+
+
+def _leading_arrow(chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], tokens: int) -> Arrow | None:
+    """Of all first entries within a horizon, the arrow with the largest share: expected visits times probability."""
+    at, visits = first.copy(), np.zeros_like(first)
+    for _ in range(tokens):
+        visits += at
+        at = chain.push(at)
+        at[red] = 0.0
+    V, kept = chain.vocab_size, np.arange(chain.n_states) % (chain.n_states // chain.vocab_size) * chain.vocab_size
+    total, best = 0.0, (0.0, 0, 0)
+    for token in range(V):
+        source = np.flatnonzero(red[kept + token] & (visits > 0))
+        if len(source) == 0:
+            continue
+        flow = visits[source] * chain.probs[source, token]
+        total += float(flow.sum())
+        k = int(flow.argmax())
+        best = max(best, (float(flow[k]), int(source[k]), token))
+    if total == 0:
+        return None
+    flow, state, token = best
+    label = states.label(state, chain.vocab, chain.context_length)
+    return Arrow(label, chain.vocab[token], float(chain.probs[state, token]), flow / total)

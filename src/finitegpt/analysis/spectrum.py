@@ -1,0 +1,172 @@
+"""How fast a chain forgets: eigenvalues, time scales, and the exact distance from where it ends up.
+
+Eigenvalues below one say how slowly the slowest memories fade, not when fading begins: a chain of independent tokens
+has no other eigenvalue than 1, and still needs L tokens to forget its first context. The curve of total variation
+tells both.
+
+A chain over contexts has eigenvalues of exactly zero in blocks of up to L, which rounding turns into numbers of size
+eps**(1/L). Nothing of that size is reported.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from finitegpt.analysis.bound import Bound
+from finitegpt.analysis.stationary import StationaryDistribution, overlap, stationary_distribution
+from finitegpt.chain import Chain
+from finitegpt.errors import InputError, TooLargeError
+
+_DENSE = 1024
+_WORK = 2**31
+LARGEST_EXACT = 4096
+"""Beyond this many states the worst start is not looked for."""
+
+
+def eigenvalues(chain: Chain, k: int = 6, law: StationaryDistribution | None = None) -> NDArray[np.complex128]:
+    """Up to k eigenvalues of a chain with one recurrent class, largest magnitude first, beginning with 1. Uncertified.
+
+    Fewer where others cannot be told from zero or, in large chains, from each other in bounded time. By Arnoldi
+    iteration with the eigenvalue 1 taken out; all of them up to 1,024 states.
+
+    >>> eigenvalues(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).real.round(6).tolist()
+    [1.0, 0.4]
+    """
+    if k < 1:
+        raise InputError(f"expected at least 1 eigenvalue, got {k}; try 6")
+    n = chain.n_states
+    if n <= _DENSE:
+        values = np.linalg.eigvals(chain.to_csr().toarray())
+        values = np.delete(values, int(np.argmin(np.abs(values - 1))))
+    else:
+        law = stationary_distribution(chain) if law is None else law
+        values = _arnoldi(chain, law.dense(), k)
+    floor = np.finfo(np.float64).eps ** (1 / chain.context_length)
+    values = np.concatenate(([1.0], values[np.abs(values) > 2 * floor])).astype(np.complex128)
+    # Conjugates side by side, the one above the real axis first.
+    order = np.lexsort((-values.imag, -values.real.round(9), -np.abs(values).round(9)))
+    return values[order][:k]
+
+
+def spectral_gap(chain: Chain, law: StationaryDistribution | None = None) -> Bound:
+    """1 - |second eigenvalue|; 1 where all others are zero. Uncertified.
+
+    >>> spectral_gap(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6)
+    0.6
+    """
+    values = eigenvalues(chain, 2, law)
+    return Bound(1.0 - float(np.abs(values[1])) if len(values) > 1 else 1.0)
+
+
+def implied_timescales(chain: Chain, k: int = 5, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
+    """-1 / ln|eigenvalue|, in tokens, of up to k eigenvalues after the first: infinite for periodic chains.
+
+    >>> implied_timescales(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).round(6).tolist()
+    [1.091357]
+    """
+    sizes = np.minimum(np.abs(eigenvalues(chain, k + 1, law)[1:]), 1.0)
+    sizes[sizes > 1 - 1e-12] = 1.0
+    with np.errstate(divide="ignore"):
+        return np.abs(1 / np.log(sizes))
+
+
+def total_variation(
+    chain: Chain, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
+) -> NDArray[np.float64]:
+    """The total variation distance (tokens + 1,) between where the chain is after n tokens and its stationary law.
+
+    `start` is a state's id or a distribution (V**L,); by default, for each n the worst of all states, up to 4,096 of
+    them. As exact as the law.
+
+    >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    >>> total_variation(chain, 2).round(6).tolist()
+    [0.833333, 0.333333, 0.133333]
+    """
+    law = stationary_distribution(chain) if law is None else law
+    pi, n = law.dense(), chain.n_states
+    if start is not None:
+        at = np.asarray(start, np.float64)
+        if at.ndim == 0:
+            at = np.eye(1, n, int(at)).reshape(-1)
+        curve = [0.5 * float(np.abs(at - pi).sum())]
+        for _ in range(tokens):
+            at = chain.push(at)
+            curve.append(0.5 * float(np.abs(at - pi).sum()))
+        return np.array(curve)
+    if n > LARGEST_EXACT:
+        raise TooLargeError(
+            f"expected at most {LARGEST_EXACT:,} states to find the worst start of, got {n:,}; try a start"
+        )
+    V = chain.vocab_size
+    arrows, all_at = chain.probs.reshape(V, -1, V), np.eye(n)
+    curve = [float(1 - pi.min())]
+    for _ in range(tokens):
+        # (start, oldest, suffix) times (oldest, suffix, next)
+        all_at = np.einsum("sab,aby->sby", all_at.reshape(n, V, -1), arrows).reshape(n, n)
+        curve.append(0.5 * float(np.abs(all_at - pi).sum(1).max()))
+    return np.array(curve)
+
+
+def mixing_time(chain: Chain, epsilon: float = 0.25, law: StationaryDistribution | None = None) -> Bound:
+    """Tokens until, from any start, the chain is within `epsilon` of its stationary law in total variation.
+
+    Exact up to 1,024 states. Beyond, between what the worst of a few starts shows and what the coupling of
+    `stationary` allows: a wide interval, but a true one. Infinite for periodic chains. Levin and Peres (2017), 4.5.
+
+    >>> mixing_time(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value
+    2.0
+    """
+    if not 0 < epsilon < 1:
+        raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
+    law = stationary_distribution(chain) if law is None else law
+    if chain.n_states <= _DENSE and law.certified:
+        slack = law.error + 1e-9
+        low, high = (_exact_mixing(chain, law.dense(), epsilon + e) for e in (slack, -slack))
+        return Bound(low, low, high)
+    beta, L = overlap(chain), chain.context_length
+    high = L * np.ceil(np.log(epsilon) / np.log1p(-beta)) if 0 < beta < 1 else (L if beta >= 1 else np.inf)
+    seen = 0
+    if law.certified:
+        pi = law.dense()
+        for start in (int(pi.argmax()), int(pi.argmin()), 0, chain.n_states - 1):
+            curve = total_variation(chain, min(8 * L, 400), start, law) - law.error
+            seen = max(seen, int(np.flatnonzero(curve > epsilon).max(initial=-1)) + 1)
+    return Bound(float(min(seen, high)), float(min(seen, high)), float(high))
+
+
+def _exact_mixing(chain: Chain, pi: NDArray[np.float64], epsilon: float) -> float:
+    """The least n whose worst distance is at most epsilon: powers of two first, then the bits below."""
+    matrix = chain.to_csr().toarray()
+
+    def far(power: NDArray[np.float64]) -> bool:
+        return bool(0.5 * np.abs(power - pi).sum(1).max() > epsilon)
+
+    if not far(np.eye(len(pi))):
+        return 0.0
+    powers = [matrix]
+    while far(powers[-1]):
+        if len(powers) > 52:
+            return np.inf
+        powers.append(powers[-1] @ powers[-1])
+    steps, at = 0, np.eye(len(pi))
+    for k in range(len(powers) - 2, -1, -1):
+        ahead = at @ powers[k]
+        if far(ahead):
+            steps, at = steps + 2**k, ahead
+    return float(steps + 1)
+
+
+def _arnoldi(chain: Chain, pi: NDArray[np.float64], k: int) -> NDArray[np.complex128]:
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+
+    def apply(f: NDArray[np.float64]) -> NDArray[np.float64]:
+        return chain.pull(f.real.reshape(-1)) - float(pi @ f.real.reshape(-1))
+
+    n = chain.n_states
+    operator = LinearOperator((n, n), matvec=apply, dtype=np.float64)  # type: ignore[call-arg]
+    first, basis = np.random.default_rng(0).standard_normal(n), max(4 * k, 24)
+    restarts = int(np.clip(_WORK // (n * basis**2), 8, 300))
+    try:
+        values = eigs(operator, k=k, v0=first, tol=1e-9, maxiter=restarts, ncv=basis, return_eigenvectors=False)  # type: ignore[arg-type]
+    except ArpackNoConvergence as stopped:
+        values = stopped.eigenvalues
+    return np.asarray(values, np.complex128)
