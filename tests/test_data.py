@@ -64,6 +64,42 @@ def test_an_ordered_vocabulary_is_kept() -> None:
     assert data.tokens.tolist() == [1, 0, 0, 1]
 
 
+@given(symbols=st.lists(st.sampled_from(["the", "cat", "a", "é"]), min_size=3).filter(lambda s: len(set(s)) > 1))
+def test_symbols_of_several_characters_are_read_back_from_their_text(symbols: list[str]) -> None:
+    data = Data.from_symbols(symbols, context_length=2, source="words")
+    assert [data.vocab[token] for token in data.tokens] == symbols
+    assert data.text == ("" if max(map(len, data.vocab)) == 1 else " ").join(symbols)
+    again = Data.from_text(data.text, context_length=2, vocab=data.vocab)
+    np.testing.assert_array_equal(again.tokens, data.tokens)
+    assert (again.text, again.vocab, again.digest) == (data.text, data.vocab, data.digest)
+    assert (data.source, again.source) == ("words", None)
+
+
+def test_a_text_with_a_vocabulary_of_words_is_split_at_spaces() -> None:
+    data = Data.from_text("the  cat\nthe a", context_length=1, vocab=["the", "cat", "a"])
+    assert data.tokens.tolist() == [0, 1, 0, 2]
+    assert data.text == "the cat the a"
+
+
+@pytest.mark.parametrize(
+    ("symbols", "vocab", "message"),
+    [
+        ([], None, "empty"),
+        (["the"], None, "longer than the context length"),
+        (["the", "the"], None, "at least two tokens"),
+        (["the", "a b"], None, "without spaces in them, got 'a b'"),
+        (["the", " "], None, "without spaces in them, got ' '"),
+        (["the", ""], None, "vocabulary of texts"),
+        (["the", "cat"], ("the", "dog"), "'cat' at position 2"),
+        (["the", "cat"], "ab", "got 'cat'"),
+        (["the", "\udcff"], None, "Unicode"),
+    ],
+)
+def test_bad_symbols(symbols: list[str], vocab, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Data.from_symbols(symbols, context_length=1, vocab=vocab)
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [

@@ -150,6 +150,20 @@ def test_line_ends_in_data_survive_the_disk(tmp_path: Path, text: str) -> None:
     assert Run.load(tmp_path / "run").data.text == text * 3
 
 
+def test_words_and_the_name_of_a_source_survive_the_disk(tmp_path: Path) -> None:
+    data = Data.from_symbols(["the", "cat", "a", "cat", "the", "cat", "a"], context_length=1, source="periodic:0")
+    train(data, config=TrainConfig(steps=1)).save(tmp_path / "run")
+    again = Run.load(tmp_path / "run").data
+    assert (again.text, again.vocab, again.source) == (data.text, ("a", "cat", "the"), "periodic:0")
+    np.testing.assert_array_equal(again.tokens, data.tokens)
+
+
+def test_runs_of_older_versions_have_no_source(tmp_path: Path, notebook: Run) -> None:
+    notebook.save(tmp_path / "run")
+    change_json(data={"sha256": notebook.data.digest, "tokens": 15})(tmp_path / "run")
+    assert Run.load(tmp_path / "run").data.source is None
+
+
 def change_json(**values: object):
     def damage(folder: Path) -> None:
         facts = json.loads((folder / "run.json").read_text())
@@ -186,7 +200,11 @@ DAMAGES = {
     "losses beyond floats": lambda folder: change_json(losses=[10**400])(folder),
     "another vocabulary": change_json(vocab=["a", "b"]),
     "a vocabulary of numbers": change_json(vocab=[0, 1]),
+    "symbols with spaces": change_json(vocab=["0 1", "1"]),
     "no digest": change_json(data={}),
+    "a source that is no name": change_json(
+        data={"sha256": Data.from_text("110", context_length=1).digest, "source": 1}
+    ),
     "other data": write("data.txt", b"111101111011111"),
     "empty weights": write("model.safetensors", b""),
     "half the weights": cut("model.safetensors", 20_000),

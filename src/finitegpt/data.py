@@ -16,21 +16,46 @@ NOTEBOOK_SEQUENCE = "111101111011110"
 NOTEBOOK_CONTEXT_LENGTH = 3
 
 
-def vocabulary(text: str) -> tuple[str, ...]:
-    """The distinct characters of a text, sorted.
+def vocabulary(symbols: Sequence[str]) -> tuple[str, ...]:
+    """The distinct characters of a text, or symbols of a sequence, sorted.
 
     >>> vocabulary("hello")
     ('e', 'h', 'l', 'o')
     """
-    return tuple(sorted(set(text)))
+    return tuple(sorted(set(symbols)))
+
+
+def is_spaced(vocab: Sequence[str]) -> bool:
+    """Whether tokens are set apart by spaces in a text: where any of them is longer than a character."""
+    return any(len(symbol) > 1 for symbol in vocab)
+
+
+def require_symbols(vocab: Sequence[str]) -> None:
+    """InputError unless the symbols are different texts that a text of them can be read back into."""
+    if not all(isinstance(symbol, str) and symbol for symbol in vocab):
+        raise InputError(f"expected a vocabulary of texts, got {list(vocab)}; try characters or words")
+    if any("\ud800" <= sign <= "\udfff" for symbol in vocab for sign in symbol):
+        raise InputError("expected Unicode text, got bytes that are none; try saving it as UTF-8")
+    if len(set(vocab)) < len(vocab):
+        twice = next(symbol for i, symbol in enumerate(vocab) if symbol in vocab[:i])
+        raise InputError(f"expected a vocabulary of different characters, got {twice!r} twice; try leaving one out")
+    blank = [symbol for symbol in vocab if symbol.split() != [symbol]]
+    if blank and is_spaced(vocab):
+        raise InputError(f"expected symbols without spaces in them, got {blank[0]!r}; try splitting it")
 
 
 def tokenize(text: str, vocab: Sequence[str]) -> NDArray[np.int32]:
-    """Tokens (n,) of a text; InputError on characters outside the vocabulary.
+    """Tokens (n,) of a text; InputError on what is not in the vocabulary.
+
+    The text is split at spaces if a symbol of the vocabulary is longer than one character.
 
     >>> tokenize("1101", "01")
     array([1, 1, 0, 1], dtype=int32)
+    >>> tokenize("the cat", ("cat", "the"))
+    array([1, 0], dtype=int32)
     """
+    if is_spaced(vocab):
+        return _tokens_of_symbols(text.split(), vocab)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     known = np.array([ord(symbol) for symbol in vocab], np.uint32)
     order = np.argsort(known)
@@ -46,6 +71,18 @@ def tokenize(text: str, vocab: Sequence[str]) -> NDArray[np.int32]:
     return tokens
 
 
+def _tokens_of_symbols(symbols: Sequence[str], vocab: Sequence[str]) -> NDArray[np.int32]:
+    places = {symbol: token for token, symbol in enumerate(vocab)}
+    try:
+        return np.array([places[symbol] for symbol in symbols], np.int32)
+    except KeyError as error:
+        strange = error.args[0]
+        raise InputError(
+            f"expected only symbols of the vocabulary, got {strange!r} at position {symbols.index(strange) + 1}; "
+            "try a vocabulary that has it"
+        ) from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """A training sequence, and the windows of `context_length` tokens in it that a token follows.
@@ -56,35 +93,66 @@ class Data:
     """
 
     text: str
+    """The tokens as text, with single spaces between them where one of the vocabulary is longer than a character."""
     vocab: tuple[str, ...]
     context_length: int
     tokens: NDArray[np.int32]
+    source: str | None = None
+    """The name of the source that the data was drawn from, if it was."""
 
     @classmethod
-    def from_text(cls, text: str, *, context_length: int, vocab: Sequence[str] | None = None) -> "Data":
-        """Checks and tokenizes a text. Without a vocabulary, the text's own distinct characters are it."""
-        if not text:
+    def from_text(
+        cls, text: str, *, context_length: int, vocab: Sequence[str] | None = None, source: str | None = None
+    ) -> "Data":
+        """Checks and tokenizes a text. Without a vocabulary, the text's own distinct characters are it.
+
+        With a vocabulary in which a symbol is longer than one character, the text is split at spaces.
+        """
+        symbols = text.split() if vocab is not None and is_spaced(vocab) else text
+        return cls.from_symbols(symbols, context_length=context_length, vocab=vocab, source=source)
+
+    @classmethod
+    def from_symbols(
+        cls,
+        symbols: Sequence[str],
+        *,
+        context_length: int,
+        vocab: Sequence[str] | None = None,
+        source: str | None = None,
+    ) -> "Data":
+        """Checks symbols of any length, such as words, and numbers them. Without a vocabulary, they are it, sorted.
+
+        >>> Data.from_symbols(["the", "cat", "the", "dog"], context_length=1).tokens
+        array([2, 0, 2, 1], dtype=int32)
+        """
+        if not symbols:
             raise InputError("expected a sequence of tokens, got an empty one; try 111101111011110")
         if context_length < 1:
             raise InputError(f"expected a context length of at least 1, got {context_length}; try 3")
-        if len(text) <= context_length:
+        if len(symbols) <= context_length:
             raise InputError(
-                f"expected a sequence longer than the context length {context_length}, got {len(text)} token"
-                f"{'s' if len(text) > 1 else ''}; try a longer sequence or a smaller context length"
+                f"expected a sequence longer than the context length {context_length}, got {len(symbols)} token"
+                f"{'s' if len(symbols) > 1 else ''}; try a longer sequence or a smaller context length"
             )
-        if any("\ud800" <= symbol <= "\udfff" for symbol in {*text, *(vocab or ())}):
-            raise InputError("expected Unicode text, got bytes that are none; try saving it as UTF-8")
-        symbols = vocabulary(text) if vocab is None else tuple(vocab)
-        if len(set(symbols)) < len(symbols):
-            twice = next(symbol for i, symbol in enumerate(symbols) if symbol in symbols[:i])
-            raise InputError(f"expected a vocabulary of different characters, got {twice!r} twice; try leaving one out")
-        if len(symbols) < 2:
+        own = vocabulary(symbols)
+        known = own if vocab is None else tuple(vocab)
+        require_symbols(own)
+        require_symbols(known)
+        if len(known) < 2:
             raise InputError(
-                f"expected a vocabulary of at least two tokens, got {''.join(symbols)!r} alone; "
+                f"expected a vocabulary of at least two tokens, got {''.join(known)!r} alone; "
                 "try a sequence with another character in it, or --vocab"
             )
-        require_memory(12 * len(text), "a sequence", "a shorter one")
-        return cls(text=text, vocab=symbols, context_length=context_length, tokens=tokenize(text, symbols))
+        require_memory(12 * len(symbols), "a sequence", "a shorter one")
+        spaced = is_spaced(known)
+        if is_spaced(own) and not spaced:
+            strange = next(symbol for symbol in own if len(symbol) > 1)
+            raise InputError(
+                f"expected only the characters {''.join(known)!r}, got {strange!r}; try another vocabulary"
+            )
+        text = symbols if isinstance(symbols, str) and not spaced else (" " if spaced else "").join(symbols)
+        tokens = _tokens_of_symbols(symbols, known) if spaced else tokenize(text, known)
+        return cls(text=text, vocab=known, context_length=context_length, tokens=tokens, source=source)
 
     @property
     def n_windows(self) -> int:

@@ -34,6 +34,7 @@ def readable_bytes(n: float) -> str:
     >>> readable_bytes(3998), readable_bytes(3 * 2**30)
     ('3.9 KiB', '3.0 GiB')
     """
+    n = min(n, 2**60)  # an integer may be beyond floats
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if n < 1024:
             return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"

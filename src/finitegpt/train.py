@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from finitegpt import states, weights
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data, require_symbols
 from finitegpt.engine import Engine, Windows
 from finitegpt.errors import FileError, InputError
 from finitegpt.files import new_folder, read_text
@@ -74,7 +74,7 @@ class Run:
             "model": self.model.config.to_dict(),
             "train": self.train.to_dict(),
             "vocab": list(self.model.vocab),
-            "data": {"sha256": self.data.digest, "tokens": len(self.data.tokens)},
+            "data": {"sha256": self.data.digest, "tokens": len(self.data.tokens), "source": self.data.source},
             "n_params": self.model.config.n_params,
             "losses": self.losses.tolist(),
             "versions": {
@@ -99,7 +99,12 @@ class Run:
         try:
             config = GPTConfig.from_dict(facts["model"])
             text = read_text(folder / "data.txt")
-            data = Data.from_text(text, context_length=config.context_length, vocab=_strings(facts["vocab"]))
+            data = Data.from_text(
+                text,
+                context_length=config.context_length,
+                vocab=_strings(facts["vocab"]),
+                source=_source(facts["data"]),
+            )
             if data.digest != facts["data"]["sha256"]:
                 raise InputError("expected the data that the run was trained on, got another data.txt")
             tensors = weights.load(folder / "model.safetensors")
@@ -139,9 +144,17 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _strings(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(value, str) and len(value) == 1 for value in values):
-        raise InputError("expected a vocabulary of single characters, got another")
+    if not isinstance(values, list):
+        raise InputError("expected a vocabulary of characters or words, got another")
+    require_symbols(values)
     return values
+
+
+def _source(facts: dict[str, Any]) -> str | None:
+    name = facts.get("source") if isinstance(facts, dict) else None  # runs of older versions have none
+    if name is not None and not isinstance(name, str):
+        raise InputError("expected the name of a source, got another value")
+    return name
 
 
 def train(
