@@ -123,10 +123,10 @@ class Chain:
 
     def _tokens(self, context: str) -> list[int]:
         places = {symbol: token for token, symbol in enumerate(self.vocab)}
-        symbols = context if all(len(symbol) == 1 for symbol in self.vocab) else context.split()
+        symbols = context.split() if states.is_spaced(self.vocab) else context
         for symbol in symbols:
             if symbol not in places:
-                raise InputError(f"expected tokens of {states.join(self.vocab)!r}, got {symbol!r}; try one of those")
+                raise InputError(f"expected tokens of {' '.join(self.vocab)!r}, got {symbol!r}; try one of those")
         return [places[symbol] for symbol in symbols]
 
     def push(self, distribution: ArrayLike, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -220,7 +220,7 @@ class Chain:
             return rows[states.ids(window, self.vocab_size)]
 
         walked = walk(next_row, tokens, n, self.context_length, seed)
-        return states.join([self.vocab[token] for token in walked])
+        return states.text(walked, self.vocab)
 
     def map_rows(self, function: Callable[[Rows], Rows]) -> "Chain":
         """The chain with its rows, start-up rows too, replaced by `function` of them: how decoding is made."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from finitegpt import states
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
+from finitegpt.states import is_spaced
 
 NOTEBOOK_SEQUENCE = "111101111011110"
 NOTEBOOK_CONTEXT_LENGTH = 3
@@ -23,11 +24,6 @@ def vocabulary(symbols: Sequence[str]) -> tuple[str, ...]:
     ('e', 'h', 'l', 'o')
     """
     return tuple(sorted(set(symbols)))
-
-
-def is_spaced(vocab: Sequence[str]) -> bool:
-    """Whether tokens are set apart by spaces in a text: where any of them is longer than a character."""
-    return any(len(symbol) > 1 for symbol in vocab)
 
 
 def require_symbols(vocab: Sequence[str]) -> None:

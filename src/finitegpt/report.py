@@ -247,8 +247,9 @@ def _indent(content: RenderableType) -> Padding:
 def _examples(run: Run) -> Text:
     data, L = run.data, run.data.context_length
     shown = []
-    for start in dict.fromkeys((data.text[i : i + L], data.text[i + L]) for i in range(min(data.n_windows, 64))):
-        shown.append(f"{_tail(start[0])} -> {visible(start[1])}")
+    windows = [data.tokens[i : i + L + 1].tolist() for i in range(min(data.n_windows, 64))]
+    for *context, token in dict.fromkeys(map(tuple, windows)):
+        shown.append(f"{_tail(states.text(context, data.vocab))} -> {visible(data.vocab[token])}")
     few = max(1, 48 // (min(L, _TAIL) + 8))
     return Text("   ".join(shown[:few]) + ("   ..." if len(shown) > few else ""))
 
@@ -342,7 +343,6 @@ def _bar(p: float, width: int) -> str:
 def _sample(run: Run) -> str:
     """Forty tokens after the data's first context."""
     start = run.data.tokens[: run.data.context_length].tolist()
-    vocab = run.model.vocab
-    walked = [vocab[token] for token in run.model.sample(start, 40, seed=run.train.seed)]
-    first = _tail(states.join(walked[: len(start)]))
-    return f"from {first}: {visible(states.join(walked[len(start) :]))}"
+    walked = run.model.sample(start, 40, seed=run.train.seed)
+    first, rest = (states.text(part, run.model.vocab) for part in (walked[: len(start)], walked[len(start) :]))
+    return f"from {_tail(first)}: {visible(rest)}"

@@ -7,7 +7,7 @@
 - start-up context: a context of 1 .. L-1 tokens, on the way to the first full one
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -107,12 +107,21 @@ def label(id: int, vocab: str | Sequence[str], context_length: int) -> str:
     >>> label(5, "01", 3)
     '101'
     """
-    return join([str(vocab[token]) for token in contexts(id, len(vocab), context_length)])
+    return text(contexts(id, len(vocab), context_length), vocab)
 
 
-def join(symbols: Sequence[str]) -> str:
-    """Symbols as text, with spaces between them where one of them is longer than a character."""
-    return ("" if all(len(symbol) == 1 for symbol in symbols) else " ").join(symbols)
+def text(tokens: Iterable[int], vocab: str | Sequence[str]) -> str:
+    """Tokens as text, set apart by spaces where one of the vocabulary is longer than a character.
+
+    >>> text([0, 1], ["the", "cat"])
+    'the cat'
+    """
+    return (" " if is_spaced(vocab) else "").join(vocab[token] for token in tokens)
+
+
+def is_spaced(vocab: str | Sequence[str]) -> bool:
+    """Whether tokens are set apart by spaces in a text: where any of them is longer than a character."""
+    return any(len(symbol) > 1 for symbol in vocab)
 
 
 def visible(text: str) -> str:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from finitegpt.analysis.gth import gth
+from finitegpt.gth import gth
 from finitegpt.chain import Chain
 
 _CYCLES = 60

@@ -204,7 +204,7 @@ def _times(chain: Chain, open_: Mask) -> tuple[Values, float, float]:
     one = open_.astype(np.float64)
     rate = _leaving(chain, open_)
     # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
-    guess = np.asarray(one / rate if rate > 0 else one, np.float64)
+    guess = (one / rate if rate > 0 else one).astype(np.float64)
     w = _direct(chain, open_, one, guess)
     least, most = _defect(chain, open_, w)
     return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))

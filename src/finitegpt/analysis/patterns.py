@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
-from finitegpt.states import join
+from finitegpt.states import is_spaced
 
 _LONGEST = 62
 _ONE, _ANY = -1, -2
@@ -42,7 +42,7 @@ def match(chain: Chain, pattern: str) -> NDArray[np.bool_]:
     if not found.any():
         raise InputError(
             f"expected a pattern for states of {chain.context_length} tokens, got {pattern!r}, which describes none; "
-            f"try {join(['?', *chain.vocab[-1:]] + ['*'] * (chain.context_length > 2))!r}"
+            "try one with a *"
         )
     return found
 
@@ -69,7 +69,7 @@ def select(chain: Chain, which: str | Sequence[str] | ArrayLike) -> NDArray[np.b
 
 
 def _parse(chain: Chain, pattern: str) -> list[int]:
-    single = all(len(symbol) == 1 for symbol in chain.vocab)
+    single = not is_spaced(chain.vocab)
     signs, parts, k = list(pattern) if single else pattern.split(), [], 0
     while k < len(signs):
         sign = signs[k]
@@ -83,7 +83,7 @@ def _parse(chain: Chain, pattern: str) -> list[int]:
             k += 1
             continue
         if sign not in chain.vocab:
-            raise InputError(f"expected a pattern of {join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those")
+            raise InputError(f"expected a pattern of {' '.join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those")
         parts.append(chain.vocab.index(sign))
         k += 1
     if not 0 < len(parts) <= _LONGEST:

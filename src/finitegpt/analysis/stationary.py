@@ -25,7 +25,7 @@ from finitegpt import states
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
-from finitegpt.analysis.gth import error_bound, gth
+from finitegpt.gth import error_bound, gth
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from finitegpt.data import require_symbols, vocabulary
 from finitegpt.errors import InputError, TooLargeError
+from finitegpt.gth import gth
 from finitegpt.sources.belief import Floats
 from finitegpt.sources.source import Source
 
@@ -204,10 +205,7 @@ def _binary(name: str, arrows: dict[tuple[int, int, int], float], stay: Sequence
 
 
 def _stationary(matrix: Floats) -> Floats:
-    """The stationary distribution (K,) of a transition matrix (K, K) with one recurrent class.
-
-    By elimination without subtractions, so exact to rounding (Grassmann, Taksar and Heyman 1985).
-    """
+    """The stationary distribution (K,) of a transition matrix (K, K) with one recurrent class."""
     n, label = connected_components(csr_array(matrix > 0), connection="strong")
     classes = [np.flatnonzero(label == k) for k in range(n)]
     closed = [members for members in classes if not np.delete(matrix[members], members, 1).any()]
@@ -216,17 +214,8 @@ def _stationary(matrix: Floats) -> Floats:
             f"expected a chain with one stationary law, got {len(closed)} classes of words that never meet; "
             "try a mixture of them"
         )
-    A = matrix[np.ix_(closed[0], closed[0])]
-    m = len(A)
-    for k in range(m - 1, 0, -1):
-        A[:k, k] /= A[k, :k].sum()
-        A[:k, :k] += np.outer(A[:k, k], A[k, :k])
-    pi = np.zeros(m)
-    pi[0] = 1
-    for k in range(1, m):
-        pi[k] = pi[:k] @ A[:k, k]
     start = np.zeros(len(matrix))
-    start[closed[0]] = pi / pi.sum()
+    start[closed[0]] = gth(matrix[np.ix_(closed[0], closed[0])])
     return start
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.chain import Chain
-from finitegpt.data import is_spaced, require_symbols
+from finitegpt.data import require_symbols
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ranges
 from finitegpt.sources import belief
 from finitegpt.sources.belief import Floats
+from finitegpt.states import is_spaced
 
 Item = TypeVar("Item")
 Real = TypeVar("Real", np.float32, np.float64)
