@@ -98,7 +98,7 @@ class Chain:
 
     @cached_property
     def support(self) -> NDArray[np.bool_]:
-        """Which arrows there are (V**L, V): those with a probability of at least 1e-307, as `push` and `pull` see it."""
+        """Which arrows there are (V**L, V): those of a probability of at least 1e-307, as `push` and `pull` see it."""
         return self.log_probs >= LEAST
 
     def label(self, id: int) -> str:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from finitegpt.gth import gth
 from finitegpt.chain import Chain
+from finitegpt.gth import gth
 
 _CYCLES = 60
 _EXACT = 1024

@@ -83,7 +83,9 @@ def _parse(chain: Chain, pattern: str) -> list[int]:
             k += 1
             continue
         if sign not in chain.vocab:
-            raise InputError(f"expected a pattern of {' '.join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those")
+            raise InputError(
+                f"expected a pattern of {' '.join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those"
+            )
         parts.append(chain.vocab.index(sign))
         k += 1
     if not 0 < len(parts) <= _LONGEST:

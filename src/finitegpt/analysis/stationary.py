@@ -25,9 +25,9 @@ from finitegpt import states
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
-from finitegpt.gth import error_bound, gth
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.gth import error_bound, gth
 
 LARGEST_GTH = 4096
 """Classes of more states than this are solved by iteration."""

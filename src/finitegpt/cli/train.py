@@ -1,0 +1,212 @@
+"""finitegpt train: from a sequence, a file or a source to a run."""
+
+from pathlib import Path
+from typing import Literal
+
+from finitegpt import states
+from finitegpt.cli.shared import Flag, Sign, app, as_json, console, print_json, progress, run_folder
+from finitegpt.config import GPTConfig, TrainConfig
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.ensemble import Ensemble, train_many
+from finitegpt.errors import InputError
+from finitegpt.files import read_text
+from finitegpt.train import Run, train
+
+_LENGTH = 10_000
+
+
+@app.command(name="train")
+def train_command(
+    sequence: str | None = None,
+    /,
+    *,
+    text: Sign = None,
+    transform: str | None = None,
+    source: str | None = None,
+    length: int | None = None,
+    vocab: Sign = None,
+    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
+    n_layer: int = 4,
+    n_head: int = 4,
+    n_embd: int = 16,
+    bias: Flag = False,
+    loss: Literal["last", "all"] = "last",
+    steps: int = 50,
+    lr: float = 1e-3,
+    weight_decay: float = 0.1,
+    seed: int = 1337,
+    seeds: str | None = None,
+    batch_size: int | None = None,
+    out: Path | None = None,
+    keep_steps: Flag = False,
+    json: Flag = False,
+) -> None:
+    """Train a GPT on a sequence and show the Markov chain it becomes.
+
+    With no SEQUENCE this is the notebook's experiment. The run is saved to --out, or to a new folder under runs/;
+    with --json only to --out, or where tables are too long to print.
+
+    Parameters
+    ----------
+    sequence
+        The training data, one token a character. Write -- before one that begins with a dash.
+    text
+        A UTF-8 file to train on instead, or - for standard input; a line end at its very end is left out.
+    transform
+        What to make of the text: characters, letters, bits, vowels (and consonants), dna, or words:5, those that occur
+        5 times or more.
+    source
+        A process with a known law to draw the data from: even, golden_mean, mess3, bernoulli:0.3, periodic:011, ...
+    length
+        Tokens to draw from the source; 10,000 by default.
+    vocab
+        The tokens, in order; by default the distinct characters of the data, sorted.
+    context_length
+        Tokens that the model sees.
+    n_layer
+        Layers.
+    n_head
+        Attention heads a layer; divides --n-embd.
+    n_embd
+        Width of the residual stream.
+    bias
+        Give linear layers a bias.
+    loss
+        Learn the last token of each window, or every token.
+    steps
+        AdamW steps.
+    lr
+        Learning rate.
+    weight_decay
+        Decoupled weight decay.
+    seed
+        Seed of the weights and of mini-batches, as in PyTorch; and of what is drawn from a source.
+    seeds
+        Train once for each seed of a range such as 0:1000, and report what the seeds agree on.
+    batch_size
+        Random windows a step; by default all of them, or 256 where more than 4,096 differ.
+    out
+        A new folder for the run.
+    keep_steps
+        Save the chain after every step, too.
+    json
+        Print one JSON object and nothing else.
+    """
+    data = _data(sequence, text, transform, source, length, vocab, context_length, seed)
+    model = GPTConfig(
+        vocab_size=len(data.vocab),
+        context_length=context_length,
+        n_layer=n_layer,
+        n_head=n_head,
+        n_embd=n_embd,
+        bias=bias,
+    )
+    config = TrainConfig(steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss)
+
+    from finitegpt import report
+
+    if seeds is not None:
+        _train_seeds(data, model, config, _seed_range(seeds), out, keep_steps, json)
+        return
+
+    def run_training() -> Run:
+        with progress(steps, "training") as update:
+            return train(
+                data,
+                model,
+                config,
+                keep_steps=keep_steps,
+                progress=update and (lambda done, loss: update(done, f"loss {loss:.4f}")),
+            )
+
+    if json and out is None and report.is_small(model) and not keep_steps:
+        print_json(report.train_json(run_training(), {}))
+        return
+    from finitegpt.output import write_run
+
+    with run_folder(out) as (out, partial):
+        run = run_training()
+        pictures = write_run(run, partial)
+    files = {"run": str(out), **{name: str(out / file) for name, file in pictures.items()}}
+    if json:
+        print_json(report.train_json(run, files))
+    else:
+        report.print_training(console(), run, files)
+
+
+def _data(
+    sequence: str | None,
+    text: str | None,
+    transform: str | None,
+    source: str | None,
+    length: int | None,
+    vocab: str | None,
+    context_length: int,
+    seed: int,
+) -> Data:
+    """The training data from one of a sequence, a text file and a source; the notebook's where none is given."""
+    given = [
+        name for name, value in (("SEQUENCE", sequence), ("--text", text), ("--source", source)) if value is not None
+    ]
+    if len(given) > 1:
+        raise InputError(f"expected a SEQUENCE, --text or --source, got {' and '.join(given)}; try one of them")
+    if length is not None and source is None:
+        raise InputError("expected --source with --length, got none; try --source even")
+    if source is not None:
+        from finitegpt.sources import parse
+
+        if transform is not None or vocab is not None:
+            raise InputError("expected a source as it is, got --transform or --vocab; try leaving that out")
+        known = parse(source)
+        drawn = known.sample(_LENGTH if length is None else length, seed=seed)
+        return Data.from_text(drawn, context_length=context_length, vocab=known.vocab, source=known.name)
+    if text is not None:
+        sequence = read_text(None if text == "-" else Path(text))
+        sequence = sequence.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    sequence = NOTEBOOK_SEQUENCE if sequence is None else sequence
+    if transform is None:
+        return Data.from_text(sequence, context_length=context_length, vocab=vocab)
+    from finitegpt.sources import transform as transformed
+
+    return Data.from_symbols(transformed(sequence, transform), context_length=context_length, vocab=vocab)
+
+
+def _seed_range(text: str) -> range:
+    """The seeds that A:B means: A, A + 1, ... B - 1."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last) <= 2**32):
+        raise InputError(f"expected a range of seeds, got {text!r}; try 0:1000")
+    return range(int(first), int(last))
+
+
+def _train_seeds(
+    data: Data, model: GPTConfig, config: TrainConfig, seeds: range, out: Path | None, keep_steps: bool, json: bool
+) -> None:
+    from finitegpt import report
+    from finitegpt.output import write_ensemble
+
+    if not report.is_small(model):
+        n = states.n_states(model.vocab_size, model.context_length)
+        raise InputError(
+            f"expected at most {report.LARGEST_TABLE:,} states to compare over seeds, got {report.short(n)}; "
+            "try a shorter context, or finitegpt.train_many"
+        )
+
+    def run_training() -> Ensemble:
+        with progress(len(seeds), "seeds") as update:
+            tell = update and (lambda done, _: update(done, ""))
+            return train_many(data, model, config, seeds=seeds, keep_steps=keep_steps, progress=tell)
+
+    if json and out is None and not keep_steps:
+        print_json(report.ensemble_json(run_training(), {}))
+        return
+    with run_folder(out) as (out, partial):
+        ensemble = run_training()
+        saved = write_ensemble(ensemble, partial)
+        files = {"ensemble": str(out), **{name: str(out / file) for name, file in saved.items()}}
+        result = report.ensemble_json(ensemble, files)
+        (partial / "ensemble.json").write_text(as_json(result) + "\n", encoding="utf-8")
+    if json:
+        print_json(result)
+    else:
+        report.print_ensemble(console(), ensemble, files)
