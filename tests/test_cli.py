@@ -163,7 +163,7 @@ BAD = [
     (["train", "11"], "longer than the context length"),
     (["train", "11111111"], "at least two tokens"),
     (["train", "0120", "--vocab", "01"], "got '2' at position 3"),
-    (["train", "0101", "--text", "x"], "got both"),
+    (["train", "0101", "--text", "x"], "got SEQUENCE and --text"),
     (["train", "--n-head", "3"], "n_head to divide n_embd"),
     (["train", "--n-layer", "1000000000"], "at most 1,024"),
     (["train", "--n-embd", "16384", "--n-layer", "1024", "--n-head", "1"], "TiB"),

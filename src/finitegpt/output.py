@@ -9,10 +9,13 @@ import numpy as np
 from finitegpt import states, weights
 from finitegpt.chain import Chain
 from finitegpt.ensemble import Ensemble
+from finitegpt.errors import FileError
 from finitegpt.files import new_file
 from finitegpt.picture import loss_curve, seed_spread, state_graph, to_png
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
 from finitegpt.picture.spread import LARGEST_SPREAD
+from finitegpt.report.page import analysis_page
+from finitegpt.summary import Summary
 from finitegpt.train import Run
 
 
@@ -81,3 +84,11 @@ def write_ensemble(ensemble: Ensemble, folder: Path) -> dict[str, str]:
         (folder / "spread.svg").write_text(seed_spread(ensemble), encoding="utf-8")
         files["picture"] = "spread.svg"
     return files
+
+
+def write_report(summary: Summary, run: Run, to: Path) -> None:
+    """Writes the page of an analysis to a new file, whole or not at all; FileError where there is one."""
+    if to.exists():
+        raise FileError(f"expected a new file, got {str(to)!r} which exists; try another name")
+    with new_file(to) as partial:
+        partial.write_text(analysis_page(summary, run), encoding="utf-8")

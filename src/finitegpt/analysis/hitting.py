@@ -194,7 +194,7 @@ def _among(chain: Chain, open_: Mask, x: Values) -> Values:
 def _solve(chain: Chain, open_: Mask, b: Values, start: Values) -> tuple[Values, Values]:
     """x with x = b + Q x on the undecided states and `start` elsewhere, and how far it can be off (V**L,)."""
     w, least, _ = _times(chain, open_)
-    x = np.where(open_, _direct(chain, open_, b, 0.5 * open_), start)
+    x = np.where(open_, _direct(chain, open_, b, np.where(open_, 0.5, 0.0)), start)
     left = np.abs(b + _among(chain, open_, x) - np.where(open_, x, 0.0)).max() + 2 * (chain.vocab_size + 16) * ROUNDING
     return x, left / least * w if least > 0 else np.full(chain.n_states, np.inf)
 
@@ -204,7 +204,7 @@ def _times(chain: Chain, open_: Mask) -> tuple[Values, float, float]:
     one = open_.astype(np.float64)
     rate = _leaving(chain, open_)
     # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
-    guess = (one / rate if rate > 0 else one).astype(np.float64)
+    guess = one / rate if rate > 0 else one
     w = _direct(chain, open_, one, guess)
     least, most = _defect(chain, open_, w)
     return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))

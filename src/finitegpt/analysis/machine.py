@@ -20,6 +20,7 @@ from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 
 LARGEST = 1024
+_OWN = 0.98
 _APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
 
 
@@ -43,8 +44,7 @@ class Machine:
     kl_rate: float
     """What it costs to predict with the machine's probabilities, in nats a token, over the kept states."""
     names: tuple[str, ...]
-    """For each state, the shortest ending that all its contexts share and no other state's have, or the most frequent
-    context where there is none."""
+    """For each state, a short ending of contexts that tells it: hardly any other state has it."""
 
     def __len__(self) -> int:
         return len(self.probs)
@@ -75,16 +75,16 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
     best = None
     for apart in _APART:  # how different the rows of one block may be; what that costs is seen afterwards
         try:
-            block, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
+            block, agreed, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
         except TooLargeError:
             continue
         rows = _means(block, pi, probs)
         cost = _cost(pi, probs, rows[block])
         if cost <= tolerance and (best is None or len(rows) < len(best[1])):
-            best = block, rows, cost, forgiven
+            best = block, rows, cost, agreed, forgiven
     if best is None:
         raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
-    block, rows, cost, forgiven = best
+    block, rows, cost, goals, forgiven = best
     following = np.full(rows.shape, -1, np.int32)
     for token in range(chain.vocab_size):
         known = np.flatnonzero(goals[:, token] >= 0)[::-1]  # the most probable state has the last word
@@ -100,7 +100,7 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
         ignored=max(0.0, 1 - float(pi.sum())) + forgiven,
         error=float(np.abs(probs - rows[block]).max()),
         kl_rate=cost,
-        names=tuple(_names(chain, kept, block, len(rows))),
+        names=tuple(_names(chain, kept, block, pi)),
     )
 
 
@@ -137,11 +137,12 @@ def _alike(probs: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
 
 def _refine(
     block: NDArray[np.int64], goals: NDArray[np.int64], pi: NDArray[np.float64], budget: float
-) -> tuple[NDArray[np.int64], float]:
-    """Splits blocks until all states of a block lead to the same blocks; also the probability of those that do not.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
+    """Splits blocks until all states of a block lead to the same blocks.
 
     The rarest states that disagree are forgiven, as many as the budget allows, and so are unknown goals: those states
-    stay with the others of their block.
+    stay with the others of their block. Returns the blocks, the goals without those forgiven, and the probability of
+    these.
     """
     goals, forgiven = goals.copy(), 0.0
     while True:
@@ -170,7 +171,7 @@ def _refine(
             way[known[~lost]] = ways[~lost]
             _, new = _ranked(new * (n + 1) + way + 1)
         if int(new.max()) + 1 == m:
-            return new, forgiven
+            return new, goals, forgiven
         if int(new.max()) >= LARGEST:
             raise TooLargeError("too many states")
         block = new
@@ -184,19 +185,24 @@ def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
     return len(first), rank[inverse.reshape(-1)]
 
 
-def _names(chain: Chain, kept: NDArray[np.int64], block: NDArray[np.int64], m: int) -> list[str]:
-    """The shortest ending that tells each block from all others, or its most probable context."""
-    names: list[str | None] = [None] * m
+def _names(chain: Chain, kept: NDArray[np.int64], block: NDArray[np.int64], pi: NDArray[np.float64]) -> list[str]:
+    """For each block the most frequent of its shortest endings that are its own, but for a little."""
+    m = int(block.max()) + 1
+    names = [""] * m
     for length in range(chain.context_length + 1):
-        ending = kept % chain.vocab_size**length
-        pairs = np.unique(np.stack([ending, block], 1), axis=0)
-        endings, owners = np.unique(pairs[:, 0], return_counts=True)
-        alone = set(endings[owners == 1].tolist())
-        for b in range(m):
-            mine = pairs[pairs[:, 1] == b, 0]
-            if names[b] is None and len(mine) == 1 and int(mine[0]) in alone:
-                names[b] = states.label(int(mine[0]), chain.vocab, length) or "any"
-        if all(name is not None for name in names):
+        _, ending = _ranked(kept % chain.vocab_size**length)
+        n, pair = _ranked(ending * m + block)
+        mass = np.bincount(pair, pi, n)
+        first = np.zeros(n, np.int64)
+        first[pair[::-1]] = np.arange(len(pair))[::-1]  # a state for each pair of an ending and a block
+        own = mass >= _OWN * np.bincount(ending, pi)[ending[first]]
+        for k in sorted(np.flatnonzero(own).tolist(), key=lambda k: -mass[k]):
+            owner = int(block[first[k]])
+            names[owner] = (
+                names[owner]
+                or states.label(int(kept[first[k]] % chain.vocab_size**length), chain.vocab, length)
+                or "any"
+            )
+        if all(names):
             break
-    fallback = [states.label(int(kept[np.argmax(block == b)]), chain.vocab, chain.context_length) for b in range(m)]
-    return [name if name is not None else other for name, other in zip(names, fallback, strict=True)]
+    return names

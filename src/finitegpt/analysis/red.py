@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
-from finitegpt.analysis.bound import Bound
+from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times, survival_rate
 from finitegpt.analysis.patterns import select
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 
 HORIZONS = (10, 100, 1000)
+"""In tokens; of large chains, 2**18 states and more, the first two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def red_states(
     red: str | Sequence[str] | ArrayLike,
     *,
     start: ArrayLike | None = None,
-    horizons: Sequence[int] = HORIZONS,
+    horizons: Sequence[int] | None = None,
 ) -> RedStates:
     """Reachability of the states that `red` describes, from a start distribution (V**L,); see `start_distribution`.
 
@@ -74,6 +75,10 @@ def red_states(
     first = start_distribution(chain) if start is None else np.array(start, np.float64)
     if first.shape != (chain.n_states,) or (first < 0).any() or not np.isclose(first.sum(), 1):
         raise InputError(f"expected a start as {chain.n_states} probabilities that sum to one, got others; try None")
+    if horizons is None:
+        horizons = HORIZONS if chain.n_states < 2**18 else HORIZONS[:2]
+    if min(horizons, default=0) < 0:
+        raise InputError(f"expected horizons of 0 tokens or more, got {min(horizons)}; try 100")
     inside = float(first[mask].sum())
     if inside > 1 - 1e-12:
         raise InputError("expected a start outside the red states, got one inside; try another start or pattern")
@@ -81,39 +86,48 @@ def red_states(
     ever = hitting_probabilities(chain, mask)
     sure = bool((ever.low[first > 0] == 1).all())
     time = mean_first_passage_times(chain, mask).mean(first) if sure else Bound(np.inf, np.inf, np.inf)
-    survival = survival_rate(chain, mask)
+    within, arrow = _entries(chain, mask, first, horizons)
     named = np.atleast_1d(np.asarray(red)) if mask is not red else np.zeros(0)
     return RedStates(
         patterns=tuple(map(str, named.tolist())) if named.dtype.kind in "UO" else (),
         n_red=int(mask.sum()),
         start_in_red=inside,
         ever=ever.mean(first).within(0.0, 1.0),
-        within={n: hitting_probabilities(chain, mask, within=n).mean(first).within(0.0, 1.0) for n in horizons},
-        survival=survival,
+        within=within,
+        survival=survival_rate(chain, mask),
         mean_time=time,
-        arrow=_leading_arrow(chain, mask, first, max(horizons, default=100)),
+        arrow=arrow,
     )
 
 
-def _leading_arrow(chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], tokens: int) -> Arrow | None:
-    """Of all first entries within a horizon, the arrow with the largest share: expected visits times probability."""
-    at, visits = first.copy(), np.zeros_like(first)
-    for _ in range(tokens):
+def _entries(
+    chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
+) -> tuple[dict[int, Bound], Arrow | None]:
+    """The probability of a first entry within each horizon, and the arrow with the largest share of all of them.
+
+    The start goes forward and is taken out where it enters: nothing is subtracted, so small probabilities are exact.
+    """
+    outside, longest = (~red).astype(np.float64), max(horizons, default=0)
+    at, new, visits = first.copy(), np.empty_like(first), np.zeros_like(first)
+    entered, within = 0.0, {0: 0.0}
+    for step in range(1, longest + 1):
         visits += at
-        at = chain.push(at)
-        at[red] = 0.0
+        chain.push(at, out=new)
+        entered += float(new[red].sum())
+        np.multiply(new, outside, out=at)
+        within[step] = entered
+    slack = (longest * (chain.vocab_size + 18) + 64) * ROUNDING
+    bounds = {n: Bound.around(within[n], within[n] * slack).within(0.0, 1.0) for n in horizons}
     V, kept = chain.vocab_size, np.arange(chain.n_states) % (chain.n_states // chain.vocab_size) * chain.vocab_size
-    total, best = 0.0, (0.0, 0, 0)
+    best = (0.0, 0, 0)
     for token in range(V):
         source = np.flatnonzero(red[kept + token] & (visits > 0))
-        if len(source) == 0:
-            continue
-        flow = visits[source] * chain.probs[source, token]
-        total += float(flow.sum())
-        k = int(flow.argmax())
-        best = max(best, (float(flow[k]), int(source[k]), token))
-    if total == 0:
-        return None
+        if len(source):
+            flow = visits[source] * chain.probs[source, token]
+            k = int(flow.argmax())
+            best = max(best, (float(flow[k]), int(source[k]), token))
     flow, state, token = best
+    if entered == 0 or flow == 0:
+        return bounds, None
     label = states.label(state, chain.vocab, chain.context_length)
-    return Arrow(label, chain.vocab[token], float(chain.probs[state, token]), flow / total)
+    return bounds, Arrow(label, chain.vocab[token], float(chain.probs[state, token]), min(1.0, flow / entered))

@@ -17,7 +17,7 @@ from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 
 _DENSE = 1024
-_WORK = 2**31
+_WORK, _MEMORY = 2**31, 2**30
 LARGEST_EXACT = 4096
 """Beyond this many states the worst start is not looked for."""
 
@@ -163,10 +163,13 @@ def _arnoldi(chain: Chain, pi: NDArray[np.float64], k: int) -> NDArray[np.comple
 
     n = chain.n_states
     operator = LinearOperator((n, n), matvec=apply, dtype=np.float64)  # type: ignore[call-arg]
-    first, basis = np.random.default_rng(0).standard_normal(n), max(4 * k, 24)
-    restarts = int(np.clip(_WORK // (n * basis**2), 8, 300))
+    basis = int(np.clip(_MEMORY // (8 * n), 2 * k + 2, max(4 * k, 48)))
+    first = np.random.default_rng(0).standard_normal(n)
+    for _ in range(chain.context_length):  # L steps take out all that belongs to the eigenvalue zero
+        first = apply(first)
+    restarts = int(np.clip(_WORK // (n * basis**2), 4, 300))
     try:
-        values = eigs(operator, k=k, v0=first, tol=1e-9, maxiter=restarts, ncv=basis, return_eigenvectors=False)  # type: ignore[arg-type]
+        values = eigs(operator, k=k, v0=first, tol=1e-7, maxiter=restarts, ncv=basis, return_eigenvectors=False)  # type: ignore[arg-type]
     except ArpackNoConvergence as stopped:
         values = stopped.eigenvalues
     return np.asarray(values, np.complex128)

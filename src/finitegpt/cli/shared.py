@@ -69,7 +69,7 @@ def run_folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int, str], None] | None]:
+def progress(total: int | None, what: str) -> Iterator[Callable[[int, str], None] | None]:
     """A progress bar on a terminal, updated with how much is done and a note; None elsewhere."""
     if not sys.stderr.isatty():
         yield None
@@ -77,7 +77,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int, str], None] | Non
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = [TextColumn(what), BarColumn(), *([MofNCompleteColumn(), TimeRemainingColumn()] if total else [])]
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total, note="")
         yield lambda done, note: bar.update(task, completed=done, note=note)

@@ -1,4 +1,4 @@
-"""The loss curve."""
+"""Curves over whole numbers: the loss by step, entropies by tokens of memory, distances by tokens."""
 
 import math
 from collections.abc import Sequence
@@ -6,48 +6,107 @@ from collections.abc import Sequence
 from finitegpt.errors import InputError
 from finitegpt.picture import svg
 
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760.0, 410.0, 62.0, 24.0, 62.0, 52.0
+
 
 def loss_curve(losses: Sequence[float], marks: Sequence[tuple[str, float]] = ()) -> str:
     """SVG of the loss in nats before each step, with named horizontal lines such as the uniform guess."""
     if len(losses) == 0:
         raise InputError("expected at least one loss, got none; try training for a step")
-    width, height, left, right, top, bottom = 760.0, 400.0, 62.0, 24.0, 40.0, 52.0
-    values = [float(loss) for loss in losses] + [value for _, value in marks]
+    return curves("Training loss", [("loss", losses)], across="step", up="nats", marks=marks)
+
+
+def curves(
+    title: str,
+    lines: Sequence[tuple[str, Sequence[float]]],
+    *,
+    across: str,
+    up: str,
+    marks: Sequence[tuple[str, float]] = (),
+    logarithmic: bool = False,
+) -> str:
+    """SVG of one or more named series of numbers over 0, 1, 2, ... with named horizontal lines.
+
+    `across` and `up` name the axes. On a logarithmic scale what is not above zero is left out.
+    """
+    series = [(name, [(k, float(value)) for k, value in enumerate(values)]) for name, values in lines]
+    if logarithmic:
+        series = [(name, [(k, math.log10(value)) for k, value in points if value > 0]) for name, points in series]
+        marks = [(name, math.log10(value)) for name, value in marks if value > 0]
+    series = [(name, [point for point in points if math.isfinite(point[1])]) for name, points in series]
+    values = [value for _, points in series for _, value in points] + [value for _, value in marks]
+    if not any(points for _, points in series):
+        raise InputError("expected at least one finite number to draw, got none; try another picture")
     low, high = min(values), max(values)
     pad = 0.08 * (high - low) or 0.1
-    low, high = max(0.0, low - pad) if min(values) >= 0 else low - pad, high + pad
-    last = max(len(losses) - 1, 1)
+    low, high = max(0.0, low - pad) if low >= 0 and not logarithmic else low - pad, high + pad
+    last = max(*(points[-1][0] for _, points in series if points), 1)
 
     def x(step: float) -> float:
-        return left + (width - left - right) * step / last
+        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / last
 
-    def y(loss: float) -> float:
-        return height - bottom - (height - top - bottom) * (loss - low) / (high - low)
+    def y(value: float) -> float:
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
 
-    body = [svg.text("Training loss", left, 20, 16, text_anchor="start", font_weight="bold")]
+    body = [svg.text(title, _LEFT, 20, 16, text_anchor="start", font_weight="bold")]
     for tick in ticks(low, high, 6):
-        body.append(_line(left, y(tick), width - right, y(tick), svg.FAINT))
-        body.append(svg.text(f"{tick:g}", left - 8, y(tick), 12, text_anchor="end", fill=svg.SOFT))
+        if logarithmic and tick != int(tick):
+            continue
+        label = f"1e{tick:.0f}" if logarithmic else f"{tick:g}"
+        body.append(_line(_LEFT, y(tick), _WIDTH - _RIGHT, y(tick), svg.FAINT))
+        body.append(svg.text(label, _LEFT - 8, y(tick), 12, text_anchor="end", fill=svg.SOFT))
     for tick in ticks(0, last, 8):
         if tick == int(tick):
-            body.append(_line(x(tick), height - bottom, x(tick), height - bottom + 5, svg.SOFT))
-            body.append(svg.text(f"{int(tick):,}", x(tick), height - bottom + 16, 12, fill=svg.SOFT))
-    body.append(svg.text("step", (left + width - right) / 2, height - 12, 13, fill=svg.SOFT))
-    body.append(svg.text("nats", 16, top - 14, 13, text_anchor="start", fill=svg.SOFT))
+            body.append(_line(x(tick), _HEIGHT - _BOTTOM, x(tick), _HEIGHT - _BOTTOM + 5, svg.SOFT))
+            body.append(svg.text(f"{int(tick):,}", x(tick), _HEIGHT - _BOTTOM + 16, 12, fill=svg.SOFT))
+    body.append(svg.text(across, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, 13, fill=svg.SOFT))
+    body.append(svg.text(up, 16, _TOP - 17, 13, text_anchor="start", fill=svg.SOFT))
     for name, value in marks:
-        body.append(_line(left, y(value), width - right, y(value), svg.SOFT, dashes="6 4"))
-        label = f"{name}: {value:.4f}"
-        body.append(svg.text(label, width - right - 4, y(value) - 10, 12, text_anchor="end", fill=svg.SOFT))
-    shown = thin(list(enumerate(map(float, losses))), 2000)
-    points = " ".join(f"{svg.number(x(step))},{svg.number(y(loss))}" for step, loss in shown)
-    if len(shown) > 1:
-        body.append(
-            svg.element(
-                "polyline", points=points, fill="none", stroke=svg.PALETTE[0], stroke_width=2.2, stroke_linejoin="round"
+        body.append(_line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), svg.SOFT, dashes="6 4"))
+        label = f"{name}: {10**value if logarithmic else value:.4f}"
+        near = [(x(step), y(other)) for _, points in series for step, other in points]
+        body.append(_mark(label, y(value), near))
+    for k, (_, points) in enumerate(series):
+        colour = svg.PALETTE[k % len(svg.PALETTE)]
+        shown = thin(points, 2000)
+        path = " ".join(f"{svg.number(x(step))},{svg.number(y(value))}" for step, value in shown)
+        if len(shown) > 1:
+            body.append(
+                svg.element(
+                    "polyline", points=path, fill="none", stroke=colour, stroke_width=2.2, stroke_linejoin="round"
+                )
             )
-        )
-    body.append(svg.element("circle", cx=x(shown[-1][0]), cy=y(shown[-1][1]), r=3.5, fill=svg.PALETTE[0]))
-    return svg.document(width, height, body, "Training loss by step")
+        for step, value in shown if len(shown) <= 24 else shown[-1:]:
+            body.append(svg.element("circle", cx=x(step), cy=y(value), r=3.5, fill=colour))
+    if len(series) > 1:
+        body.extend(_legend([name for name, _ in series]))
+    return svg.document(_WIDTH, _HEIGHT, body, f"{title} by {across}")
+
+
+def _mark(label: str, height: float, points: list[tuple[float, float]]) -> str:
+    """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are."""
+    wide = svg.text_width(label, 12)
+
+    def covers(place: tuple[float, float]) -> int:
+        left, middle = place
+        return sum(left - 8 < px < left + wide + 8 and abs(py - middle) < 14 for px, py in points)
+
+    right, left = _WIDTH - _RIGHT - 4 - wide, _LEFT + 6
+    at, middle = min(((right, height - 10), (left, height - 10), (right, height + 10), (left, height + 10)), key=covers)
+    if at == right:
+        return svg.text(label, right + wide, middle, 12, text_anchor="end", fill=svg.SOFT)
+    return svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
+
+
+def _legend(names: list[str]) -> list[str]:
+    """On the line of the title, from the right."""
+    body, x = [], _WIDTH - _RIGHT
+    for k in range(len(names) - 1, -1, -1):
+        body.append(svg.text(names[k], x, 20, 13, text_anchor="end", fill=svg.INK))
+        x -= 0.92 * svg.text_width(names[k], 13) + 6
+        body.append(svg.element("rect", x=x - 17, y=18, width=17, height=4, rx=2, fill=svg.PALETTE[k]))
+        x -= 34
+    return body
 
 
 def thin(points: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:

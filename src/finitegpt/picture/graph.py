@@ -13,7 +13,8 @@ LARGEST_GRAPH = 128
 """More states than this cannot be told apart in a drawing."""
 LARGEST_VOCABULARY = len(svg.PALETTE)
 
-_LABEL, _NODE, _TITLE, _MARGIN = 12.5, 14.0, 46.0, 18.0
+LABEL, NODE, TITLE, MARGIN = 12.5, 14.0, 46.0, 18.0
+"""Sizes of letters on arrows and in states; room for a title and around a graph."""
 
 
 def state_graph(chains: Sequence[tuple[str, Chain]]) -> str:
@@ -31,19 +32,19 @@ def state_graph(chains: Sequence[tuple[str, Chain]]) -> str:
             f"{chain.n_states} and {chain.vocab_size}; try a .csv file"
         )
     names = [states.visible(chain.label(id)) for id in range(chain.n_states)]
-    place = layout.ring(chain.vocab_size, chain.context_length, max(svg.text_width(name, _NODE) for name in names))
+    place = layout.ring(chain.vocab_size, chain.context_length, max(svg.text_width(name, NODE) for name in names))
     graphs = [_graph(one, place, names) for _, one in chains]
     boxes = [box for _, extent in graphs for box in extent]
-    left, above = min(box[0] for box in boxes) - _MARGIN, min(box[1] for box in boxes) - 8
-    right, below = max(box[2] for box in boxes) + _MARGIN, max(box[3] for box in boxes) + 8
+    left, above = min(box[0] for box in boxes) - MARGIN, min(box[1] for box in boxes) - 8
+    right, below = max(box[2] for box in boxes) + MARGIN, max(box[3] for box in boxes) + 8
     legend, legend_width = _legend(chain)
-    page = max(len(chains) * (right - left), legend_width + 2 * _MARGIN)
+    page = max(len(chains) * (right - left), legend_width + 2 * MARGIN)
     body = []
     for k, (title, _) in enumerate(chains):
-        x, y = page * (k + 0.5) / len(chains) - (left + right) / 2, _TITLE - above
+        x, y = page * (k + 0.5) / len(chains) - (left + right) / 2, TITLE - above
         body.append(svg.text(title, page * (k + 0.5) / len(chains), 24, 19, font_weight="bold"))
         body.append(svg.element("g", "\n".join(graphs[k][0]), transform=f"translate({x:.2f} {y:.2f})"))
-    bottom = _TITLE + below - above
+    bottom = TITLE + below - above
     corner = f"translate({(page - legend_width) / 2:.2f} {bottom + 16:.2f})"
     body.append(svg.element("g", "\n".join(legend), transform=corner))
     title = f"State graph of {chain.n_states} states: " + ", ".join(title for title, _ in chains)
@@ -62,27 +63,27 @@ def _graph(chain: Chain, place: layout.Ring, names: list[str]) -> tuple[list[str
     probability = {key: float(chain.probs[key[0], token]) for key, token in tokens.items()}
     curves = {key: layout.arrow(place, *key) for key in tokens}
     texts = {key: f"{states.visible(chain.vocab[token])} {percent(probability[key])}" for key, token in tokens.items()}
-    sizes = {key: (svg.text_width(text, _LABEL) + 4, _LABEL * 1.2) for key, text in texts.items()}
+    sizes = {key: (svg.text_width(text, LABEL) + 4, LABEL * 1.2) for key, text in texts.items()}
     labels = layout.place_labels(place, curves, sizes)
     body = []
     for key in sorted(tokens, key=lambda key: probability[key]):  # probable arrows on top
-        body.extend(_arrow(curves[key], probability[key], svg.PALETTE[tokens[key]]))
+        body.extend(arrow(curves[key], probability[key], svg.PALETTE[tokens[key]]))
     for id, (x, y) in place.positions.items():
         body.append(_state(chain, id, names[id], x, y, place.node))
     for key, box in labels.items():
-        body.append(_label(texts[key], box, svg.PALETTE[tokens[key]]))
+        body.append(label_patch(texts[key], box, svg.PALETTE[tokens[key]]))
     points = [(*curve.at(t), *curve.at(t)) for curve in curves.values() for t in (0.0, 0.25, 0.5, 0.75, 1.0)]
     circles = [layout.box_around(centre, 2 * place.node, 2 * place.node) for centre in place.positions.values()]
     return body, [*labels.values(), *points, *circles]
 
 
-def _label(text: str, box: layout.Box, colour: str) -> str:
+def label_patch(text: str, box: layout.Box, colour: str) -> str:
     """On a patch of paper, so that an arrow behind it does not run through its letters."""
     left, top, right, bottom = box
     patch = svg.element(
         "rect", x=left, y=top, width=right - left, height=bottom - top, rx=3, fill=svg.PAPER, fill_opacity=0.88
     )
-    return patch + svg.text(text, (left + right) / 2, (top + bottom) / 2, _LABEL, fill=colour, font_weight="500")
+    return patch + svg.text(text, (left + right) / 2, (top + bottom) / 2, LABEL, fill=colour, font_weight="500")
 
 
 def percent(p: float) -> str:
@@ -96,7 +97,8 @@ def percent(p: float) -> str:
     return ">99%" if 0.995 <= p < 1 - 1e-12 else f"{p:.0%}"
 
 
-def _arrow(curve: layout.Curve, p: float, colour: str) -> list[str]:
+def arrow(curve: layout.Curve, p: float, colour: str) -> list[str]:
+    """An arrow as wide as it is probable."""
     width = 0.8 + 4.2 * p
     size = 5.5 + 1.6 * width
     (x, y), (fx, fy) = curve.end, curve.at(1 - min(0.4, size / (_length(curve) + 1e-9)))
@@ -139,7 +141,7 @@ def _state(chain: Chain, id: int, name: str, x: float, y: float, radius: float) 
         stroke_width=1.6,
         **({"stroke_dasharray": "4 3.5"} if unseen else {}),
     )
-    return circle + svg.text(name, x, y, _NODE, fill=svg.SOFT if unseen else svg.INK, font_weight="500")
+    return circle + svg.text(name, x, y, NODE, fill=svg.SOFT if unseen else svg.INK, font_weight="500")
 
 
 def _legend(chain: Chain) -> tuple[list[str], float]:

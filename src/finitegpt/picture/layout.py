@@ -74,11 +74,15 @@ class Ring:
 
 
 def ring(vocab_size: int, context_length: int, label_width: float) -> Ring:
-    """A ring wide enough for all states, the labels between them and those of the arrows inside."""
+    """All states of a chain, in the order of a de Bruijn sequence."""
     order = ring_order(vocab_size, context_length)
+    return circle(order, label_width, len(order) * (vocab_size - 1) - vocab_size)
+
+
+def circle(order: list[int], label_width: float, inside: int) -> Ring:
+    """A ring wide enough for states in a given order, the labels between them and those of `inside` arrows inside."""
     n = len(order)
     node = max(17.0, label_width / 2 + 7)
-    inside = n * (vocab_size - 1) - vocab_size
     radius = max(120.0, n * (2 * node + 46) / (2 * math.pi), 52 * math.sqrt(max(inside, 0)))
     positions = {}
     for k, id in enumerate(order):

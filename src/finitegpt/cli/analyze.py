@@ -1,0 +1,89 @@
+"""finitegpt analyze: what the chain of a run says, with certificates."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress
+from finitegpt.errors import InputError
+from finitegpt.train import Run
+
+if TYPE_CHECKING:
+    from finitegpt.chain import Chain
+
+
+@app.command
+def analyze(
+    run: Path,
+    /,
+    *,
+    red: list[str] | None = None,
+    against: str | None = None,
+    report: Path | None = None,
+    decoding: Decoding | None = None,
+    json: Flag = False,
+) -> None:
+    """Say what the chain of a run means: where it ends, how random it is, what it remembers, what it can reach.
+
+    Every number is exact to the digits shown, or says that it is uncertified.
+
+    Parameters
+    ----------
+    run
+        The folder of a run.
+    red
+        A pattern of states that should not be reached: 11? begins with 11, *000 ends in 000. May be given several
+        times.
+    against
+        Another run, or a source such as even, to take for the truth; by default the source of the run's data.
+    report
+        A new HTML file for the same with pictures.
+    json
+        Print one JSON object and nothing else.
+    """
+    from finitegpt import summary
+    from finitegpt.report import analysis as said
+    from finitegpt.sources import parse
+
+    loaded = Run.load(run)
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"expected a report ending in .html, got {str(report)!r}; try report.html")
+    source = parse(loaded.data.source) if loaded.data.source else None
+    truth = None if against is None else _truth(against, loaded)
+    n = loaded.model.config.vocab_size**loaded.model.config.context_length
+    with progress(n, "states") as update:
+        chain = loaded.model.chain(
+            counts=loaded.data.counts(), progress=update and (lambda done, total: update(done, ""))
+        )
+    with progress(None, "analysis") as tell:
+        found = summary.summarise(
+            chain.map_rows(decoding) if decoding else chain,
+            decoding=decoding.title if decoding else "",
+            data=loaded.data,
+            source=source,
+            against=truth,
+            red=red or (),
+            progress=None if tell is None else partial(tell, 0),
+        )
+    files = {}
+    if report is not None:
+        from finitegpt.output import write_report
+
+        write_report(found, loaded, report)
+        files = {"report": str(report)}
+    if json:
+        print_json(said.summary_json(found, files))
+    else:
+        said.print_analysis(console(), found, files)
+
+
+def _truth(against: str, run: Run) -> "tuple[str, Chain]":
+    """Another run's chain, or the best predictor of a source with as much context."""
+    from finitegpt.sources import parse
+
+    if (Path(against) / "run.json").is_file():
+        other = Run.load(Path(against))
+        return against, other.model.chain(counts=other.data.counts())
+    if Path(against).exists():
+        raise InputError(f"expected a run or a source, got {against!r}, which is neither; try the folder of a run")
+    return against, parse(against).predictor(run.model.config.context_length)
