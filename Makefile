@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SANITIZED := build/engine-sanitized.so
 CC ?= cc
 
-.PHONY: demo test check bench sanitize pictures engine clean
+.PHONY: demo test check oracles bench examples sanitize pictures engine clean
 
 demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
@@ -21,8 +21,16 @@ check: engine ## lint, format, types, direction of imports, doctests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet --doctest-modules src
 
+oracles: ## the analysis beside PyDTMC, which needs NumPy 1: in an environment of its own, the oldest NumPy we support
+	test -x .venv-oracles/bin/python || $(PYTHON) -m venv .venv-oracles
+	.venv-oracles/bin/python -m pip --disable-pip-version-check install --quiet . pydtmc pytest hypothesis
+	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py
+
 bench: engine ## our times beside those of peers, as ratios
 	$(BIN)/python benchmarks/run.py
+
+examples: engine ## every example in full, pictures in examples/pictures/
+	for script in $(filter-out examples/table.py,$(wildcard examples/*.py)); do $(BIN)/python $$script || exit 1; done
 
 sanitize: engine ## the kernels under AddressSanitizer and UndefinedBehaviorSanitizer; needs a C compiler
 	mkdir -p build
@@ -48,4 +56,4 @@ engine: .venv/ready-to-develop ## compile engine/ again where it changed
 	@touch $@ .venv/ready
 
 clean:
-	rm -rf .venv build src/finitegpt/_engine
+	rm -rf .venv .venv-oracles build src/finitegpt/_engine

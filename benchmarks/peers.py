@@ -1,7 +1,11 @@
-"""The same work as somebody without FiniteGPT would write it, in PyTorch."""
+"""The same work as somebody without FiniteGPT would write it: in PyTorch, and for chains in QuantEcon and SciPy."""
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import eigs
 
+from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
 from finitegpt.data import NOTEBOOK_SEQUENCE
 from finitegpt.torch import GPT
@@ -104,6 +108,29 @@ def _grow(gpt: GPT, keys: list[torch.Tensor], t: int) -> tuple[torch.Tensor, lis
         x = x + block.mlp(block.ln_2(x))
         grown.append(both)
     return x, grown
+
+
+def gth_of_quantecon(matrix: np.ndarray) -> np.ndarray:
+    """The stationary law by QuantEcon's elimination, compiled by Numba."""
+    from quantecon.markov import gth_solve
+
+    return gth_solve(matrix)
+
+
+def largest_eigenvector(matrix: csr_array) -> np.ndarray:
+    """The stationary law as the left eigenvector of the largest eigenvalue, by SciPy's Arnoldi iteration."""
+    n = matrix.shape[0]
+    _, vectors = eigs(matrix.T.tocsr(), k=1, which="LM", v0=np.full(n, 1 / n))
+    pi = np.abs(vectors[:, 0].real)
+    return pi / pi.sum()
+
+
+def power_iteration(chain: Chain, steps: int) -> np.ndarray:
+    """What one would try first."""
+    pi = np.full(chain.n_states, 1 / chain.n_states)
+    for _ in range(steps):
+        pi = chain.push(pi)
+    return pi
 
 
 if __name__ == "__main__":

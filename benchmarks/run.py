@@ -10,13 +10,27 @@ from pathlib import Path
 import numpy as np
 import torch
 from measure import Result, compare, seconds
-from peers import batched_chain, notebook_loop, notebook_states, prefix_shared_chain, seeds_by_vmap
+from peers import (
+    batched_chain,
+    gth_of_quantecon,
+    largest_eigenvector,
+    notebook_loop,
+    notebook_states,
+    power_iteration,
+    prefix_shared_chain,
+    seeds_by_vmap,
+)
 from rich.console import Console
 from rich.table import Table
 
 import finitegpt
-from finitegpt import Chain, GPTConfig, Model
+from finitegpt import Chain, GPTConfig, Model, TrainConfig
+from finitegpt.analysis import machine as smallest_machine
+from finitegpt.analysis import stationary_distribution
+from finitegpt.analysis.aggregation import aggregate
 from finitegpt.engine import Engine, builds
+from finitegpt.gth import gth
+from finitegpt.sources import golden_mean
 from finitegpt.torch import GPT, from_model
 
 HERE = Path(__file__).parent
@@ -160,6 +174,67 @@ def many_seeds() -> Iterator[Result]:
     )
 
 
+def long_run() -> Iterator[Result]:
+    def trained(L: int) -> Chain:
+        data = finitegpt.Data.from_text(golden_mean().sample(20_000, seed=1), context_length=L)
+        shape = GPTConfig(vocab_size=2, context_length=L, n_layer=2)
+        return finitegpt.train(data, shape, TrainConfig(steps=300, lr=3e-3, batch_size=256)).model.chain(startup=False)
+
+    small, large = trained(11), trained(20)
+    dense = small.to_csr().toarray()
+    what = "stationary law, 2**11 states, trained on golden mean"
+    yield compare(
+        what, lambda: stationary_distribution(small), "QuantEcon's gth_solve", lambda: gth_of_quantecon(dense), goal=100
+    )
+    pi = gth_of_quantecon(dense)
+    law = stationary_distribution(small)
+    yield Result(what, "gth_solve: largest relative difference", "", [float(np.abs(law.probs / pi - 1).max())], "")
+    yield Result(what, "gth_solve: certified total variation error", "", [law.error], "")
+    matrix = large.to_csr()
+    what = "stationary law, 2**20 states, trained on golden mean"
+    yield compare(
+        what,
+        lambda: stationary_distribution(large),
+        "SciPy's eigs on CSR",
+        lambda: largest_eigenvector(matrix),
+        goal=20,
+        pairs=3,
+    )
+    ours, theirs = stationary_distribution(large).probs, largest_eigenvector(matrix)
+    yield Result(what, "eigs: total variation between the two", "", [0.5 * float(np.abs(ours - theirs).sum())], "")
+
+    copy = copy_chain(10, 1e-9)
+    what, truth = "low-temperature copy chain, 2**10 states: largest relative error", gth(copy.to_csr().toarray())
+    start = np.full(2**10, 2.0**-10)
+    for name, pi in (
+        ("as chosen by us", stationary_distribution(copy).probs),
+        ("our aggregation, as for larger chains", aggregate(copy, start, np.arange(2**10))[0]),
+        ("10,000 steps of power iteration", power_iteration(copy, 10_000)),
+    ):
+        yield Result(
+            what,
+            f"the truth by GTH: {name}",
+            "1e-8" if "our" in name else "",
+            [float(np.abs(pi / truth - 1).max())],
+            "",
+        )
+
+    chain = trained(16)
+    law = stationary_distribution(chain)
+    times = [seconds(lambda: smallest_machine(chain, law)) for _ in range(5)]
+    states = len(smallest_machine(chain, law))
+    yield Result(f"machine of a 2**16 chain: {states} states", "itself", "below 1 s", times, " s")
+
+
+def copy_chain(L: int, error: float) -> Chain:
+    """Repeats the oldest token, except with a probability of about `error`, other for every state."""
+    ids = np.arange(2**L)
+    wrong = error * np.exp(np.random.default_rng(0).normal(size=2**L))
+    p = np.empty((2**L, 2))
+    p[ids, ids >> (L - 1)], p[ids, 1 - (ids >> (L - 1))] = 1 - wrong, wrong
+    return Chain.from_probs(p, "01", L)
+
+
 def machine() -> str:
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
@@ -168,7 +243,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    results = [result for figures in (notebook, every_state, one_push, many_seeds) for result in figures()]
+    results = [result for figures in (notebook, every_state, one_push, many_seeds, long_run) for result in figures()]
     table = Table(*HEADER, title=machine())
     for result in results:
         table.add_row(*result.row)

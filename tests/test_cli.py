@@ -242,7 +242,7 @@ def test_a_full_disk_is_one_line(
 
 def test_every_command_and_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     commands = [name for name in app if not name.startswith("-")]
-    assert set(commands) == {"train", "show", "sample", "size"}
+    assert set(commands) == {"train", "show", "sample", "size", "analyze"}
     for name in commands:
         explained = call(capsys, name, "--help")
         for argument in app[name].assemble_argument_collection(parse_docstring=True):
@@ -321,3 +321,120 @@ def test_importing_is_light() -> None:
         "import sys, finitegpt.cli; print([m for m in ('torch', 'scipy', 'networkx', 'graphviz') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+@pytest.fixture
+def golden(here: Path) -> str:
+    """A run trained on a source, with the chain after every step."""
+    line = "train --source golden-mean --length 2000 --context-length 4 --n-layer 1 --steps 40 --lr 1e-2 --keep-steps"
+    main([*line.split(), "--out", "golden", "--json"])
+    return "golden"
+
+
+def test_a_source_is_drawn_from_and_remembered(golden: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    run = finitegpt.Run.load(golden)
+    assert run.data.source == "golden_mean"
+    assert len(run.data.tokens) == 2000
+    assert "11" not in run.data.text
+
+
+def test_a_text_is_transformed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "text.txt").write_text("Call me Ishmael. Some years ago", encoding="utf-8")
+    result = json.loads(call(capsys, "train", "--text", "text.txt", "--transform", "vowels", "--steps", "1", "--json"))
+    assert result["vocab"] == ["c", "v"]
+    (here / "words.txt").write_text("the cat and the dog and the cow " * 4, encoding="utf-8")
+    call(capsys, "train", "--text", "words.txt", "--transform", "words:8", "--context-length", "2", "--steps", "1")
+    out = call(capsys, "sample", "runs/001", "-n", "5")
+    assert len(out.split()) == 7
+    assert "the" in call(capsys, "show", "runs/001")
+
+
+def test_analyze_says_what_a_chain_means(golden: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    out = call(capsys, "analyze", golden, "--red", "*11")
+    for words in (
+        "16 states, aperiodic",
+        "golden_mean",
+        "0.462098",
+        "KL rate",
+        "memory",
+        "mixing time",
+        "red states *11",
+        "machine",
+        "greedy",
+    ):
+        assert words in " ".join(out.split())
+    assert max(len(line) for line in out.splitlines()) <= 80
+
+
+def test_analyze_json_has_every_number_with_its_certificate(golden: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    result = json.loads(call(capsys, "analyze", golden, "--red", "*11", "--red", "1??1", "--json"))
+    rate = result["entropy_rate"]
+    assert rate["certified"]
+    assert rate["low"] <= rate["value"] <= rate["high"]
+    assert result["recurrent_classes"] == 1
+    assert result["classes"][0]["stationary"]["certified"]
+    assert result["comparison"]["against"] == "golden_mean"
+    assert result["comparison"]["cross_entropy"]["value"] > result["source_entropy_rate"][0]
+    assert len(result["memory"]["h"]) == 5
+    assert [row["patterns"] for row in result["red"]] == [["*11"], ["1??1"]]
+    assert [row["name"] for row in result["decodings"]] == ["T = 1", "T = 0.7", "T = 0.3", "greedy"]
+    assert result["decodings"][3]["entropy_rate"]["value"] == 0
+
+
+def test_analyze_takes_a_run_or_a_source_for_the_truth(
+    golden: str, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    itself = json.loads(call(capsys, "analyze", run, "--against", run, "--json"))
+    assert itself["comparison"]["kl_rate"]["value"] == 0
+    shorter = json.loads(call(capsys, "analyze", golden, "--against", run, "--json"))
+    assert shorter["comparison"]["kl_rate"]["value"] > 0
+    assert json.loads(call(capsys, "analyze", run, "--json"))["comparison"] is None
+    assert "against even" in call(capsys, "analyze", golden, "--against", "even")
+
+
+def test_analyze_of_a_greedy_chain_ends_in_a_cycle(golden: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    result = json.loads(call(capsys, "analyze", golden, "--greedy", "--json"))
+    assert result["entropy_rate"]["value"] == 0
+    assert all(row["size"] == row["period"] for row in result["classes"])
+    assert "cycle" in call(capsys, "analyze", golden, "--greedy")
+
+
+def test_the_report_is_one_page_that_loads_nothing(golden: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    call(capsys, "analyze", golden, "--red", "*11", "--report", "report.html")
+    page = (here / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 5
+    for word in ("<script", "http:", "https:", "src=", "@import", "url("):
+        assert word not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "default-src 'none'" in page
+    assert main(["analyze", golden, "--report", "report.html"]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_bad_input_to_analyze_is_one_line(golden: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    for arguments, words in (
+        (["analyze", "nothing"], "nothing"),
+        (["analyze", golden, "--red", "2"], "got '2'"),
+        (["analyze", golden, "--red", "11111"], "describes none"),
+        (["analyze", golden, "--against", "odd"], "expected a source"),
+        (["analyze", golden, "--against", "."], "neither"),
+        (["analyze", golden, "--against", "mess3"], "same vocabulary"),
+        (["analyze", golden, "--report", "report.pdf"], ".html"),
+        (["train", "--source", "odd"], "expected a source"),
+        (["train", "--source", "even", "--text", "x"], "got --text and --source"),
+        (["train", "--length", "5"], "--source with --length"),
+        (["train", "--source", "even", "--length", "3"], "longer than the context"),
+        (["train", "--source", "even", "--vocab", "01"], "as it is"),
+        (["train", "0101", "--transform", "vowel"], "expected a transform"),
+    ):
+        assert main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert words in err
+        assert "try " in err

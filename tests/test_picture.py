@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
-from finitegpt.picture import loss_curve, seed_spread, state_graph, to_png
+from finitegpt.analysis import machine
+from finitegpt.picture import curves, loss_curve, machine_graph, seed_spread, state_graph, to_png
 from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
+from finitegpt.sources import bernoulli, rrxor, z1r
 
 SHAPES = [(2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (2, 5), (4, 2), (3, 3)]
 
@@ -125,3 +127,37 @@ def test_what_cannot_be_drawn() -> None:
         loss_curve([])
     with pytest.raises(InputError):
         to_png("<svg xmlns='http://www.w3.org/2000/svg'/>", zoom=0)
+
+
+def test_a_machine_is_drawn_with_every_state_and_arrow() -> None:
+    found = machine(z1r().predictor(6))
+    root = ET.fromstring(machine_graph(found))
+    assert len(root.findall(".//{*}circle")) == 3
+    assert len(root.findall(".//{*}polygon")) == 3  # two tokens that do the same are one arrow
+    assert "0 50%,  1 50%" in {text.text for text in root.findall(".//{*}text")}
+
+
+def test_a_machine_of_one_state_is_drawn() -> None:
+    root = ET.fromstring(machine_graph(machine(bernoulli(0.3).predictor(4))))
+    assert len(root.findall(".//{*}circle")) == 1
+    assert "any" in {text.text for text in root.findall(".//{*}text")}
+
+
+def test_a_machine_too_large_to_be_told_apart_is_refused() -> None:
+    with pytest.raises(TooLargeError, match="at most 32 states"):
+        machine_graph(machine(rrxor().predictor(9), tolerance=1e-6))
+
+
+def test_curves_have_a_line_and_a_name_each() -> None:
+    root = ET.fromstring(
+        curves("Memory", [("ours", [3.0, 2.0, 1.0]), ("<theirs>", [3.0, 1.5, 1.0])], across="k", up="nats")
+    )
+    assert len(root.findall(".//{*}polyline")) == 2
+    assert {"ours", "<theirs>", "Memory", "k", "nats"} <= {text.text for text in root.findall(".//{*}text")}
+
+
+def test_a_logarithmic_curve_leaves_out_what_has_no_logarithm() -> None:
+    root = ET.fromstring(curves("TV", [("d", [1.0, 1e-3, 0.0, float("inf")])], across="n", up="d", logarithmic=True))
+    assert len(root.find(".//{*}polyline").get("points").split()) == 2  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="finite"):
+        curves("TV", [("d", [0.0])], across="n", up="d", logarithmic=True)

@@ -53,7 +53,7 @@ def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | Non
     if law.certified:
         slack = law.error * (largest - smallest) + 4 * ROUNDING * max(abs(smallest), abs(largest))
         low, high = max(low, value - slack), min(high, value + slack)
-    good = 1e-13 * max(abs(smallest), abs(largest), 1e-300)
+    good = 1e-12 * max(abs(smallest), abs(largest), 1e-300)
     if high - low > good:
         below, above = _interval(chain, f, inside, good)
         low, high = max(low, below), min(high, above)

@@ -25,7 +25,7 @@ from finitegpt import states
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
-from finitegpt.chain import Chain
+from finitegpt.chain import LEAST, Chain
 from finitegpt.errors import InputError
 from finitegpt.gth import error_bound, gth
 
@@ -110,10 +110,10 @@ def _one(chain: Chain, members: Ids, progress: Progress | None) -> StationaryDis
         )
     start = np.zeros(n)
     start[members] = 1 / m
-    beta = overlap(chain) if m == n else 0.0
-    pi, residual, settled = _power(chain, start, lazy=m < n, progress=progress)
+    beta = overlap(chain, members)
+    pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
     method, error = "power", _doeblin(chain, pi, beta)
-    if m <= LARGEST_GTH and not (settled and error < _CERTAIN):
+    if m <= LARGEST_GTH and not (settled and error <= max(_CERTAIN, error_bound(m))):
         probs = gth(_submatrix(chain, members))
         if np.isfinite(probs).all():
             full = np.zeros(n)
@@ -173,21 +173,25 @@ def _power(
     return pi / pi.sum(), residual, False
 
 
-def overlap(chain: Chain) -> float:
-    """A lower bound for the probability that two copies of the chain, started anywhere, can be made to meet in L steps.
+def overlap(chain: Chain, members: Ids | None = None) -> float:
+    """A lower bound for the probability that two copies of a chain, started anywhere, can be made to meet in L steps.
 
     Copies that share their last k tokens share the next one, too, with the probability that all contexts ending in
     those k tokens agree on: the sum over tokens of the least of their rows. After L common tokens they are one.
+    With `members`, the ids of a recurrent class, copies that start in it.
     """
     V, L = chain.vocab_size, chain.context_length
-    least = chain.log_probs.reshape(V, -1, V).min(0)  # (V**(L-1), V): over the oldest token
-    agreed = np.exp(np.where(least < -708.0, -np.inf, least), dtype=np.float64) * (1 - 1e-5)  # rows sum to 1 nearly
-    rows = [agreed]
+    rows = chain.log_probs
+    if members is not None and len(members) < chain.n_states:
+        rows = np.zeros_like(rows)  # contexts outside agree with everything
+        rows[members] = chain.log_probs[members]
+    least = rows.reshape(V, -1, V).min(0)  # (V**(L-1), V): over the oldest token
+    agreed = [np.exp(np.where(least < LEAST, -np.inf, least), dtype=np.float64) * (1 - 1e-5)]  # rows sum to 1 nearly
     for _ in range(L - 1):
-        rows.append(rows[-1].reshape(V, -1, V).min(0))
-    meet = np.ones(len(agreed) * V)
-    for row in rows:
-        meet = (row * meet.reshape(-1, V)).sum(1)
+        agreed.append(agreed[-1].reshape(V, -1, V).min(0))
+    meet = np.ones(chain.n_states)
+    for row in agreed:
+        meet = np.minimum((row * meet.reshape(-1, V)).sum(1), 1.0)
     return float(meet[0])
 
 

@@ -68,6 +68,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         "total_variation": summary.total_variation.tolist(),
         "red": [_red_json(red) for red in summary.red],
         "machine": None,
+        "comparison": None,
         "decodings": [
             {
                 "name": row.name,
