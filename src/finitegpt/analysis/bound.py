@@ -42,6 +42,10 @@ class Bound:
         value = min(max(self.value, low), high)
         return Bound(value, min(max(self.low, low), value), max(min(self.high, high), value))
 
+    def widened(self, error: float) -> "Bound":
+        """The same, where what was averaged may itself be off by `error`."""
+        return Bound(self.value, self.low - error, self.high + error)
+
     def scaled(self, factor: float) -> "Bound":
         """Times a positive factor, such as 1 / ln 2 to turn nats into bits."""
         return Bound(self.value * factor, self.low * factor, self.high * factor)

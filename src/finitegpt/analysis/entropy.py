@@ -28,7 +28,8 @@ def entropy_rate(chain: Chain, law: StationaryDistribution | None = None) -> Bou
     >>> print(entropy_rate(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6))
     0.386427
     """
-    return average(chain, chain.row_entropy(), law).within(0.0, float(np.log(chain.vocab_size)))
+    most = float(np.log(chain.vocab_size))
+    return average(chain, chain.row_entropy(), law).widened(64 * ROUNDING * most).within(0.0, most)
 
 
 def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | None = None) -> Bound:

@@ -79,10 +79,15 @@ def red_states(
         horizons = HORIZONS if chain.n_states < 2**18 else HORIZONS[:2]
     if min(horizons, default=0) < 0:
         raise InputError(f"expected horizons of 0 tokens or more, got {min(horizons)}; try 100")
+    if mask.all():
+        raise InputError("expected some states that are not red, got none; try another pattern")
     inside = float(first[mask].sum())
-    if inside > 1 - 1e-12:
+    if inside <= 1 - 1e-12:
+        first = np.where(mask, 0.0, first / (1 - inside))
+    elif start is None:
+        first = ~mask / (~mask).sum()  # all of the data is red, so from anywhere else
+    else:
         raise InputError("expected a start outside the red states, got one inside; try another start or pattern")
-    first = np.where(mask, 0.0, first / (1 - inside))
     ever = hitting_probabilities(chain, mask)
     sure = bool((ever.low[first > 0] == 1).all())
     time = mean_first_passage_times(chain, mask).mean(first) if sure else Bound(np.inf, np.inf, np.inf)

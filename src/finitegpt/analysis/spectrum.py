@@ -167,7 +167,7 @@ def _arnoldi(chain: Chain, pi: NDArray[np.float64], k: int) -> NDArray[np.comple
     first = np.random.default_rng(0).standard_normal(n)
     for _ in range(chain.context_length):  # L steps take out all that belongs to the eigenvalue zero
         first = apply(first)
-    restarts = int(np.clip(_WORK // (n * basis**2), 4, 300))
+    restarts = int(np.clip(_WORK // (n * basis**2), 4 if n <= 2**22 else 1, 300))
     try:
         values = eigs(operator, k=k, v0=first, tol=1e-7, maxiter=restarts, ncv=basis, return_eigenvectors=False)  # type: ignore[arg-type]
     except ArpackNoConvergence as stopped:

@@ -171,7 +171,7 @@ def _machine(summary: Summary, run: Run) -> list[str]:
     if found is None or len(found) > LARGEST_MACHINE or len(found.vocab) > LARGEST_VOCABULARY:
         size = "more than 1,024" if found is None else f"{len(found):,}"
         return ["<h2>The smallest machine</h2>", f"<p>It has {size} states: too many to draw.</p>"]
-    text = f"Predicting with it costs {found.kl_rate:.2g} nats a token; {percent(found.ignored)} of the time is left out."
+    text = f"Predicting with it costs {found.kl_rate:.2g} nats a token, {percent(found.ignored)} of the time left out."
     return [
         "<h2>The smallest machine</h2>",
         f"<p>{escape(text)}</p>",
