@@ -25,8 +25,9 @@ from finitegpt.analysis.hitting import (
 from finitegpt.analysis.machine import Machine, machine
 from finitegpt.analysis.memory import Memory, memory
 from finitegpt.analysis.patterns import match, select
-from finitegpt.analysis.red import RedStates, red_states, start_distribution
+from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, mixing_time, spectral_gap, total_variation
+from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 
 __all__ = [

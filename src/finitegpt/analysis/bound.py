@@ -30,7 +30,7 @@ class Bound:
     @property
     def error(self) -> float:
         """How far the truth can be from `value`; infinite where nothing is proved."""
-        return max(self.high - self.value, self.value - self.low)
+        return 0.0 if self.low == self.high else max(self.high - self.value, self.value - self.low)
 
     @property
     def certified(self) -> bool:
@@ -68,10 +68,17 @@ class Bound:
         # As many digits as are proved, and one that says how far; rounding the value widens it.
         digits = max(0, -int(np.floor(np.log10(self.error)))) if self.error < 1 else 0
         if digits > 12:
-            return f"{self.value:.12g} ± {self.error:.0e}"
+            return f"{self.value:.12g} ± {_upward(self.error)}"
         shown = round(self.value, digits)
         wide = np.ceil((self.error + abs(self.value - shown)) * 10**digits - 1e-6) / 10**digits
         return f"{shown:.{digits}f} ± {wide:.{digits}f}"
+
+
+def _upward(error: float) -> str:
+    """A small number to one digit, never less than it is."""
+    exponent = int(np.floor(np.log10(error)))
+    digit = int(np.ceil(error / 10.0**exponent))
+    return f"{digit}e{exponent:03d}" if digit < 10 else f"1e{exponent + 1:03d}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from finitegpt import states
 from finitegpt.chain import Chain
+from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 
 Ids = NDArray[np.int64]
@@ -123,6 +124,7 @@ def period(chain: Chain, members: Ids | None = None) -> int:
 
 def _distances(chain: Chain, members: Ids) -> tuple[Ids, int]:
     """Arrows from the first member to each (m,), and the period: the common divisor of all detours."""
+    _require_class(chain, members)
     if chain.support.all():
         return np.zeros(len(members), np.int64), 1
     support = chain.support[members]
@@ -144,6 +146,19 @@ def _distances(chain: Chain, members: Ids) -> tuple[Ids, int]:
         distance[front] = steps
     detours = (distance[:, None] + 1 - distance[place])[support]
     return distance, int(np.gcd.reduce(np.abs(detours)))
+
+
+def _require_class(chain: Chain, members: Ids) -> None:
+    """InputError unless the ids are some, in order, and nothing leads out of them."""
+    n = chain.n_states
+    listed = members.ndim == 1 and len(members) and members.dtype.kind in "iu" and (np.diff(members) > 0).all()
+    if listed and members[0] >= 0 and members[-1] < n:
+        if len(members) == n:
+            return
+        goals = states.successors(members, chain.vocab_size, chain.context_length)[chain.support[members]]
+        if np.isin(goals, members).all():
+            return
+    raise InputError("expected the ids of a recurrent class, got others; try one of recurrent_classes")
 
 
 def _targets(chain: Chain) -> NDArray[np.int32] | Ids:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import Bound
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
 from finitegpt.chain import LEAST, Chain, Rows
 from finitegpt.data import Data
@@ -60,7 +61,7 @@ def compare(
     (0.137675, 0.693147)
     """
     truth, model = _alike(truth, model)
-    law = law if law is not None and law.n_states == truth.n_states else stationary_distribution(truth)
+    law = stationary_distribution(truth) if law is None or law.n_states != truth.n_states else law
     if model_law is None or model_law.n_states != model.n_states:
         model_law = stationary_distribution(model)
     divergence = row_divergence(truth.log_probs, model.log_probs)
@@ -139,8 +140,7 @@ def approach(
             f"expected a trajectory of shape (steps + 1, {truth.n_states}, {truth.vocab_size}), got "
             f"{trajectory.shape}; try the truth with as long a context"
         )
-    law = stationary_distribution(truth) if law is None else law
-    pi = law.dense()
+    pi = law_of(truth, law).dense()
     with np.errstate(invalid="ignore"):
         return np.array(
             [float(np.where(pi > 0, pi * row_divergence(truth.log_probs, rows), 0.0).sum()) for rows in trajectory]

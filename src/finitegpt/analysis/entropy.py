@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bound
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.analysis.starts import law_of
+from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 
@@ -37,16 +38,18 @@ def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | Non
 
     The function may be infinite on states that the law says the chain never visits in the long run.
     """
-    law = stationary_distribution(chain) if law is None else law
+    law = law_of(chain, law)
     f = np.array(function, np.float64)
     if f.shape != (chain.n_states,) or np.isnan(f).any():
         raise InputError(
             f"expected {chain.n_states} numbers, one a state, got shape {f.shape} or no numbers; try another"
         )
     inside = slice(None) if len(law.states) == chain.n_states else law.states
-    if np.isinf(f[inside]).any():
-        value = float(np.max(f[inside]))
-        return Bound(value, value, value)  # every state of the class has a probability above zero
+    infinite = np.unique(f[inside][np.isinf(f[inside])])
+    if len(infinite) == 1:  # every state of the class has a probability above zero
+        return Bound(*3 * (float(infinite[0]),))
+    if len(infinite) == 2:
+        raise InputError("expected a function that is infinite to one side, got both; try two averages")
     f[np.isinf(f)] = 0.0
     smallest, largest = float(f[inside].min()), float(f[inside].max())
     value = float(law.probs @ f[inside])

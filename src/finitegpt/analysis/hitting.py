@@ -1,9 +1,10 @@
 """Will a set of states be reached, when, and which class catches the chain in the end.
 
-A pass over the graph first: where the answer is 0 or 1, it is so exactly. Elsewhere an equation (I - Q) x = b is solved
-over the states that are undecided, Q being the chain among them. Whatever solved it, the answer is proved after the
-fact: with any w > 0 such that r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the true
-solution of (I - Q) w = 1 between w / max(r) and w / min(r) (comparison principle for M-matrices).
+A pass over the graph first: where the answer is 0 or 1, it is so exactly. Elsewhere an equation x = b + Q x is solved
+over the states that are undecided, Q being the chain among them: by elimination without subtractions up to 2,048 of
+them, whose error is known beforehand. Whatever solves it beyond, the answer is proved after the fact: with any w > 0
+such that r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the true solution of w = 1 + Q w
+between w / max(r) and w / min(r) (comparison principle for M-matrices).
 """
 
 import numpy as np
@@ -13,14 +14,17 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import _targets, communicating_classes
 from finitegpt.analysis.patterns import select
+from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.chain import Chain
-from finitegpt.errors import InputError, TooLargeError
+from finitegpt.errors import TooLargeError
+from finitegpt.gth import absorption_solution
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _DENSE = 2048
 _KRYLOV = 500
+_TIGHT = 1e-9
 _STEPS, _WORK = 1000, 2**30
 _CHECK = 10
 
@@ -93,7 +97,7 @@ def absorption_weights(chain: Chain, start: ArrayLike) -> Bounds:
     """The probability (recurrent classes,) that a chain begun with the distribution `start` (V**L,) ends in each."""
     classes = communicating_classes(chain)
     recurrent = np.flatnonzero(classes.recurrent)
-    pi = np.array(start, np.float64)
+    pi = start_distribution(chain, start)
     held, transient = np.zeros(len(classes)), ~classes.recurrent[classes.label]
     step, left = 0, 1.0
     for step in range(_STEPS * 10):
@@ -105,6 +109,7 @@ def absorption_weights(chain: Chain, start: ArrayLike) -> Bounds:
         pi = chain.push(pi)
     held = held[recurrent]
     slack = 8 * (step + chain.vocab_size + 16) * ROUNDING
+    held = held.clip(0, 1)
     return Bounds(held, (held - slack).clip(0), (held + left + slack).clip(0, 1))
 
 
@@ -118,20 +123,23 @@ def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
     0.9
     """
     outside = ~select(chain, targets)
-    x, low, high, before = outside.astype(np.float64), 0.0, 1.0, np.inf
-    value = 0.0
+    x, low, high, before, value = outside.astype(np.float64), 0.0, 1.0, np.inf, 0.0
+    slack = 2 * (chain.vocab_size + 16) * ROUNDING
     for step in range(max(_STEPS, min(_WORK // chain.log_probs.size, 20 * _STEPS))):
         new = chain.pull(x)
         new[~outside] = 0.0
-        alive = new > 0
-        if not alive.any():
+        if not new.any():
             return Bound(0.0, 0.0, 0.0)
         if step % _CHECK == _CHECK - 1:
-            # States that die out for certain are on no cycle and do not count; x is 0 on them before long.
+            # States that die out for certain are on no cycle and do not count; x is 0 on them before long. From below,
+            # any x of 0 or more will do: without the states that hardly survive, the bound is that of the others.
             ratio = new[x > 0] / x[x > 0]
-            slack = 2 * (chain.vocab_size + 16) * ROUNDING
-            low, high = max(low, float(ratio.min()) - slack), min(high, float(ratio.max()) + slack)
-            value = (low + high) / 2
+            strong = np.where(x > 1e-6 * x.max(), x, 0.0)
+            kept = strong > 0
+            lasting = chain.pull(strong)[kept] / strong[kept]
+            low = max(low, float(ratio.min()) - slack, float(lasting.min()) - slack)
+            high = min(high, float(ratio.max()) + slack)
+            value = min(max(float(new[x.argmax()] / x.max()), low), high)
             if high - low < 1e-13 or high - low > 0.9999 * before:
                 break
             before = high - low
@@ -140,8 +148,7 @@ def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
 
 
 def _within(chain: Chain, target: Mask, tokens: int) -> Bounds:
-    if tokens < 0:
-        raise InputError(f"expected a number of tokens of 0 or more, got {tokens}; try 100")
+    tokens = token_count(tokens)
     x, new = target.astype(np.float64), np.empty(chain.n_states)
     for _ in range(tokens):
         chain.pull(x, out=new)
@@ -193,27 +200,38 @@ def _among(chain: Chain, open_: Mask, x: Values) -> Values:
 
 def _solve(chain: Chain, open_: Mask, b: Values, start: Values) -> tuple[Values, Values]:
     """x with x = b + Q x on the undecided states and `start` elsewhere, and how far it can be off (V**L,)."""
+    solved, relative = _eliminated(chain, open_, b)
+    if relative < _TIGHT:
+        return np.where(open_, solved, start), solved * relative
     w, least, _ = _times(chain, open_)
-    x = np.where(open_, _direct(chain, open_, b, np.where(open_, 0.5, 0.0)), start)
+    if np.isinf(relative):
+        solved = _krylov(chain, open_, b, np.where(open_, 0.5, 0.0))
+    x = np.where(open_, solved, start)
     left = np.abs(b + _among(chain, open_, x) - np.where(open_, x, 0.0)).max() + 2 * (chain.vocab_size + 16) * ROUNDING
-    return x, left / least * w if least > 0 else np.full(chain.n_states, np.inf)
+    error = left / least * w if least > 0 else np.full(chain.n_states, np.inf)
+    return x, np.minimum(error, solved * relative) if np.isfinite(relative) else error
 
 
 def _times(chain: Chain, open_: Mask) -> tuple[Values, float, float]:
-    """w with (I - Q) w = 1 nearly, and proved bounds of (I - Q) w; the least is 0 where nothing can be proved."""
+    """w, the mean times among the undecided states, and factors: the true ones are from w / most to w / least.
+
+    `least` is 0 where nothing can be proved.
+    """
     one = open_.astype(np.float64)
+    w, error = _eliminated(chain, open_, one)
+    if np.isfinite(error):
+        least, most = _defect(chain, open_, w)
+        return w, max(least, 1 - error), min(most, 1 + error)
     rate = _leaving(chain, open_)
     # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
     guess = one / rate if rate > 0 else one
-    w = _direct(chain, open_, one, guess)
+    w = _krylov(chain, open_, one, guess)
     least, most = _defect(chain, open_, w)
     return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))
 
 
-def _direct(chain: Chain, open_: Mask, b: Values, guess: Values) -> Values:
-    """x with x = b + Q x on the undecided states, 0 elsewhere: by elimination, or BiCGSTAB (van der Vorst 1992)."""
-    if int(open_.sum()) <= _DENSE:
-        return _dense(chain, open_, b)
+def _krylov(chain: Chain, open_: Mask, b: Values, guess: Values) -> Values:
+    """x with x = b + Q x on the undecided states, 0 elsewhere, by BiCGSTAB (van der Vorst 1992)."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 
     n = chain.n_states
@@ -247,14 +265,18 @@ def _defect(chain: Chain, open_: Mask, w: Values) -> tuple[float, float]:
     return (max(float((rest - slack).min()), 0.0), float((rest + slack).max())) if positive else (0.0, np.inf)
 
 
-def _dense(chain: Chain, open_: Mask, b: Values) -> Values:
+def _eliminated(chain: Chain, open_: Mask, b: Values) -> tuple[Values, float]:
+    """x with x = b + Q x on the undecided states, 0 elsewhere, and its relative error, infinite for too many."""
     ids = np.flatnonzero(open_)
+    if len(ids) > _DENSE:
+        return np.zeros(chain.n_states), np.inf
     place = np.full(chain.n_states, -1)
     place[ids] = np.arange(len(ids))
     goals = place[states.successors(ids, chain.vocab_size, chain.context_length)]
-    matrix = np.eye(len(ids))
-    source, token = np.nonzero(goals >= 0)
-    np.subtract.at(matrix, (source, goals[source, token]), chain.probs[ids[source], token])
+    inside, probs = goals >= 0, chain.probs[ids]
+    source, token = np.nonzero(inside)
+    moves = np.zeros((len(ids), len(ids)))
+    np.add.at(moves, (source, goals[source, token]), probs[source, token])
     x = np.zeros(chain.n_states)
-    x[ids] = np.linalg.solve(matrix, b[ids])
-    return x
+    x[ids], error = absorption_solution(moves, np.where(inside, 0.0, probs).sum(1), b[ids])
+    return x, error / (1 - error) if error < 0.1 and np.isfinite(x).all() else np.inf

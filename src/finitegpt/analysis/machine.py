@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.analysis.starts import law_of
+from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 
@@ -63,7 +64,7 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
     """
     if not 0 < tolerance < 1:
         raise InputError(f"expected a tolerance between 0 and 1, got {tolerance}; try 0.01")
-    law = stationary_distribution(chain) if law is None else law
+    law = law_of(chain, law)
     kept = _common(law, tolerance / 2)  # ids, the most probable first
     pi = law.dense()[kept]
     probs = np.exp(chain.log_probs[kept], dtype=np.float64)
@@ -71,6 +72,7 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
     place = np.full(chain.n_states, -1, np.int64)
     place[kept] = np.arange(len(kept))
     goals = place[states.successors(kept, chain.vocab_size, chain.context_length)]  # (kept, V); -1: left out
+    known_goals = goals.copy()
     goals[probs <= tolerance] = -1
     best = None
     for apart in _APART:  # how different the rows of one block may be; what that costs is seen afterwards
@@ -85,10 +87,16 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
     if best is None:
         raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
     block, rows, cost, goals, forgiven = best
+    order = np.argsort(-np.bincount(block, pi), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    block, rows = rank[block], rows[order]
     following = np.full(rows.shape, -1, np.int32)
     for token in range(chain.vocab_size):
-        known = np.flatnonzero(goals[:, token] >= 0)[::-1]  # the most probable state has the last word
-        following[block[known], token] = block[goals[known, token]]
+        # Rare tokens have had no say in who is alike, but lead somewhere; the most probable state has the last word.
+        for agreed in (known_goals, goals):
+            known = np.flatnonzero((agreed[:, token] >= 0) & (probs[:, token] > 0))[::-1]
+            following[block[known], token] = block[agreed[known, token]]
     label = np.full(chain.n_states, -1, np.int32)
     label[kept] = block
     return Machine(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bound
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.analysis.starts import law_of
+from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 
 
@@ -46,7 +47,7 @@ def memory(chain: Chain, law: StationaryDistribution | None = None) -> Memory:
     >>> memory(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).h.round(4).tolist()
     [0.4506, 0.3864]
     """
-    law = stationary_distribution(chain) if law is None else law
+    law = law_of(chain, law)
     V, pi = chain.vocab_size, law.dense()
     h = [float(pi @ chain.row_entropy())]
     # The law of the last k tokens and the next, for k = L - 1 at first: without the oldest token.

@@ -78,7 +78,7 @@ def _parse(chain: Chain, pattern: str) -> list[int]:
             sign = signs[k]
         elif not single and sign.startswith("\\"):
             sign = sign[1:]
-        elif sign in "?*":
+        elif sign in ("?", "*"):
             parts.append(_ONE if sign == "?" else _ANY)
             k += 1
             continue

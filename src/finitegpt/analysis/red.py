@@ -13,6 +13,7 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times, survival_rate
 from finitegpt.analysis.patterns import select
+from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 
@@ -50,13 +51,6 @@ class RedStates:
     """The arrow by which most first entries come within the longest horizon; None if none come."""
 
 
-def start_distribution(chain: Chain) -> NDArray[np.float64]:
-    """Where a chain starts unless told otherwise (V**L,): the states of the training data by their counts, or any."""
-    if chain.counts is None or not chain.counts.any():
-        return np.full(chain.n_states, 1 / chain.n_states)
-    return chain.counts / chain.counts.sum()
-
-
 def red_states(
     chain: Chain,
     red: str | Sequence[str] | ArrayLike,
@@ -72,13 +66,10 @@ def red_states(
     (1.0, 0.19, 'a')
     """
     mask = select(chain, red)
-    first = start_distribution(chain) if start is None else np.array(start, np.float64)
-    if first.shape != (chain.n_states,) or (first < 0).any() or not np.isclose(first.sum(), 1):
-        raise InputError(f"expected a start as {chain.n_states} probabilities that sum to one, got others; try None")
+    first = start_distribution(chain, start)
     if horizons is None:
         horizons = HORIZONS if chain.n_states < 2**18 else HORIZONS[:2]
-    if min(horizons, default=0) < 0:
-        raise InputError(f"expected horizons of 0 tokens or more, got {min(horizons)}; try 100")
+    horizons = [token_count(tokens) for tokens in horizons]
     if mask.all():
         raise InputError("expected some states that are not red, got none; try another pattern")
     inside = float(first[mask].sum())

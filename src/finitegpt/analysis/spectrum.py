@@ -4,15 +4,17 @@ Eigenvalues below one say how slowly the slowest memories fade, not when fading 
 has no other eigenvalue than 1, and still needs L tokens to forget its first context. The curve of total variation
 tells both.
 
-A chain over contexts has eigenvalues of exactly zero in blocks of up to L, which rounding turns into numbers of size
-eps**(1/L). Nothing of that size is reported.
+A chain over contexts has eigenvalues of exactly zero in blocks of up to L, and up to log2 of the number of states where
+tokens are words, which rounding turns into numbers of size eps**(1/L). Nothing of that size is reported.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt.analysis.bound import Bound
-from finitegpt.analysis.stationary import StationaryDistribution, overlap, stationary_distribution
+from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.analysis.classes import period
+from finitegpt.analysis.starts import law_of, start_distribution, token_count
+from finitegpt.analysis.stationary import StationaryDistribution, overlap
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 
@@ -38,9 +40,8 @@ def eigenvalues(chain: Chain, k: int = 6, law: StationaryDistribution | None = N
         values = np.linalg.eigvals(chain.to_csr().toarray())
         values = np.delete(values, int(np.argmin(np.abs(values - 1))))
     else:
-        law = stationary_distribution(chain) if law is None else law
-        values = _arnoldi(chain, law.dense(), k)
-    floor = np.finfo(np.float64).eps ** (1 / chain.context_length)
+        values = _arnoldi(chain, law_of(chain, law).dense(), max(1, min(k, n - 2)))
+    floor = np.finfo(np.float64).eps ** (1 / max(1.0, np.log2(n)))
     values = np.concatenate(([1.0], values[np.abs(values) > 2 * floor])).astype(np.complex128)
     # Conjugates side by side, the one above the real axis first.
     order = np.lexsort((-values.imag, -values.real.round(9), -np.abs(values).round(9)))
@@ -64,7 +65,7 @@ def implied_timescales(chain: Chain, k: int = 5, law: StationaryDistribution | N
     [1.091357]
     """
     sizes = np.minimum(np.abs(eigenvalues(chain, k + 1, law)[1:]), 1.0)
-    sizes[sizes > 1 - 1e-12] = 1.0
+    sizes[sizes > 1 - 4 * ROUNDING * chain.n_states] = 1.0
     with np.errstate(divide="ignore"):
         return np.abs(1 / np.log(sizes))
 
@@ -81,12 +82,11 @@ def total_variation(
     >>> total_variation(chain, 2).round(6).tolist()
     [0.833333, 0.333333, 0.133333]
     """
-    law = stationary_distribution(chain) if law is None else law
+    law = law_of(chain, law)
     pi, n = law.dense(), chain.n_states
+    tokens = token_count(tokens)
     if start is not None:
-        at = np.asarray(start, np.float64)
-        if at.ndim == 0:
-            at = np.eye(1, n, int(at)).reshape(-1)
+        at = start_distribution(chain, start)
         curve = [0.5 * float(np.abs(at - pi).sum())]
         for _ in range(tokens):
             at = chain.push(at)
@@ -117,10 +117,11 @@ def mixing_time(chain: Chain, epsilon: float = 0.25, law: StationaryDistribution
     """
     if not 0 < epsilon < 1:
         raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
-    law = stationary_distribution(chain) if law is None else law
+    law = law_of(chain, law)
+    if period(chain, law.states) > 1:
+        return Bound(np.inf, np.inf, np.inf)
     if chain.n_states <= _DENSE and law.certified:
-        slack = law.error + 1e-9
-        low, high = (_exact_mixing(chain, law.dense(), epsilon + e) for e in (slack, -slack))
+        low, high = (_exact_mixing(chain, law, epsilon, sign) for sign in (1, -1))
         return Bound(low, low, high)
     beta, L = overlap(chain), chain.context_length
     high = L * np.ceil(np.log(epsilon) / np.log1p(-beta)) if 0 < beta < 1 else (L if beta >= 1 else np.inf)
@@ -133,24 +134,28 @@ def mixing_time(chain: Chain, epsilon: float = 0.25, law: StationaryDistribution
     return Bound(float(min(seen, high)), float(min(seen, high)), float(high))
 
 
-def _exact_mixing(chain: Chain, pi: NDArray[np.float64], epsilon: float) -> float:
-    """The least n whose worst distance is at most epsilon: powers of two first, then the bits below."""
-    matrix = chain.to_csr().toarray()
+def _exact_mixing(chain: Chain, law: StationaryDistribution, epsilon: float, sign: int) -> float:
+    """The least n whose worst distance is at most epsilon, more (sign 1) or less (-1) all that may be wrong with it.
 
-    def far(power: NDArray[np.float64]) -> bool:
-        return bool(0.5 * np.abs(power - pi).sum(1).max() > epsilon)
+    Powers of two first, then the bits below. Each squaring doubles the error, so that of n steps grows with n.
+    """
+    matrix, pi, n = chain.to_csr().toarray(), law.dense(), chain.n_states
 
-    if not far(np.eye(len(pi))):
+    def far(power: NDArray[np.float64], steps: int) -> bool:
+        wrong = law.error + 4 * (steps + 1) * n * ROUNDING
+        return bool(0.5 * np.abs(power - pi).sum(1).max() > epsilon + sign * wrong)
+
+    if not far(np.eye(n), 0):
         return 0.0
     powers = [matrix]
-    while far(powers[-1]):
-        if len(powers) > 52:
+    while far(powers[-1], 2 ** (len(powers) - 1)):
+        if len(powers) > 48:
             return np.inf
         powers.append(powers[-1] @ powers[-1])
-    steps, at = 0, np.eye(len(pi))
+    steps, at = 0, np.eye(n)
     for k in range(len(powers) - 2, -1, -1):
         ahead = at @ powers[k]
-        if far(ahead):
+        if far(ahead, steps + 2**k):
             steps, at = steps + 2**k, ahead
     return float(steps + 1)
 

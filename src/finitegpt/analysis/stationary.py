@@ -27,12 +27,13 @@ from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.chain import LEAST, Chain
 from finitegpt.errors import InputError
-from finitegpt.gth import error_bound, gth
+from finitegpt.gth import error_bound, stationary_law
 
 LARGEST_GTH = 4096
 """Classes of more states than this are solved by iteration."""
 
 _CERTAIN = 1e-9
+_DOUBTFUL = 0.01  # nothing seems to move in a chain that hardly does, so what is hardly proved is done again
 _STEPS = 512
 _CHECK = 16
 
@@ -72,7 +73,10 @@ class StationaryDistribution:
 
     def mass(self, which: ArrayLike) -> Bound:
         """The probability of a set of states, given as a mask (V**L,)."""
-        inside = np.asarray(which, bool)[self.states]
+        mask = np.asarray(which)
+        if mask.shape != (self.n_states,) or mask.dtype != bool:
+            raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
+        inside = mask[self.states]
         value = min(1.0, float(self.probs[inside].sum()))
         return Bound.around(value, self.error).within(0.0, 1.0) if self.certified else Bound(value)
 
@@ -114,19 +118,19 @@ def _one(chain: Chain, members: Ids, progress: Progress | None) -> StationaryDis
     pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
     method, error = "power", _doeblin(chain, pi, beta)
     if m <= LARGEST_GTH and not (settled and error <= max(_CERTAIN, error_bound(m))):
-        probs = gth(_submatrix(chain, members))
-        if np.isfinite(probs).all():
+        probs, wrong = stationary_law(_submatrix(chain, members))
+        if np.isfinite(probs).all() and (wrong < 1 or not settled):
             full = np.zeros(n)
             full[members] = probs
             return StationaryDistribution(
                 states=members,
                 probs=probs,
                 n_states=n,
-                error=min(error_bound(m), 1.0),
+                error=wrong if wrong < 1 else np.inf,
                 residual=chain.residual(full),
                 method="gth",
             )
-    if not settled:
+    if not settled or error > _DOUBTFUL:
         pi, residual = aggregate(chain, pi, members, progress)
         method, error = "aggregation", _doeblin(chain, pi, beta)
     return StationaryDistribution(
@@ -200,7 +204,7 @@ def _doeblin(chain: Chain, pi: NDArray[np.float64], beta: float) -> float:
     if beta <= 0:
         return np.inf
     residual = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + (chain.vocab_size + 16) * ROUNDING
-    error = chain.context_length * residual / beta
+    error = float(chain.context_length * residual / beta)
     return error if error < 1 else np.inf
 
 

@@ -1,1 +1,0 @@
-from finitegpt.gth import error_bound, gth  # noqa
