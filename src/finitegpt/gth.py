@@ -26,7 +26,7 @@ def gth(matrix: Matrix) -> Matrix:
 
 
 def stationary_law(matrix: Matrix) -> tuple[Matrix, float]:
-    """`gth`, and what each component can be wrong by, relatively; infinite where products come near underflow."""
+    """`gth`, and its total variation error: infinite where products come near underflow."""
     A, _, error = _eliminated(matrix)
     n = len(A)
     pi = np.ones(n)

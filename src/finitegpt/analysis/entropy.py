@@ -30,7 +30,11 @@ def entropy_rate(chain: Chain, law: StationaryDistribution | None = None) -> Bou
     0.386427
     """
     most = float(np.log(chain.vocab_size))
-    return average(chain, chain.row_entropy(), law).widened(64 * ROUNDING * most).within(0.0, most)
+    return (
+        average(chain, chain.row_entropy(), law)
+        .widened(64 * ROUNDING * most)
+        .within(0.0, float(np.nextafter(most, 1e3)))
+    )
 
 
 def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | None = None) -> Bound:

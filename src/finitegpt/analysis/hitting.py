@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 _DENSE = 2048
 _KRYLOV = 500
 _TIGHT = 1e-9
+_PATIENCE = 100
 _STEPS, _WORK = 1000, 2**30
 _CHECK = 10
 
@@ -123,7 +124,7 @@ def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
     0.9
     """
     outside = ~select(chain, targets)
-    x, low, high, before, value = outside.astype(np.float64), 0.0, 1.0, np.inf, 0.0
+    x, low, high, value, narrowed = outside.astype(np.float64), 0.0, 1.0, 0.0, 0
     slack = 2 * (chain.vocab_size + 16) * ROUNDING
     for step in range(max(_STEPS, min(_WORK // chain.log_probs.size, 20 * _STEPS))):
         new = chain.pull(x)
@@ -137,12 +138,13 @@ def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
             strong = np.where(x > 1e-6 * x.max(), x, 0.0)
             kept = strong > 0
             lasting = chain.pull(strong)[kept] / strong[kept]
+            before = high - low
             low = max(low, float(ratio.min()) - slack, float(lasting.min()) - slack)
             high = min(high, float(ratio.max()) + slack)
             value = min(max(float(new[x.argmax()] / x.max()), low), high)
-            if high - low < 1e-13 or high - low > 0.9999 * before:
+            narrowed = step if high - low < 0.999 * before else narrowed
+            if high - low < 1e-13 or step - narrowed > _PATIENCE:
                 break
-            before = high - low
         x = (new + (x if step % 3 == 0 else 0)) / new.max()
     return Bound(value, low, high)
 

@@ -118,7 +118,8 @@ def mixing_time(chain: Chain, epsilon: float = 0.25, law: StationaryDistribution
     if not 0 < epsilon < 1:
         raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
     law = law_of(chain, law)
-    if period(chain, law.states) > 1:
+    d = period(chain, law.states)
+    if d > 1 and epsilon < 1 - 1 / d:  # it goes round for ever, that far away
         return Bound(np.inf, np.inf, np.inf)
     if chain.n_states <= _DENSE and law.certified:
         low, high = (_exact_mixing(chain, law, epsilon, sign) for sign in (1, -1))
@@ -150,7 +151,7 @@ def _exact_mixing(chain: Chain, law: StationaryDistribution, epsilon: float, sig
     powers = [matrix]
     while far(powers[-1], 2 ** (len(powers) - 1)):
         if len(powers) > 48:
-            return np.inf
+            return 2.0**48 if sign > 0 else np.inf
         powers.append(powers[-1] @ powers[-1])
     steps, at = 0, np.eye(n)
     for k in range(len(powers) - 2, -1, -1):

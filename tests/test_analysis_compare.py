@@ -1,0 +1,143 @@
+"""How far chains are from each other, against sums over exact rows."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import finitegpt
+from finitegpt import Chain, Data, TrainConfig
+from finitegpt.analysis import approach, compare, cross_entropy, extended, recurrent_classes
+from finitegpt.sources import even, golden_mean
+from oracles import chains, exact_dense_law, exact_entropy, exact_rows, from_logits, random_chain
+from strategies import SEEDS
+
+
+def exact_kl(truth: Chain, model: Chain) -> Decimal:
+    """Of chains with contexts of the same length."""
+    pi, total = exact_dense_law(truth, recurrent_classes(truth)[0]), Decimal(0)
+    for weight, p, q in zip(pi, exact_rows(truth.log_probs), exact_rows(model.log_probs), strict=True):
+        for x, y in zip(p, q, strict=True):
+            if weight > 0 and x > 0:
+                total += weight * x * (x / y).ln() if y > 0 else Decimal("Infinity")
+    return total
+
+
+@settings(max_examples=40)
+@given(truth=chains(("dense", "sharp", "copy", "top_k", "periodic")), noise=st.floats(-8, 1), seed=SEEDS)
+def test_the_kl_rate_is_inside_its_interval(truth: Chain, noise: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    if len(recurrent_classes(truth)) > 1:
+        return
+    finite = np.where(truth.support, truth.log_probs.astype(float), -20.0)
+    model = from_logits(finite + 10**noise * rng.normal(size=finite.shape), truth.context_length)
+    found, exact = compare(truth, model), exact_kl(truth, model)
+    assert Decimal(found.kl_rate.low) <= exact <= Decimal(found.kl_rate.high)
+    assert found.contributions.sum() == pytest.approx(found.kl_rate.value, rel=1e-9, abs=1e-13)
+    assert found.cross_entropy.value == pytest.approx(found.kl_rate.value + found.true_entropy_rate.value)
+    pi = exact_dense_law(truth, recurrent_classes(truth)[0])
+    rows = np.array([exact_entropy(row) for row in exact_rows(truth.log_probs)], object)
+    cross = exact + sum(pi * rows, Decimal(0))
+    assert Decimal(found.cross_entropy.low) <= cross <= Decimal(found.cross_entropy.high)
+    theirs = exact_dense_law(model, recurrent_classes(model)[0])
+    distance = sum(abs(pi - theirs), Decimal(0)) / 2
+    assert Decimal(found.total_variation.low) - Decimal("1e-15") <= distance
+    assert distance <= Decimal(found.total_variation.high) + Decimal("1e-15")
+
+
+def test_a_chain_is_nothing_from_itself() -> None:
+    chain = random_chain("dense", 3, 2, 0)
+    found = compare(chain, chain)
+    assert (found.kl_rate.value, found.total_variation.value) == (0, 0)
+    assert not found.contributions.any()
+    assert found.free_entropy_rate == found.true_entropy_rate
+
+
+def test_a_model_that_rules_out_what_happens_costs_infinitely_much() -> None:
+    truth = Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1)
+    model = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
+    found = compare(truth, model)
+    assert found.kl_rate.low == found.kl_rate.value == found.kl_rate.high == np.inf
+    assert found.cross_entropy.value == np.inf
+    assert found.contributions.tolist() == [np.inf, 0]
+    assert approach(truth, np.stack([model.log_probs, truth.log_probs])).tolist() == [np.inf, 0]
+    back = compare(model, truth)  # b is never seen, so that its row does not matter
+    assert back.kl_rate.value == pytest.approx(np.log(2))
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, more=st.integers(0, 3))
+def test_longer_contexts_that_are_not_looked_at_change_nothing(seed: int, more: int) -> None:
+    truth, model = random_chain("dense", 2, 2, seed), random_chain("dense", 2, 2, seed + 1)
+    expected = compare(truth, model)
+    for pair in ((extended(truth, 2 + more), model), (truth, extended(model, 2 + more))):
+        found = compare(*pair)
+        assert found.contributions.shape == (2 ** (2 + more),)
+        for name in ("kl_rate", "true_entropy_rate", "free_entropy_rate", "cross_entropy"):
+            assert getattr(found, name).value == pytest.approx(getattr(expected, name).value, rel=1e-9)
+    # The laws are over longer contexts then, which tell more apart.
+    assert found.total_variation.value >= expected.total_variation.value - 1e-12
+
+
+@given(chain=chains(("dense", "top_k")), more=st.integers(0, 2))
+def test_an_extended_chain_says_the_same_after_every_context(chain: Chain, more: int) -> None:
+    longer = extended(chain, chain.context_length + more)
+    ids = np.arange(longer.n_states)
+    np.testing.assert_array_equal(longer.log_probs, chain.log_probs[ids % chain.n_states])
+    assert (longer.startup, longer.counts) == (None, None)
+
+
+@settings(max_examples=15)
+@given(seed=SEEDS)
+def test_parts_on_seen_and_never_seen_states_add_up(seed: int) -> None:
+    truth, model = random_chain("dense", 2, 3, seed), random_chain("dense", 2, 3, seed + 1)
+    counts = np.random.default_rng(seed).integers(0, 2, 8)
+    found = compare(truth, replace(model, counts=counts))
+    assert found.seen is not None
+    assert found.never_seen is not None
+    assert found.seen + found.never_seen == pytest.approx(found.kl_rate.value)
+    assert found.seen == pytest.approx(found.contributions[counts > 0].sum())
+    assert compare(truth, model).seen is None
+    assert compare(truth, model).never_seen_mass is None
+    everything = compare(truth, replace(model, counts=counts * 0 + 1))
+    assert (everything.never_seen, everything.never_seen_mass) == (0, 0)
+
+
+def test_a_run_approaches_its_source() -> None:
+    source = golden_mean()
+    data = Data.from_text(source.sample(4000, seed=1), context_length=3)
+    run = finitegpt.train(data, config=TrainConfig(steps=120), keep_steps=True)
+    truth = source.predictor(3)
+    assert run.trajectory is not None
+    curve = approach(truth, run.trajectory)
+    assert len(curve) == 121
+    assert curve[-1] < 0.1 * curve[0]
+    assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)
+    assert curve[-1] == pytest.approx(compare(truth, run.chain).kl_rate.value, rel=1e-5)
+    assert cross_entropy(run.chain, data) == pytest.approx(compare(truth, run.chain).cross_entropy.value, abs=0.05)
+
+
+@given(seed=SEEDS, n=st.integers(0, 40))
+def test_cross_entropy_is_a_loop_over_the_data(seed: int, n: int) -> None:
+    chain = random_chain("dense", 3, 2, seed)
+    text = chain.sample(n + 1, seed=seed)
+    data = Data.from_text(text, context_length=2, vocab="abc")
+    losses = [-np.log(chain.probs[chain.id(text[k - 2 : k]), "abc".index(text[k])]) for k in range(2, len(text))]
+    assert cross_entropy(chain, data) == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_cross_entropy_of_what_cannot_happen_is_infinite() -> None:
+    chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "01", 1)
+    assert cross_entropy(chain, Data.from_text("0011", context_length=1)) == np.inf
+
+
+def test_more_memory_comes_closer_to_a_truth_that_needs_it() -> None:
+    truth = even().predictor(8)
+    rates = [compare(truth, even().predictor(L)).kl_rate for L in (1, 2, 4, 6, 8)]
+    assert [rate.value for rate in rates] == sorted((rate.value for rate in rates), reverse=True)
+    assert rates[-1].value == 0
+    h = even().memory(8)
+    np.testing.assert_allclose([rate.value for rate in rates], h[[1, 2, 4, 6, 8]] - h[8], atol=1e-6)

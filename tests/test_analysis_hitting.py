@@ -1,0 +1,186 @@
+"""Whether and when states are reached, against exact elimination and matrix powers."""
+
+import importlib
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finitegpt import Chain
+from finitegpt.analysis import (
+    Bounds,
+    absorption_probabilities,
+    absorption_weights,
+    hitting_probabilities,
+    mean_first_passage_times,
+    recurrent_classes,
+    survival_rate,
+)
+from oracles import chains, decimals, exact_matrix, exact_passage, from_logits, is_above_radius, random_chain
+from strategies import SEEDS
+
+hitting = importlib.import_module("finitegpt.analysis.hitting")
+TINY = Decimal("1e-40")  # relative: the rounding of the oracle
+LEAST = Decimal("1e-300")  # absolute: doubles hold nothing below
+
+
+def assert_inside(truth: np.ndarray, bounds: Bounds) -> None:
+    assert (bounds.low <= bounds.values).all()
+    assert (bounds.values <= bounds.high).all()
+    for low, exact, high in zip(bounds.low, truth, bounds.high, strict=True):
+        room = abs(exact) * TINY + LEAST if exact.is_finite() else Decimal(0)
+        assert Decimal(float(low)) <= exact + room
+        assert exact - room <= Decimal(float(high))
+
+
+def some(chain: Chain, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    target = rng.random(chain.n_states) < rng.choice([0.1, 0.4])
+    target[rng.integers(chain.n_states)] = True
+    return target
+
+
+SOLVED_BOTH_WAYS = pytest.mark.parametrize("largest", [hitting._DENSE, 0], ids=["elimination", "iteration"])
+
+
+@SOLVED_BOTH_WAYS
+@settings(max_examples=80)
+@given(chain=chains(), seed=SEEDS)
+def test_the_truth_is_inside_the_bounds(largest: int, chain: Chain, seed: int) -> None:
+    target = some(chain, seed)
+    ever, times = exact_passage(exact_matrix(chain), target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hitting, "_DENSE", largest)
+        assert_inside(ever, hitting_probabilities(chain, target))
+        assert_inside(times, mean_first_passage_times(chain, target))
+
+
+@settings(max_examples=60)
+@given(chain=chains(("dense", "top_k", "top_p", "periodic", "sparse", "greedy")), seed=SEEDS)
+def test_bounds_are_narrow_for_chains_that_are_not_extreme(chain: Chain, seed: int) -> None:
+    target = some(chain, seed)
+    ever = hitting_probabilities(chain, target)
+    assert ever.error < 1e-10
+    times = mean_first_passage_times(chain, target)
+    finite = np.isfinite(times.values)
+    assert (times.high[finite] - times.low[finite]).max(initial=0) <= 1e-7 * times.values[finite].max(initial=1)
+    np.testing.assert_array_equal(finite, ever.low == 1)  # for certain, or not
+
+
+@settings(max_examples=60)
+@given(chain=chains(), tokens=st.integers(0, 30), seed=SEEDS)
+def test_within_so_many_tokens(chain: Chain, tokens: int, seed: int) -> None:
+    target, P = some(chain, seed), exact_matrix(chain)
+    exact = decimals(target)
+    for _ in range(tokens):
+        exact = P @ exact
+        exact[target] = Decimal(1)
+    assert_inside(exact, hitting_probabilities(chain, target, within=tokens))
+
+
+@settings(max_examples=60)
+@given(chain=chains(), seed=SEEDS)
+def test_the_survival_rate_is_a_spectral_radius(chain: Chain, seed: int) -> None:
+    target = some(chain, seed)
+    rate, Q = survival_rate(chain, target), exact_matrix(chain)[np.ix_(~target, ~target)]
+    room = Decimal("1e-30")
+    assert is_above_radius(Q, Decimal(rate.high) + room)
+    assert target.all() or not is_above_radius(Q, Decimal(rate.low) - room)
+    assert 0 <= rate.value <= 1
+
+
+@settings(max_examples=60)
+@given(chain=chains(("dense", "top_k", "top_p", "sparse", "matrix")), seed=SEEDS)
+def test_the_survival_rate_says_something(chain: Chain, seed: int) -> None:
+    target = some(chain, seed)
+    radius = np.abs(np.linalg.eigvals(chain.to_csr().toarray()[np.ix_(~target, ~target)])).max(initial=0)
+    rate = survival_rate(chain, target)
+    assert rate.value == pytest.approx(radius, abs=1e-4)
+
+
+def test_the_survival_rate_of_two_rooms_is_that_of_the_better_one() -> None:
+    chain = Chain.from_probs([[0.9, 0, 0.1], [0, 0.1, 0.9], [0.3, 0.3, 0.4]], "abc", 1)
+    rate = survival_rate(chain, "c")
+    assert rate.value == pytest.approx(0.9, abs=1e-6)
+    assert rate.error < 1e-6
+
+
+@pytest.mark.parametrize("rare", [-10.0, -30.0, -46.0, -300.0, -700.0])
+def test_times_that_take_for_ever(rare: float) -> None:
+    chain = from_logits([[0, rare], [0, 0]])
+    truth = 1 / Decimal(float(chain.log_probs[0, 1])).exp()
+    for largest in (0, 2048):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hitting, "_DENSE", largest)
+            time = mean_first_passage_times(chain, "b").at(0)
+            assert Decimal(time.low) <= truth * 2
+            assert truth <= Decimal(time.high) * 2
+            assert hitting_probabilities(chain, "b").at(0).low == 1
+
+
+@pytest.mark.parametrize("rare", [-10.0, -30.0, -50.0, -300.0])
+def test_of_two_rare_ends_one_is_as_probable_as_it_is(rare: float) -> None:
+    E = -np.inf
+    chain = from_logits([[0, rare, rare + np.log(3)], [E, 0, E], [E, E, 0]])
+    bound = hitting_probabilities(chain, "b").at(0)
+    truth = exact_passage(exact_matrix(chain), np.array([False, True, False]))[0][0]
+    assert Decimal(bound.low) <= truth <= Decimal(bound.high)
+
+
+def test_times_at_their_best_are_those_of_gth() -> None:
+    # Leaving is so rare that 1 - p has no digits left; no subtraction is needed to know the time.
+    chain = from_logits([[0, -46], [0, 0]])
+    time = mean_first_passage_times(chain, "b").at(0)
+    assert time.value == pytest.approx(np.exp(46), rel=1e-5)
+
+
+@settings(max_examples=60)
+@given(chain=chains(("top_k", "top_p", "greedy", "periodic", "sparse", "matrix")), seed=SEEDS)
+def test_every_chain_ends_in_one_class(chain: Chain, seed: int) -> None:
+    P, classes, ends = exact_matrix(chain), recurrent_classes(chain), absorption_probabilities(chain)
+    assert len(ends) == len(classes)
+    np.testing.assert_allclose(sum(end.values for end in ends), 1, atol=1e-9)
+    start = np.random.default_rng(seed).dirichlet(np.full(chain.n_states, 0.3))
+    weights = absorption_weights(chain, start)
+    truth, begun = [], decimals(start) / sum(decimals(start))
+    for members, end in zip(classes, ends, strict=True):
+        target = np.isin(np.arange(chain.n_states), members)
+        exact = exact_passage(P, target)[0]
+        assert_inside(exact, end)
+        truth.append(sum(begun * exact, Decimal(0)))
+    assert_inside(np.array(truth, object), weights)
+    start_copy = start.copy()
+    absorption_weights(chain, start)
+    np.testing.assert_array_equal(start, start_copy)
+
+
+@settings(max_examples=30)
+@given(seed=SEEDS)
+def test_targets_are_patterns_ids_or_masks(seed: int) -> None:
+    chain = random_chain("dense", 2, 3, seed)
+    mask = np.zeros(8, bool)
+    mask[[3, 7]] = True
+    for targets in ("*bb", ["abb", "bbb"], [3, 7], np.array([7, 3]), mask):
+        np.testing.assert_array_equal(
+            mean_first_passage_times(chain, targets).values, mean_first_passage_times(chain, mask).values
+        )
+
+
+@SOLVED_BOTH_WAYS
+def test_a_larger_chain_against_sparse_elimination(largest: int) -> None:
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import spsolve
+
+    chain = random_chain("dense", 2, 11, 3)
+    target = np.arange(chain.n_states) % 64 == 63  # six b's in a row
+    Q = chain.to_csr()[~target][:, ~target]
+    exact = spsolve((eye_array(Q.shape[0]) - Q).tocsc(), np.ones(Q.shape[0]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hitting, "_DENSE", largest)
+        times = mean_first_passage_times(chain, target)
+    np.testing.assert_allclose(times.values[~target], exact, rtol=1e-9)
+    assert (times.low[~target] <= exact * (1 + 1e-11)).all()
+    assert (times.high[~target] >= exact * (1 - 1e-11)).all()
+    assert times.error < 1e-4 * exact.max()

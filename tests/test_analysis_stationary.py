@@ -1,0 +1,207 @@
+"""Stationary laws: each way to find them against the exact one, and no certificate that is not true."""
+
+import importlib
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finitegpt import Chain
+from finitegpt.analysis import recurrent_classes, stationary_distribution, stationary_distributions
+from finitegpt.gth import error_bound, gth
+from oracles import IRREDUCIBLE, chains, decimals, exact_law, exact_matrix, from_logits, random_chain
+from strategies import SEEDS
+
+stationary = importlib.import_module("finitegpt.analysis.stationary")
+aggregation = importlib.import_module("finitegpt.analysis.aggregation")
+
+
+def distance(p: np.ndarray, q: np.ndarray) -> Decimal:
+    """Total variation of decimals."""
+    return sum(abs(decimals(p) - q), Decimal(0)) / 2
+
+
+def check(chain: Chain) -> list:
+    """Every law of a chain against the exact one."""
+    laws, P = stationary_distributions(chain), exact_matrix(chain)
+    assert [law.states.tolist() for law in laws] == [ids.tolist() for ids in recurrent_classes(chain)]
+    for law in laws:
+        exact = exact_law(P[np.ix_(law.states, law.states)])
+        assert (law.probs >= 0).all()
+        assert law.probs.sum() == pytest.approx(1, abs=1e-13)
+        assert distance(law.probs, exact) <= Decimal(law.error) + Decimal("1e-15")
+        assert law.dense().sum() == pytest.approx(1, abs=1e-13)
+        np.testing.assert_array_equal(law.dense()[law.states], law.probs)
+        where = np.random.default_rng(len(exact)).random(chain.n_states) < 0.5
+        mass, truth = law.mass(where), sum(exact[where[law.states]], Decimal(0))
+        if law.certified:
+            assert Decimal(mass.low) - Decimal("1e-15") <= truth <= Decimal(mass.high) + Decimal("1e-15")
+        assert mass.certified == law.certified
+    return laws
+
+
+@settings(max_examples=100)
+@given(chain=chains())
+def test_laws_are_the_exact_ones_to_what_is_certified(chain: Chain) -> None:
+    for law in check(chain):
+        assert law.method in ("power", "gth", "cycle") or not law.certified
+
+
+@settings(max_examples=80)
+@given(chain=chains(("dense", "copy", "top_k", "top_p", "greedy", "periodic", "sparse", "matrix")))
+def test_laws_of_small_chains_that_do_not_underflow_are_certified(chain: Chain) -> None:
+    assert all(law.error < 1e-9 for law in stationary_distributions(chain))
+
+
+@settings(max_examples=60)
+@given(chain=chains())
+def test_so_they_are_where_elimination_is_too_much_work(chain: Chain) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "LARGEST_GTH", 0)
+        laws = check(chain)
+    assert all(law.method != "gth" for law in laws)
+
+
+@settings(max_examples=30)
+@given(chain=chains(IRREDUCIBLE), groups=st.integers(1, 6))
+def test_aggregation_with_few_groups_still_finds_the_law(chain: Chain, groups: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "LARGEST_GTH", 0)
+        patch.setattr(stationary, "_STEPS", 0)
+        patch.setattr(aggregation, "_EXACT", groups)
+        (law,) = check(chain)
+    assert law.method in ("aggregation", "cycle")
+    assert distance(law.probs, exact_law(exact_matrix(chain))) < 1e-4
+
+
+@given(chain=chains(IRREDUCIBLE))
+def test_iteration_is_not_content_where_nothing_seems_to_move(chain: Chain) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "LARGEST_GTH", 0)
+        law = stationary_distribution(chain)
+    assert distance(law.probs, exact_law(exact_matrix(chain))) < 1e-6
+
+
+@given(chain=chains(IRREDUCIBLE))
+def test_every_component_is_right_relatively(chain: Chain) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "_STEPS", 0)
+        law = stationary_distribution(chain)
+    if law.method != "gth":
+        return
+    exact = exact_law(exact_matrix(chain))
+    relative = max(abs(decimals(law.probs) - exact) / exact)
+    assert relative <= Decimal(error_bound(chain.n_states)) + Decimal("1e-14")
+
+
+def naive_gth(matrix: np.ndarray) -> np.ndarray:
+    """The textbook's algorithm."""
+    A = np.array(matrix)
+    pi = np.ones(len(A))
+    for k in range(len(A) - 1, 0, -1):
+        A[:k, k] /= A[k, :k].sum()
+        A[:k, :k] += np.outer(A[:k, k], A[k, :k])
+    for k in range(1, len(A)):
+        pi[k] = pi[:k] @ A[:k, k]
+    return pi / pi.sum()
+
+
+@given(n=st.integers(1, 80), seed=SEEDS)
+def test_elimination_in_halves_is_elimination(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rates = rng.random((n, n)) ** rng.integers(1, 30)
+    np.testing.assert_allclose(gth(rates), naive_gth(rates), rtol=1e-12)
+    np.testing.assert_allclose(gth(rates), gth(1e-3 * rates + np.diag(rng.random(n))), rtol=1e-12)
+
+
+@given(n=st.integers(2, 60), seed=SEEDS)
+def test_elimination_is_quantecons(n: int, seed: int) -> None:
+    markov = pytest.importorskip("quantecon.markov", reason="QuantEcon is not installed")
+    matrix = np.random.default_rng(seed).dirichlet(np.full(n, 0.1), n) + 1e-12
+    np.testing.assert_allclose(gth(matrix), markov.gth_solve(matrix), rtol=1e-11)
+
+
+@settings(max_examples=50)
+@given(chain=chains(("top_k", "top_p", "periodic", "sparse", "matrix")))
+def test_laws_are_quantecons(chain: Chain) -> None:
+    quantecon = pytest.importorskip("quantecon", reason="QuantEcon is not installed")
+    theirs = quantecon.MarkovChain(chain.to_csr().toarray()).stationary_distributions
+    mine = np.array([law.dense() for law in stationary_distributions(chain)])
+    order = np.argsort([np.flatnonzero(pi > 0)[0] for pi in theirs])
+    np.testing.assert_allclose(mine, theirs[order], atol=1e-12)
+
+
+def copy_chain(L: int, sharpness: float) -> Chain:
+    """Says again what it said L tokens ago, nearly always: all but decomposable."""
+    rng = np.random.default_rng(0)
+    oldest = np.arange(2**L) // 2 ** (L - 1)
+    return from_logits(rng.normal(size=(2**L, 2)) + sharpness * np.eye(2)[oldest], L)
+
+
+def test_a_small_residual_is_no_proof_and_none_is_claimed() -> None:
+    chain = copy_chain(10, 25)
+    exact = naive_gth(chain.to_csr().toarray())
+    pi = np.random.default_rng(1).dirichlet(np.ones(chain.n_states))
+    for _ in range(2000):
+        pi = 0.5 * (pi + chain.push(pi))
+    assert np.abs(chain.push(pi) - pi).max() < 1e-8
+    assert 0.5 * np.abs(pi - exact).sum() > 0.1  # and yet
+    law = stationary_distribution(chain)
+    assert law.method == "gth"
+    assert np.abs(law.probs / exact - 1).max() < 1e-8
+
+
+@pytest.mark.parametrize("sharpness", [5, 12, 25])
+def test_aggregation_finds_every_component_of_a_copy_chain(sharpness: float) -> None:
+    chain = copy_chain(10, sharpness)
+    exact = stationary_distribution(chain).probs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "LARGEST_GTH", 0)
+        law = stationary_distribution(chain)
+    np.testing.assert_allclose(law.probs, exact, rtol=1e-7)
+    assert 0.5 * np.abs(law.probs - exact).sum() <= law.error
+
+
+def test_progress_is_told() -> None:
+    told = []
+    chain = random_chain("dense", 2, 6, 0)
+    stationary_distribution(chain, progress=lambda step, residual: told.append((step, residual)))
+    assert [step for step, _ in told] == sorted({step for step, _ in told})
+    assert told[-1][1] < told[0][1]
+
+
+@pytest.mark.parametrize("rare", [-300.0, -360.0, -370.0])
+def test_ways_that_take_two_improbable_tokens_keep_their_digits_or_their_certificate(rare: float) -> None:
+    # Two wells, and between them two tokens of e**rare each: together less than double precision holds.
+    E = -np.inf
+    logs = np.float32([[0, E, rare, E], [E, 0, E, rare], [0, rare - 1.5, E, E], [rare - 0.3, 0, E, E]])
+    check(Chain(log_probs=logs, vocab=tuple("abcd"), context_length=1))
+
+
+def test_wells_within_wells_keep_their_certificate() -> None:
+    # From a to b by two tokens of e**-380; from each of b, c and d to the next for sure, and hardly ever back.
+    E, back = -np.inf, -229.0
+    logs = [
+        [0, E, E, E, E, -380],
+        [back, E, 0, E, E, E],
+        [E, back, E, 0, E, E],
+        [E, E, back, E, 0, E],
+        [E, E, E, back, 0, E],
+        [0, -380, E, E, E, E],
+    ]
+    check(Chain(log_probs=np.float32(logs), vocab=tuple("abcdef"), context_length=1))
+
+
+@settings(max_examples=120)
+@given(chain=chains(("underflowing",)))
+def test_products_too_small_for_double_precision_are_not_certified(chain: Chain) -> None:
+    check(chain)
+
+
+@settings(max_examples=60)
+@given(chain=chains())
+def test_the_overlap_is_no_more_than_what_all_starts_share_after_a_contexts_length(chain: Chain) -> None:
+    P = np.linalg.matrix_power(chain.to_csr().toarray(), chain.context_length)
+    assert 0 <= stationary.overlap(chain) <= P.min(0).sum() + 1e-12

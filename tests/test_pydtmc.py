@@ -1,0 +1,126 @@
+"""Chains against PyDTMC, which needs an older NumPy and so a virtual environment of its own."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finitegpt import Chain
+from finitegpt.analysis import (
+    absorption_probabilities,
+    communicating_classes,
+    cyclic_classes,
+    entropy_rate,
+    hitting_probabilities,
+    mean_first_passage_times,
+    mixing_time,
+    period,
+    recurrent_classes,
+    stationary_distributions,
+    total_variation,
+)
+from oracles import random_chain
+
+pydtmc = pytest.importorskip("pydtmc", reason="PyDTMC is not installed; it needs NumPy 1")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@st.composite
+def pairs(draw: st.DrawFn, kinds: tuple[str, ...]) -> tuple[Chain, "pydtmc.MarkovChain"]:
+    """The same chain of at most 16 states in both libraries."""
+    V, L = draw(st.sampled_from([(2, 1), (2, 2), (2, 3), (2, 4), (3, 1), (3, 2), (4, 1), (4, 2)]))
+    chain = random_chain(draw(st.sampled_from(kinds)), V, L, draw(st.integers(0, 2**32 - 1)))
+    if chain.n_states < 2:
+        chain = random_chain("dense", 2, 1, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return chain, pydtmc.MarkovChain(chain.to_csr().toarray(), [str(k) for k in range(chain.n_states)])
+
+
+def ids(classes: list[list[str]]) -> list[list[int]]:
+    return sorted(sorted(int(name) for name in names) for names in classes)
+
+
+IRREDUCIBLE = ("dense",)
+ANY = ("dense", "top_k", "top_p", "greedy", "periodic", "sparse", "matrix")
+GENTLE = ("dense", "top_k", "periodic", "matrix")
+relaxed = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@relaxed
+@given(pair=pairs(ANY))
+def test_classes(pair) -> None:
+    chain, peer = pair
+    classes = communicating_classes(chain)
+    assert sorted(classes[k].tolist() for k in range(len(classes))) == ids(peer.communicating_classes)
+    assert sorted(members.tolist() for members in recurrent_classes(chain)) == ids(peer.recurrent_classes)
+    assert classes.n_transient == len(peer.transient_states)
+    if peer.is_irreducible:
+        assert period(chain) == peer.period
+        assert sorted(part.tolist() for part in cyclic_classes(chain, np.arange(chain.n_states))) == ids(
+            peer.cyclic_classes or [list(peer.states)]
+        )
+
+
+@relaxed
+@given(pair=pairs(GENTLE))
+def test_stationary_distributions_and_the_entropy_rate(pair) -> None:
+    chain, peer = pair
+    laws = stationary_distributions(chain)
+    theirs = peer.stationary_distributions
+    assert len(laws) == len(theirs)
+    for law in laws:
+        assert min(np.abs(law.dense() - pi).max() for pi in theirs) < 1e-9
+    if len(laws) == 1 and peer.entropy_rate is not None:
+        assert entropy_rate(chain).value == pytest.approx(peer.entropy_rate, abs=1e-9)
+
+
+@relaxed
+@given(pair=pairs(GENTLE), seed=st.integers(0, 1000))
+def test_hitting_probabilities(pair, seed: int) -> None:
+    chain, peer = pair
+    targets = np.random.default_rng(seed).choice(chain.n_states, 1 + seed % 2, replace=False)
+    theirs = np.array(peer.hitting_probabilities(targets.tolist()))
+    outside = ~np.isin(np.arange(chain.n_states), targets)
+    np.testing.assert_allclose(hitting_probabilities(chain, targets).values[outside], theirs[outside], atol=1e-8)
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE), seed=st.integers(0, 1000))
+def test_mean_first_passage_times(pair, seed: int) -> None:
+    chain, peer = pair
+    target = seed % chain.n_states
+    theirs = np.array(peer.mean_first_passage_times_to(target))
+    np.testing.assert_allclose(mean_first_passage_times(chain, [target]).values, theirs, rtol=1e-7, atol=1e-9)
+
+
+@relaxed
+@given(pair=pairs(("top_k", "sparse", "matrix")))
+def test_absorption_probabilities(pair) -> None:
+    chain, peer = pair
+    ends = recurrent_classes(chain)
+    if not peer.is_absorbing or not len(peer.transient_states) or any(len(end) > 1 for end in ends):
+        return
+    theirs = np.array(peer.absorption_probabilities())  # (absorbing, transient)
+    transient = [int(name) for name in peer.transient_states]
+    mine = np.array([end.values[transient] for end in absorption_probabilities(chain)])
+    absorbing = [int(name) for name in peer.absorbing_states]
+    order = np.argsort(absorbing)
+    np.testing.assert_allclose(mine, theirs[order], atol=1e-9)
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE))
+def test_mixing_times(pair) -> None:
+    chain, peer = pair
+    time = int(mixing_time(chain, 0.01).value)
+    P, pi = np.array(peer.p), np.array(peer.stationary_distributions[0])
+    worst = [0.5 * np.abs(np.linalg.matrix_power(P, n) - pi).sum(1).max() for n in (time - 1, time)]
+    assert worst[1] <= 0.01 + 1e-9
+    assert time == 0 or worst[0] > 0.01 - 1e-9
+    assert total_variation(chain, 3)[3] == pytest.approx(
+        0.5 * np.abs(np.linalg.matrix_power(P, 3) - pi).sum(1).max(), abs=1e-9
+    )
