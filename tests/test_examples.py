@@ -1,0 +1,184 @@
+"""The examples, in their short form: their pictures are there, and their figures agree with those they stand beside."""
+
+import importlib.util
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "examples"
+PICTURES = {
+    "greedy_cycles": ["greedy-cycles.svg"],
+    "markov_one_layer": ["markov-one-layer.svg"],
+    "memory": ["memory.svg", "memory-even.svg", "memory-golden_mean.svg"],
+    "mess3": ["mess3.svg", "mess3-0.05-0.85.svg"],
+    "notebook": ["notebook.svg"],
+    "unseen_bias": ["unseen-bias.svg"],
+}
+
+
+class Table:
+    """The rows that an example returned, by name, and the folder it wrote to."""
+
+    def __init__(self, rows, out: Path) -> None:
+        self.rows, self.out = {row.name: row for row in rows}, out
+        assert len(self.rows) == len(rows), "two rows of the same name"
+
+    def __getitem__(self, name: str):
+        return self.rows[name].ours
+
+    def agrees(self, name: str, within: float) -> None:
+        row = self.rows[name]
+        assert row.ours == pytest.approx(row.exact, abs=within), name
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory):
+    """Runs an example once, as `python examples/NAME.py --short --out FOLDER` does."""
+
+    @cache
+    def once(name: str) -> Table:
+        out = tmp_path_factory.mktemp(name) / "new"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(FOLDER)  # as Python does for the folder of a script
+            spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return Table(module.main(short=True, out=out), out)
+
+    return once
+
+
+def test_every_example_is_tested():
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*PICTURES, "table"}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_an_example_writes_its_pictures(run, name):
+    out = run(name).out
+    assert sorted(path.name for path in out.iterdir()) == sorted(PICTURES[name])
+    for path in out.iterdir():
+        picture = path.read_text(encoding="utf-8")
+        root = ElementTree.fromstring(picture)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not re.search(r"\b(nan|inf)\b", picture)
+
+
+def test_the_notebook_is_reproduced(run):
+    table = run("notebook")
+    assert table["weights"] == 12656
+    published = [name for name in table.rows if name.startswith(("loss at", "P(1|"))]
+    assert len(published) == 15
+    for name in published:
+        table.agrees(name, 1e-6 if name.startswith("loss") else 1e-4)
+
+
+def test_the_notebook_converges_to_its_limit(run):
+    table = run("notebook")
+    for state in ("111", "011", "110", "101"):
+        table.agrees(f"converged: pi({state})", 1e-3)
+    table.agrees("converged: entropy rate, nats", 1e-3)
+
+
+@pytest.mark.parametrize("source", ["golden_mean", "even"])
+def test_a_gpt_has_the_memory_of_its_source(run, source):
+    table = run("memory")
+    L = 4 if source == "golden_mean" else 12
+    for k in (0, 1, 2, 3, L):
+        table.agrees(f"{source}: h_{k}, nats", 5e-3)
+    assert 0 < table[f"{source}: KL rate, nats"] <= table[f"{source}: it is at most"] < 1.5e-3
+    known = table.rows[f"{source}: loss on the source, nats"]
+    assert known.ours - known.exact == pytest.approx(table[f"{source}: KL rate, nats"], abs=1e-9)
+
+
+def test_memory_stands_beside_the_published_entropies(run):
+    rows = run("memory").rows
+    assert rows["golden_mean: h_1, nats"].exact == pytest.approx(0.462098, abs=1e-6)
+    published = {0: 0.636514, 1: 0.605939, 2: 0.549306}
+    assert {k: rows[f"even: h_{k}, nats"].exact for k in published} == pytest.approx(published, abs=1e-6)
+
+
+def test_a_gpt_comes_down_to_the_machine_of_the_golden_mean(run):
+    table = run("memory")
+    assert table["golden_mean: states of the machine"] == 2
+    table.agrees("golden_mean: P(1) in its state 0", 0.02)
+    table.agrees("golden_mean: P(1) in its state 1", 0.01)
+
+
+def test_one_layer_learns_a_markov_chain(run):
+    table = run("markov_one_layer")
+    for title, published in (("p + q = 0.5", (0.673012, 0.544587)), ("p + q = 1.3", (0.666278, 0.619015))):
+        assert (table[f"{title}: unigram loss"], table[f"{title}: bigram loss"]) == pytest.approx(published, abs=1e-6)
+        table.agrees(f"{title}: unigram loss", 1e-9)
+        table.agrees(f"{title}: bigram loss", 1e-9)
+        table.agrees(f"{title}: GPT, tied: loss, median of 2 seeds", 1e-3)
+    halfway = "GPT, tied: steps until halfway"
+    assert table[f"p + q = 1.3: {halfway}"] > 3 * table[f"p + q = 0.5: {halfway}"]
+
+
+def test_tied_embeddings_catch_one_layer_where_p_and_q_exceed_one(run):
+    pytest.importorskip("torch")
+    table = run("markov_one_layer")
+    title, loss = "p + q = 1.3", "loss, median of 2 seeds"
+    assert table[f"{title}: bare, tied: {loss}"] == pytest.approx(table[f"{title}: unigram loss"], abs=1e-3)
+    table.agrees(f"{title}: bare, untied: {loss}", 5e-3)
+    table.agrees(f"{title}: GPT, untied: {loss}", 1e-3)
+    assert table[f"{title}: bare, tied: unigram loss is left by"] == "0 of 2 seeds"
+
+
+@pytest.mark.parametrize("source", ["mess3", "mess3:0.05,0.85"])
+def test_training_brings_beliefs_into_the_residual_stream(run, source):
+    table = run("mess3")
+    r2 = {name.split("R^2 from ")[1]: row.ours for name, row in table.rows.items() if f"{source}: R^2" in name}
+    assert r2["the exact probabilities"] == pytest.approx(1, abs=1e-6)
+    assert r2["the last token"] < r2["all tokens"] < r2["the untrained GPT"] < r2["the trained GPT"] < 1
+    assert 1 - r2["the trained GPT"] < 0.7 * (1 - r2["the untrained GPT"])
+
+
+def test_mess3_is_learned(run):
+    table = run("mess3")
+    table.agrees("mess3: entropy rate, nats", 1e-6)
+    table.agrees("mess3: loss with 5 tokens, nats", 5e-3)
+
+
+def test_greedy_decoding_ends_in_cycles(run):
+    table = run("greedy_cycles")
+    for name in ("mess3", "vowels", "letters"):
+        table.agrees(f"{name}: greedy: states with one arrow", 0)
+        table.agrees(f"{name}: greedy: states on cycles", 0)
+        table.agrees(f"{name}: greedy: these together", 1e-9)
+        rates = [table[f"{name}: entropy rate at T = {T}, nats"] for T in (1.0, 0.7, 0.3, 0.1)]
+        assert rates == sorted(rates, reverse=True)
+        cycles = [row for row in table.rows.values() if row.name.startswith(f"{name}: greedy: P(ends in")]
+        assert len(cycles) == table[f"{name}: greedy: cycles"]
+        assert (
+            sum(int(row.name.split("period ")[1][:-1]) for row in cycles) == table[f"{name}: greedy: states on cycles"]
+        )
+
+
+def test_greedy_mess3_repeats_one_token_for_ever(run):
+    table = run("greedy_cycles")
+    for token in "012":
+        table.agrees(f"mess3: greedy: P(ends in '{token}', period 1)", 0.1)
+        assert table.rows[f"mess3: greedy: P(ends in '{token}', period 1)"].exact == pytest.approx(1 / 3, abs=1e-6)
+    for T, within in ((1.0, 2e-3), (0.7, 5e-3), (0.3, 0.03)):
+        table.agrees(f"mess3: entropy rate at T = {T}, nats", within)
+
+
+def test_seed_1337_says_what_was_published_about_unseen_states(run):
+    table = run("unseen_bias")
+    for state in ("000", "001", "010", "100"):
+        table.agrees(f"seed 1337: P(1|{state})", 1e-4)
+
+
+def test_training_alone_biases_unseen_states(run):
+    table = run("unseen_bias")
+    table.agrees("share of 1 among the 12 tokens to predict", 0)
+    assert table["seeds with P(1|000) > 1/2, before training"] < 10
+    assert table["seeds with P(1|000) > 1/2"] > 90
+    assert table["mean P(1|000)"] == pytest.approx(0.75, abs=0.03)
+    assert table["mean P(1|000), before training"] < 0.5
