@@ -8,6 +8,8 @@
 #define WIDTH 8
 typedef double vd __attribute__((vector_size(8 * WIDTH)));
 typedef int64_t vl __attribute__((vector_size(8 * WIDTH)));
+typedef double vu __attribute__((vector_size(8 * WIDTH), aligned(8))); /* anywhere in an array */
+typedef float vs __attribute__((vector_size(4 * WIDTH), aligned(4)));
 
 enum { ROWS = 512 }; /* numbers that are raised at once, in a buffer on the stack */
 
@@ -37,11 +39,7 @@ static inline vd exp_double(vd x) {
 /* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. */
 static inline void raise(int64_t n, const float *x, double *e) {
     int64_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) {
-        vd v;
-        for (int k = 0; k < WIDTH; k++) v[k] = (double)x[i + k];
-        *(vd *)(e + i) = exp_double(v);
-    }
+    for (; i + WIDTH <= n; i += WIDTH) *(vd *)(e + i) = exp_double(__builtin_convertvector(*(const vs *)(x + i), vd));
     if (i < n) {
         vd v = {0};
         for (int k = 0; k < n - i; k++) v[k] = (double)x[i + k];
@@ -66,6 +64,51 @@ static inline void reciprocals(int64_t v, int64_t rows, const double *e, double 
         for (int64_t y = 0; y < v; y++) sum += e[r * v + y];
         inverse[r] = 1 / sum;
     }
+}
+
+/* The probabilities of WIDTH rows of two tokens, by one exponential each: that of the less probable one over the other. */
+static inline void pairs(const float *x, vd *p0, vd *p1) {
+    vs low = *(const vs *)x, high = *(const vs *)(x + WIDTH);
+    vd x0 = __builtin_convertvector(__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14), vd);
+    vd x1 = __builtin_convertvector(__builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15), vd);
+    vd d = x1 - x0;
+    vl second = d > 0; /* the second is the more probable */
+    d = (vd)((vl)d | (vl)(vd){-0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0});
+    vd ratio = exp_double(d), more = 1.0 / (1.0 + ratio), less = ratio * more;
+    *p0 = (vd)(((vl)less & second) | ((vl)more & ~second));
+    *p1 = (vd)(((vl)more & second) | ((vl)less & ~second));
+}
+
+static inline vd load(const double *x) { return *(const vu *)x; }
+static inline void store(double *x, vd v) { *(vu *)x = v; }
+
+/* As push_rows and pull_rows, for as many rows of two tokens as fill vectors; returns how many those are. */
+static int64_t push_pairs(int64_t rows, const float *x, const double *pi, int first, double *out) {
+    int64_t r = 0;
+    for (; r + WIDTH <= rows; r += WIDTH) {
+        vd p0, p1, weight = load(pi + r);
+        pairs(x + 2 * r, &p0, &p1);
+        p0 *= weight;
+        p1 *= weight;
+        vd low = __builtin_shufflevector(p0, p1, 0, 8, 1, 9, 2, 10, 3, 11);
+        vd high = __builtin_shufflevector(p0, p1, 4, 12, 5, 13, 6, 14, 7, 15);
+        double *to = out + 2 * r;
+        store(to, first ? low : load(to) + low);
+        store(to + WIDTH, first ? high : load(to + WIDTH) + high);
+    }
+    return r;
+}
+
+static int64_t pull_pairs(int64_t rows, const float *x, const double *f, double *out) {
+    int64_t r = 0;
+    for (; r + WIDTH <= rows; r += WIDTH) {
+        vd p0, p1, low = load(f + 2 * r), high = load(f + 2 * r + WIDTH);
+        pairs(x + 2 * r, &p0, &p1);
+        vd f0 = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+        vd f1 = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
+        store(out + r, p0 * f0 + p1 * f1);
+    }
+    return r;
 }
 
 /* What to do with `rows` rows of e^x [rows][v]; inlined with v a constant where it is small. */
@@ -126,8 +169,12 @@ void fg_push(int64_t v, int64_t suffixes, const float *log_probs, const double *
     const int64_t step = rows_at_once(v);
     for (int64_t b = first; b < first + count; b += step ? step : 1) {
         for (int64_t a = 0; a < v; a++) {
-            const int64_t row = a * suffixes + b, left = first + count - b, n = left < step ? left : step;
+            int64_t row = a * suffixes + b, left = first + count - b, n = left < step ? left : step;
             double *to = out + (b - first) * v;
+            if (v == 2) {
+                const int64_t done = push_pairs(n, log_probs + row * 2, pi + row, a == 0, to);
+                row += done, n -= done, to += 2 * done;
+            }
             if (!step) {
                 push_long_row(v, log_probs + row * v, pi[row], a == 0, to);
                 continue;
@@ -155,6 +202,13 @@ void fg_pull(int64_t v, int64_t suffixes, const float *log_probs, const double *
             out[r - first] = product / sum;
             r++;
             continue;
+        }
+        if (v == 2) {
+            const int64_t done = pull_pairs(n, log_probs + r * 2, f + b * 2, out + r - first);
+            if (done) {
+                r += done;
+                continue;
+            }
         }
         raise(n * v, log_probs + r * v, e);
         if (v == 2) pull_rows(2, n, e, f + b * 2, out + r - first);

@@ -7,7 +7,8 @@ on how many workers there are, so neither do results.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from functools import cache
 from itertools import islice
 from typing import TypeVar
 
@@ -26,9 +27,8 @@ def ordered(
     >>> list(ordered(abs, [-2, 3]))
     [2, 3]
     """
-    own = ThreadPoolExecutor(os.cpu_count()) if executor is None else None
-    pool: Executor = own or executor  # type: ignore[assignment]
-    ahead = 4 * (os.cpu_count() or 1) if own else 64  # how many workers another executor has, it does not tell
+    pool = executor or _threads(os.getpid())
+    ahead = 64 if executor else 4 * (os.cpu_count() or 1)  # how many workers another executor has, it does not tell
     rest = iter(items)
     waiting: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(rest, ahead))
     try:
@@ -39,8 +39,14 @@ def ordered(
     finally:
         for future in waiting:
             future.cancel()
-        if own:
-            own.shutdown()
+        if not executor:
+            wait(waiting)  # what has begun may still write to the caller's arrays
+
+
+@cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """A thread for each core, kept, since starting them takes as long as little work; a forked process has its own."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="finitegpt")
 
 
 def ranges(total: int, size: int) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ class Bound:
         # As many digits as are proved, and one that says how far; rounding the value widens it.
         digits = max(0, -int(np.floor(np.log10(self.error)))) if self.error < 1 else 0
         if digits > 12:
-            return f"{self.value:.12g} ± {_upward(self.error)}"
+            return f"{float(self.value)!r} ± {_upward(self.error + np.spacing(abs(self.value)))}"
         shown = round(self.value, digits)
         wide = np.ceil((self.error + abs(self.value - shown)) * 10**digits - 1e-6) / 10**digits
         return f"{shown:.{digits}f} ± {wide:.{digits}f}"

@@ -173,6 +173,8 @@ def _arnoldi(chain: Chain, pi: NDArray[np.float64], k: int) -> NDArray[np.comple
     first = np.random.default_rng(0).standard_normal(n)
     for _ in range(chain.context_length):  # L steps take out all that belongs to the eigenvalue zero
         first = apply(first)
+    if float(np.abs(first).max()) < 1e-12:
+        return np.zeros(0, np.complex128)  # nothing else is there: tokens are independent
     restarts = int(np.clip(_WORK // (n * basis**2), 4 if n <= 2**22 else 1, 300))
     try:
         values = eigs(operator, k=k, v0=first, tol=1e-7, maxiter=restarts, ncv=basis, return_eigenvectors=False)  # type: ignore[arg-type]

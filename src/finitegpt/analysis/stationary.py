@@ -26,6 +26,7 @@ from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.chain import LEAST, Chain
+from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.gth import error_bound, stationary_law
 
@@ -35,6 +36,7 @@ LARGEST_GTH = 4096
 _CERTAIN = 1e-9
 _DOUBTFUL = 0.01  # nothing seems to move in a chain that hardly does, so what is hardly proved is done again
 _STEPS = 512
+_LUMPED, _CORRECT = 8192, 4
 _CHECK = 16
 
 Progress = Callable[[int, float], None]
@@ -152,29 +154,90 @@ def _branches(chain: Chain, members: Ids) -> bool:
 def _power(
     chain: Chain, pi: NDArray[np.float64], *, lazy: bool, progress: Progress | None
 ) -> tuple[NDArray[np.float64], float, bool]:
-    """Steps until nothing changes; gives up where that is not in sight. Lazy ones, (I + P) / 2, never cycle."""
+    """Steps until nothing changes; gives up where that is not in sight. Lazy ones, (I + P) / 2, never cycle.
+
+    In large chains, what recent tokens decide is put right on the way by a small chain of theirs: it gives the start,
+    and what they hold after every few steps.
+    """
+    lump = not lazy and chain.n_states > 2 * _LUMPED
+    check, change, enough = _CHECK, Engine().change, 1e-15
+    if lump:
+        check, pi, enough = _CHECK // 2, _from_recent_tokens(chain, pi), 3e-14
     new, before, residual = np.empty_like(pi), np.inf, np.inf
     for step in range(1, _STEPS + 1):
         chain.push(pi, out=new)
         if lazy:
             new += pi
             new *= 0.5
-        if step % _CHECK:
-            pi, new = new, pi
-            continue
-        with np.errstate(invalid="ignore"):
-            residual = chain.residual(new)
         pi, new = new, pi
+        if step % check:
+            if lump and step % _CORRECT == 0:
+                _put_right(chain, pi)
+            continue
+        residual = change(new, pi) * (2 if lazy else 1)
         if progress:
             progress(step, residual)
         # As good as rounding allows, or as good as it gets.
-        if residual < 1e-15 or (residual < 1e-12 and residual > before / 2):
+        if residual < enough or (residual < 1e-12 and residual > before / 2):
             return pi / pi.sum(), residual, True
         rate = residual / before
-        if step >= 4 * _CHECK and step + _CHECK * np.log(1e-13 / residual) / min(np.log(rate), -1e-9) > _STEPS:
+        if step >= 4 * _CHECK and step + check * np.log(1e-13 / residual) / min(np.log(rate), -1e-9) > _STEPS:
             break
         before = residual
+        if lump:
+            _put_right(chain, pi)
     return pi / pi.sum(), residual, False
+
+
+def _from_recent_tokens(chain: Chain, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A first guess: the law of a chain whose rows are those of contexts that end alike, in the mean, token by token.
+
+    Nothing outside the support of `start`.
+    """
+    V = chain.vocab_size
+    joint = chain.push(start).reshape(-1, _lumped(V), V).sum(0)
+    rows = _rows(joint)
+    pi = _small_law(rows, joint.sum(1), _STEPS)
+    while len(pi) < chain.n_states:
+        pi = (pi.reshape(-1, len(rows))[:, :, None] * rows).reshape(-1)
+    pi[start == 0] = 0.0
+    return pi / pi.sum()
+
+
+def _put_right(chain: Chain, after: NDArray[np.float64]) -> None:
+    """Makes the last k tokens as frequent as in the long run, going by what `after`, a law after a step, says of them.
+
+    Aggregation over what older tokens were (Koury, McAllister and Stewart 1984).
+    """
+    V = chain.vocab_size
+    joint = after.reshape(-1, _lumped(V), V).sum(0)  # of k tokens and the next
+    mass = joint.reshape(V, -1).sum(0)
+    law = _small_law(_rows(joint), joint.sum(1), 2 * _CHECK)
+    ends = after.reshape(-1, len(law))
+    ends *= np.divide(law, mass, out=np.ones_like(law), where=mass > 0)
+
+
+def _lumped(V: int) -> int:
+    """How many states a small chain has."""
+    return V ** int(np.log(_LUMPED) / np.log(V) + 1e-9)
+
+
+def _rows(joint: NDArray[np.float64]) -> NDArray[np.float64]:
+    held = joint.sum(1, keepdims=True)
+    return np.divide(joint, held, out=np.zeros_like(joint), where=held > 0)
+
+
+def _small_law(rows: NDArray[np.float64], law: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """The stationary law of a small chain, or nearly, from a first guess."""
+    V = rows.shape[1]
+    law = law / law.sum()
+    for _ in range(most):
+        moved = (law[:, None] * rows).reshape(V, -1, V).sum(0).reshape(-1)
+        done = float(np.abs(moved - law).max()) < 1e-16
+        law = moved
+        if done:
+            break
+    return law / law.sum()
 
 
 def overlap(chain: Chain, members: Ids | None = None) -> float:
@@ -190,12 +253,13 @@ def overlap(chain: Chain, members: Ids | None = None) -> float:
         rows = np.zeros_like(rows)  # contexts outside agree with everything
         rows[members] = chain.log_probs[members]
     least = rows.reshape(V, -1, V).min(0)  # (V**(L-1), V): over the oldest token
-    agreed = [np.exp(np.where(least < LEAST, -np.inf, least), dtype=np.float64) * (1 - 1e-5)]  # rows sum to 1 nearly
+    least[least < LEAST] = -np.inf
+    agreed = [np.exp(least) * np.float32(1 - 1e-5)]  # rows sum to one nearly, and single precision errs by less
     for _ in range(L - 1):
         agreed.append(agreed[-1].reshape(V, -1, V).min(0))
-    meet = np.ones(chain.n_states)
+    meet = np.ones(chain.n_states, np.float32)
     for row in agreed:
-        meet = np.minimum((row * meet.reshape(-1, V)).sum(1), 1.0)
+        meet = np.minimum(np.einsum("sy,sy->s", row, meet.reshape(-1, V)), np.float32(1))
     return float(meet[0])
 
 
