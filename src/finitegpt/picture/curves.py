@@ -79,7 +79,7 @@ def curves(
         for step, value in shown if len(shown) <= 24 else shown[-1:]:
             body.append(svg.element("circle", cx=x(step), cy=y(value), r=3.5, fill=colour))
     if len(series) > 1:
-        body.extend(_legend([name for name, _ in series]))
+        body.extend(_legend([name for name, _ in series], title))
     return svg.document(_WIDTH, _HEIGHT, body, f"{title} by {across}")
 
 
@@ -98,13 +98,15 @@ def _mark(label: str, height: float, points: list[tuple[float, float]]) -> str:
     return svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
 
 
-def _legend(names: list[str]) -> list[str]:
-    """On the line of the title, from the right."""
+def _legend(names: list[str], title: str) -> list[str]:
+    """From the right, on the line of the title if there is room beside it, else on the next."""
     body, x = [], _WIDTH - _RIGHT
+    wide = sum(0.92 * svg.text_width(name, 13) + 40 for name in names)
+    y = 20 if _LEFT + svg.text_width(title, 16) + 24 + wide < x else _TOP - 17
     for k in range(len(names) - 1, -1, -1):
-        body.append(svg.text(names[k], x, 20, 13, text_anchor="end", fill=svg.INK))
+        body.append(svg.text(names[k], x, y, 13, text_anchor="end", fill=svg.INK))
         x -= 0.92 * svg.text_width(names[k], 13) + 6
-        body.append(svg.element("rect", x=x - 17, y=18, width=17, height=4, rx=2, fill=svg.PALETTE[k]))
+        body.append(svg.element("rect", x=x - 17, y=y - 2, width=17, height=4, rx=2, fill=svg.PALETTE[k]))
         x -= 34
     return body
 
