@@ -11,8 +11,8 @@ CC ?= cc
 demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
 
-test: engine ## all tests, PyTorch parity included
-	$(BIN)/python -m pytest --numprocesses 2
+test: engine ## all tests, PyTorch parity included; those of the page need Chromium and Node.js, or are skipped
+	$(BIN)/python -m pytest --numprocesses 2 $(OPTIONS)
 
 check: engine ## lint, format, types, direction of imports, doctests
 	$(BIN)/ruff check

@@ -16,6 +16,7 @@ settings.load_profile("default")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", help="test this shared library, such as one with sanitizers, and no other")
+    parser.addoption("--require-browser", action="store_true", help="fail where Chromium or Node.js is not installed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

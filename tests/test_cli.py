@@ -242,7 +242,7 @@ def test_a_full_disk_is_one_line(
 
 def test_every_command_and_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     commands = [name for name in app if not name.startswith("-")]
-    assert set(commands) == {"train", "show", "sample", "size", "analyze"}
+    assert set(commands) == {"train", "show", "sample", "size", "analyze", "play", "export"}
     for name in commands:
         explained = call(capsys, name, "--help")
         for argument in app[name].assemble_argument_collection(parse_docstring=True):

@@ -24,7 +24,7 @@ p { margin: .25rem 0 .75rem; } .note { color: #5b6472; }
 @media (max-width: 34rem) { svg { max-width: none; width: 34rem; } }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; color: #5b6472; } td, th { padding: .15rem 1.4rem .15rem 0; }
-td:first-child { font-weight: 500; white-space: nowrap; }
+td:first-child { font-weight: 500; white-space: pre; }
 code { font-family: ui-monospace, Menlo, Consolas, monospace; }
 """
 

@@ -1,0 +1,209 @@
+// The engine, compiled to WebAssembly: arrays in, arrays out. engine/engine.h says what each kernel does.
+
+const PAGE = 65536;
+const LARGEST = 2 ** 31; // sizes beyond would wrap around in a 32-bit memory
+
+/**
+ * The shape of a model.
+ * @typedef {{vocabSize: number, contextLength: number, nLayer: number, nHead: number, nEmbd: number, bias: boolean}} Shape
+ */
+
+/** What went wrong inside the engine, as a key of the strings and what to fill in. */
+export class EngineError extends Error {
+  /** @param {string} key @param {Record<string, string | number>} values */
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}
+
+/** One instance of the engine. Every call puts its arrays behind those of the call that it is part of. */
+export class Engine {
+  /** @param {WebAssembly.Instance} instance */
+  constructor(instance) {
+    this.exports = /** @type {any} */ (instance.exports);
+    this.base = this.exports.memory.buffer.byteLength;
+    this.end = this.base;
+  }
+
+  /** @param {BufferSource} bytes */
+  static async from(bytes) {
+    const { instance } = await WebAssembly.instantiate(bytes, {});
+    return new Engine(instance);
+  }
+
+  /** Room for `size` bytes, aligned to 64. @param {number} size */
+  room(size) {
+    const place = this.end;
+    this.end += Math.ceil(size / 64) * 64;
+    if (this.end > LARGEST) throw new EngineError("error.memory");
+    const missing = this.end - this.exports.memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        this.exports.memory.grow(Math.ceil(missing / PAGE));
+      } catch {
+        throw new EngineError("error.memory");
+      }
+    }
+    return place;
+  }
+
+  /** Copies an array in. @param {Float32Array | Float64Array | Int32Array | BigInt64Array} array */
+  put(array) {
+    const place = this.room(array.byteLength);
+    new Uint8Array(this.exports.memory.buffer, place, array.byteLength).set(
+      new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
+    );
+    return place;
+  }
+
+  /** @param {number} place @param {number} n */
+  float32(place, n) {
+    return new Float32Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  float64(place, n) {
+    return new Float64Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** Does `work`, then gives back the room it took. @template T @param {() => T} work @returns {T} */
+  scratch(work) {
+    const before = this.end;
+    try {
+      return work();
+    } finally {
+      this.end = before;
+    }
+  }
+
+  /** @param {Shape} shape */
+  config(shape) {
+    const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
+    return this.put(Int32Array.of(vocabSize, contextLength, nLayer, nHead, nEmbd, bias ? 1 : 0));
+  }
+
+  /** @param {Shape} shape */
+  nParams(shape) {
+    return this.scratch(() => Number(this.exports.fg_n_params(this.config(shape))));
+  }
+
+  /** The weights that PyTorch would draw. @param {Shape} shape @param {number} seed */
+  init(shape, seed) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const n = Number(this.exports.fg_n_params(config));
+      const weights = this.room(4 * n);
+      this.exports.fg_init(config, seed, weights);
+      return this.float32(weights, n).slice();
+    });
+  }
+
+  /**
+   * Next-token log-probabilities of all contexts of `length` tokens.
+   * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number} length
+   */
+  evaluate(shape, weights, switches = null, length = shape.contextLength) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const n = shape.vocabSize ** length;
+      const place = this.put(weights);
+      const off = switches ? this.put(switches) : 0;
+      const out = this.room(4 * n * shape.vocabSize);
+      const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
+      this.exports.fg_evaluate(config, place, off, length, 0n, BigInt(n), out, workspace);
+      return this.float32(out, n * shape.vocabSize).slice();
+    });
+  }
+
+  /**
+   * Inside the model, for one context.
+   * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number[]} context
+   */
+  inspect(shape, weights, switches, context) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const length = context.length;
+      const place = this.put(weights);
+      const off = switches ? this.put(switches) : 0;
+      const tokens = this.put(Int32Array.from(context));
+      const sizes = [
+        shape.nLayer * shape.nHead * length * length,
+        (2 * shape.nLayer + 1) * length * shape.nEmbd,
+        shape.vocabSize,
+      ];
+      const [attention, residual, logits] = sizes.map((size) => this.room(4 * size));
+      const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
+      this.exports.fg_inspect(config, place, off, length, tokens, attention, residual, logits, workspace);
+      return {
+        attention: this.float32(attention, sizes[0]).slice(),
+        residual: this.float32(residual, sizes[1]).slice(),
+        logits: this.float32(logits, sizes[2]).slice(),
+      };
+    });
+  }
+
+  /**
+   * A training that can be taken a few steps at a time. All its arrays stay inside the engine until it is done.
+   * @param {Shape} shape
+   * @param {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean, lr: number,
+   *   weightDecay: number, steps: number, seed: number, keepEvery: number}} plan
+   */
+  training(shape, plan) {
+    this.end = this.base; // a training before this one is over
+    const config = this.config(shape);
+    const n = Number(this.exports.fg_n_params(config));
+    const row = shape.vocabSize ** shape.contextLength * shape.vocabSize;
+    const kept = Math.floor(plan.steps / plan.keepEvery) + 1;
+    const weights = this.room(4 * n);
+    const moments = this.put(new Float32Array(2 * n));
+    const losses = this.room(8 * Math.max(1, plan.steps));
+    const chains = this.room(4 * row * kept);
+    const starts = this.put(BigInt64Array.from(plan.starts.map(BigInt)));
+    const shares = this.put(plan.shares);
+    const tokens = this.put(plan.tokens);
+    const batch = plan.starts.length;
+    const windows = this.put(Int32Array.of(tokens, starts, shares, 0, batch, 0, 0, plan.everyPosition ? 1 : 0));
+    const workspace = this.room(Number(this.exports.fg_workspace(config, BigInt(batch))));
+    const evaluate = (/** @type {number} */ k) =>
+      this.exports.fg_evaluate(
+        config, weights, 0, shape.contextLength, 0n, BigInt(row / shape.vocabSize), chains + 4 * row * k, workspace,
+      );
+    this.exports.fg_init(config, plan.seed, weights);
+    evaluate(0);
+    const this_ = this;
+    let done = 0;
+    const advance = (/** @type {number} */ count) => {
+      const steps = Math.min(count, plan.steps - done);
+      if (steps <= 0) return;
+      const each = plan.keepEvery === 1;
+      this.exports.fg_train(
+        config, windows, plan.lr, plan.weightDecay, BigInt(done), BigInt(steps), weights, moments, moments + 4 * n,
+        losses + 8 * done, each ? chains + 4 * row * (done + 1) : 0, workspace,
+      );
+      done += steps;
+      if (!each && done % plan.keepEvery === 0) evaluate(done / plan.keepEvery);
+    };
+    return {
+      /** Steps on; with `keepEvery` above one, up to the next step that is kept. @param {number} count */
+      advance(count) {
+        advance(plan.keepEvery === 1 ? count : Math.min(count, plan.keepEvery - (done % plan.keepEvery)));
+      },
+      get done() {
+        return done;
+      },
+      /** The last loss. */
+      get loss() {
+        return done ? this_.float64(losses, done)[done - 1] : NaN;
+      },
+      /** Copies of all there is so far. */
+      result: () => ({
+        done,
+        losses: this.float64(losses, done).slice(),
+        chains: this.float32(chains, row * (Math.floor(done / plan.keepEvery) + 1)).slice(),
+        weights: this.float32(weights, n).slice(),
+      }),
+    };
+  }
+}

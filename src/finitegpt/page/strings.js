@@ -1,0 +1,35 @@
+// The words of the page, in the reader's language.
+
+/** @type {Record<string, Record<string, string>>} */
+let all = {};
+let language = "en";
+
+/** @param {Record<string, Record<string, string>>} strings */
+export function setStrings(strings) {
+  all = strings;
+}
+
+/** @param {string} wanted "auto" for what the browser prefers. @param {readonly string[]} preferred */
+export function setLanguage(wanted, preferred) {
+  const first = wanted === "auto" ? (preferred.map((tag) => tag.slice(0, 2)).find((tag) => tag in all) ?? "en") : wanted;
+  language = first in all ? first : "en";
+  return language;
+}
+
+/** The words for a key; `{name}` is filled in. @param {string} key @param {Record<string, string | number>} values */
+export function say(key, values = {}) {
+  const text = all[language]?.[key] ?? all.en?.[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/** A probability in whole percent; what is neither 0 nor 1 is never rounded to it. @param {number} p */
+export function percent(p) {
+  if (p > 0 && p < 0.005) return "<1%";
+  if (p >= 0.995 && p < 1 - 1e-12) return ">99%";
+  return `${Math.round(100 * p)}%`;
+}
+
+/** Signs without a shape get one. @param {string} text */
+export function visible(text) {
+  return text.replace(/ /g, "·").replace(/\n/g, "¶").replace(/\t/g, "»");
+}

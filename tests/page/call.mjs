@@ -1,0 +1,25 @@
+// Calls functions of the page's modules for the tests: a list of [module, function, arguments] on standard input, the
+// list of results on standard output. Typed arrays go in as {"type": ..., "values": [...]} and come out as lists.
+
+import { readFileSync } from "node:fs";
+
+const PAGE = new URL("../../src/finitegpt/page/", import.meta.url);
+const TYPES = { Float32Array, Float64Array, Int32Array, Uint8Array };
+
+const incoming = (_, value) => (value && value.type in TYPES ? TYPES[value.type].from(value.values) : value);
+const outgoing = (_, value) => {
+  if (ArrayBuffer.isView(value)) return Array.from(value, (x) => (Number.isFinite(x) ? x : String(x)));
+  return value === undefined ? null : value;
+};
+
+const results = [];
+for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incoming)) {
+  const exported = await import(new URL(module, PAGE).href);
+  if (name === "train") {
+    const engine = await exported.Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
+    const training = engine.training(...values);
+    while (training.done < values[1].steps) training.advance(7);
+    results.push({ ...training.result(), inside: engine.inspect(values[0], training.result().weights, null, [0, 1]) });
+  } else results.push(exported[name](...values));
+}
+process.stdout.write(JSON.stringify(results, outgoing));
