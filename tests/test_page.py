@@ -1,6 +1,7 @@
 """The page's modules against the library: each function of theirs has its twin here."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finitegpt import Chain, Data, GPTConfig, Run, TrainConfig, decode, train
+import finitegpt.page
+from finitegpt import Chain, Data, GPTConfig, InputError, Run, TrainConfig, decode, train
 from finitegpt.analysis import (
     communicating_classes,
     hitting_probabilities,
+    match,
     mixing_time,
     period,
     recurrent_classes,
@@ -20,6 +23,7 @@ from finitegpt.analysis import (
     total_variation,
 )
 from finitegpt.data import NOTEBOOK_SEQUENCE
+from finitegpt.page import strings
 from finitegpt.picture.layout import arrow, ring
 
 NODE = shutil.which("node")
@@ -207,6 +211,16 @@ def test_states_stand_where_the_library_draws_them(V: int, L: int) -> None:
             assert curve[name] == pytest.approx(getattr(twin, name)), (key, name)
 
 
+@pytest.mark.parametrize("pattern", ["11?", "*00", "?", "*", "1*1", "0?1*", "a", "\\\\1*", "", "1111", "?" * 63])
+def test_patterns_are_those_of_the_library(pattern: str) -> None:
+    chain = Chain.from_probs(np.full((8, 2), 0.5), "01", 3)
+    (found,) = call(("patterns.js", "match", [pattern, ["0", "1"], 3]))
+    try:
+        assert found == match(chain, pattern).astype(int).tolist()
+    except InputError:
+        assert found is None or not any(found)
+
+
 def test_the_link_is_the_experiment() -> None:
     (start,) = call(("state.js", "defaults", []))
     changed = {**start, "data": "a b&c=d#é中", "context": 5, "lr": 0.01, "greedy": True, "red": "11?,*0", "lang": "zh"}
@@ -250,3 +264,13 @@ def test_draws_follow_their_probabilities() -> None:
     p = typed("Float64Array", [0.2, 0.0, 0.8])
     draws = call(*(("chain.js", "draw", [p, 3, 0, u]) for u in (0.0, 0.1999, 0.2001, 0.999999999, 1.0)))
     assert draws == [0, 0, 2, 2, 2]
+
+
+def test_both_languages_have_the_same_words_and_all_that_are_used() -> None:
+    english, chinese = strings()["en"], strings()["zh"]
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(finitegpt.page.__file__).parent.glob("*.js"))
+    for key in re.findall(r'say\("([^"]+)"', source) + re.findall(r'(?:refuse|EngineError)\("([a-z.]+)"', source):
+        assert key in english

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from finitegpt import Run, TrainConfig, decode, train
+from finitegpt.analysis import red_states
 from finitegpt.cli import main
 from finitegpt.page import experiment, page
 
@@ -153,6 +154,27 @@ def test_a_state_is_opened_and_a_head_switched_off(visit: Callable[..., Any], no
     switches[0, 1] = 0
     np.testing.assert_allclose(shown(view), notebook.model.chain(switches=switches).probs, atol=1e-5)
     assert "Heads switched off: 1·2" in view.inner_text(".side")
+
+
+def test_red_states_are_marked_and_their_probability_told(visit: Callable[..., Any], notebook: Run) -> None:
+    view = visit("greedy=1")
+    view.get_by_label("Red states").fill("*00, 010")
+    settle(view)
+    assert view.locator(".state.red").count() == 3
+    found = red_states(decode(notebook.chain, greedy=True), ["*00", "010"])
+    assert f"ever\n{found.ever.value:.4g}" in view.inner_text(".side").replace("0.000", "0")
+    view.get_by_label("Red states").fill("12")
+    settle(view)
+    assert "No state is like 12" in view.inner_text(".notice")
+
+
+def test_the_datas_own_chain_lies_behind(visit: Callable[..., Any]) -> None:
+    view = visit()
+    wide = "e => [...e].filter((one) => Number(one.getAttribute('stroke-width')) > 0).length"
+    assert view.locator(".halo").evaluate_all(wide) == 0
+    view.get_by_label("The data's own chain behind it").check()
+    settle(view)
+    assert view.locator(".halo").evaluate_all(wide) == 5  # the notebook's data takes five different arrows
 
 
 def test_the_walk_goes_on(visit: Callable[..., Any]) -> None:

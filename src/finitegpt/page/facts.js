@@ -1,6 +1,6 @@
 // What the chain comes to in the long run.
 
-import { classes, mixingTime, period, rowEntropy, stationary } from "./chain.js";
+import { classes, mixingTime, period, reach, reachWithin, rowEntropy, stationary } from "./chain.js";
 import { label } from "./data.js";
 import { html } from "./dom.js";
 import { percent, say, visible } from "./strings.js";
@@ -56,5 +56,30 @@ export function factsCard(found, vocab, L, dataEntropy) {
         ),
       ),
     ),
+  );
+}
+
+const HORIZON = 100;
+
+/**
+ * Whether a chain that starts as the data does, but not in a red state, ever gets into one.
+ * @param {Float64Array} p @param {number} V @param {Uint8Array} red @param {Int32Array} first
+ */
+export function redCard(p, V, red, first) {
+  const total = first.reduce((sum, count) => sum + count, 0);
+  const free = red.reduce((sum, yes) => sum + 1 - yes, 0);
+  const mean = (/** @type {Float64Array} */ x) =>
+    x.reduce((sum, value, id) => sum + (red[id] ? 0 : value * (total ? first[id] / total : 1 / free)), 0);
+  const rows = free
+    ? [[say("red.ever"), reach(p, V, red)], [say("red.within", { n: HORIZON }), reachWithin(p, V, red, HORIZON)]]
+    : [];
+  return html(
+    "section", { class: "card" },
+    html("h2", {}, say("red.title")),
+    html("p", { class: "soft" }, say("red.start")),
+    html("dl", {}, ...rows.flatMap(([name, x]) => [
+      html("dt", {}, /** @type {string} */ (name)),
+      html("dd", {}, mean(/** @type {Float64Array} */ (x)).toPrecision(4)),
+    ])),
   );
 }

@@ -19,6 +19,7 @@ export function stateGraph(vocab, L, choose) {
   const place = ring(V, L, 8.2 * L);
   const margin = 3.2 * place.node + 26;
   const size = 2 * (place.radius + margin);
+  const ghosts = svg("g", {});
   const arrows = svg("g", {});
   const texts = svg("g", { class: "arrow-labels" });
   const nodes = svg("g", {});
@@ -26,7 +27,7 @@ export function stateGraph(vocab, L, choose) {
   const picture = svg(
     "svg",
     { viewBox: `${-size / 2} ${-size / 2} ${size} ${size}`, role: "group", class: "graph" },
-    arrows, texts, nodes, walker,
+    ghosts, arrows, texts, nodes, walker,
   );
   const lines = [];
   for (let id = 0; id < n; id++)
@@ -34,8 +35,10 @@ export function stateGraph(vocab, L, choose) {
       const curve = arrow(place, id, (id % (n / V)) * V + y);
       const path = svg("path", { fill: "none", stroke: COLOURS[y % 8], "stroke-linecap": "round", d: bezier(curve) });
       const tip = svg("polygon", { fill: COLOURS[y % 8] });
+      const halo = svg("path", { fill: "none", class: "halo", "stroke-width": 0, d: bezier(curve) });
+      ghosts.append(halo);
       arrows.append(path, tip);
-      lines.push({ source: id, target: (id % (n / V)) * V + y, curve, path, tip, text: /** @type {any} */ (null), patch: /** @type {any} */ (null) });
+      lines.push({ source: id, target: (id % (n / V)) * V + y, curve, path, tip, halo, text: /** @type {any} */ (null), patch: /** @type {any} */ (null) });
     }
   if (n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
@@ -71,9 +74,13 @@ export function stateGraph(vocab, L, choose) {
   }
   return {
     picture,
-    /** @param {Float64Array} p @param {Int32Array} counts @param {number} chosen @param {Uint8Array | null} ends */
-    update(p, counts, chosen, ends) {
-      lines.forEach(({ curve, path, tip, text, patch }, k) => {
+    /**
+     * @param {{p: Float64Array, counts: Int32Array, chosen: number, red: Uint8Array, ends: Uint8Array | null,
+     *   ghost: Float64Array | null}} shown `ghost` is what the data itself says, drawn behind
+     */
+    update({ p, counts, chosen, red, ends, ghost }) {
+      lines.forEach(({ curve, path, tip, text, patch, halo }, k) => {
+        halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (4 + 14 * ghost[k]).toFixed(1) : "0");
         const shown = p[k] > 0.0005;
         path.setAttribute("visibility", shown ? "visible" : "hidden");
         tip.setAttribute("visibility", shown ? "visible" : "hidden");
@@ -89,6 +96,7 @@ export function stateGraph(vocab, L, choose) {
       circles.forEach((group, id) => {
         group.classList.toggle("unseen", counts[id] === 0);
         group.classList.toggle("chosen", id === chosen);
+        group.classList.toggle("red", red[id] === 1);
         group.classList.toggle("end", ends !== null && ends[id] === 1);
         group.setAttribute("aria-pressed", String(id === chosen));
       });

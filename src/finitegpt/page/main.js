@@ -1,12 +1,13 @@
 // Wires the page: the link -> controls -> the engine's worker -> chain -> pictures. Only the newest frame is drawn.
 
-import { decode, draw, probabilities, random } from "./chain.js";
+import { counted, decode, draw, probabilities, random } from "./chain.js";
 import { dataEntropy, label, successor, tokenize, vocabulary, windows } from "./data.js";
 import { html } from "./dom.js";
-import { factsCard, longRun } from "./facts.js";
+import { factsCard, longRun, redCard } from "./facts.js";
 import { COLOURS, LARGEST, stateGraph } from "./graph.js";
 import { stateCard } from "./inspector.js";
 import { matrix } from "./matrix.js";
+import { redStates } from "./patterns.js";
 import { PRESETS } from "./presets.js";
 import { FIELDS, defaults, fromHash, read, toHash } from "./state.js";
 import { say, setLanguage, setStrings, visible } from "./strings.js";
@@ -20,6 +21,7 @@ const CONTROLS = [
   ["model", ["context", "layers", "heads", "width"]],
   ["training", ["steps", "lr", "decay", "seed"]],
   ["decoding", ["temperature", "topk", "topp", "greedy"]],
+  ["look", ["ghost", "red"]],
 ];
 const SLIDERS = new Set(["context", "layers", "heads", "width", "steps", "temperature"]);
 const SLIDER_MOST = { context: 8, width: 64, steps: 500, temperature: 3 };
@@ -138,7 +140,7 @@ export function start({ wasm, worker, strings, first }) {
       return html("label", { class: "check" }, box, name);
     }
     const typed = html(field.type === "text" ? "textarea" : "input", {
-      ...(field.type === "text" ? { rows: 3, spellcheck: "false" } : { type: "text", inputmode: "decimal", size: 7 }),
+      ...(field.type === "text" ? { rows: 3, spellcheck: "false" } : { type: "text", size: 7 }),
       "aria-label": name, autocomplete: "off",
       oninput: () => {
         const value = read(field, typed.value);
@@ -149,7 +151,7 @@ export function start({ wasm, worker, strings, first }) {
     });
     typed.value = String(values[key]);
     inputs[key] = typed;
-    if (field.type === "text") return html("label", {}, name, typed);
+    if (field.type === "text" || field.type === "list") return html("label", {}, name, typed);
     if (!SLIDERS.has(key)) return html("label", { class: "row" }, html("span", {}, name), typed);
     const most = /** @type {Record<string, number>} */ (SLIDER_MOST)[key] ?? field.max;
     const slider = html("input", {
@@ -330,7 +332,12 @@ export function start({ wasm, worker, strings, first }) {
     }
     legend.textContent = n <= LARGEST && V <= 8 ? say("legend") : say("graph.large", { n });
     const found = longRun(p, V);
-    graph.update(p, counts, values.state, values.greedy || found.ends.length > 1 ? found.inEnds : null);
+    const { red, bad } = redStates(values.red, vocab, L);
+    if (bad.length) tell(say("notice.red", { list: bad.map(visible).join(", ") }));
+    graph.update({
+      p, counts, chosen: values.state, red, ends: values.greedy || found.ends.length > 1 ? found.inEnds : null,
+      ghost: values.ghost ? counted(experiment.arrows, V) : null,
+    });
     const now = step();
     time.update(trained.losses, values.steps, now, [["uniform", Math.log(V)], ...(values.loss === "last" ? [/** @type {[string, number]} */ (["best", entropy])] : [])]);
     const loss = trained.losses[Math.min(now, trained.losses.length - 1)];
@@ -342,7 +349,8 @@ export function start({ wasm, worker, strings, first }) {
             attention: inside?.attention ?? null, off: new Set(values.off.split(",").filter(Boolean)),
           }, toggle)
         : html("section", { class: "card soft" }, say("state.none"));
-    side.replaceChildren(card, factsCard(found, vocab, L, entropy));
+    const first = counts.map((/** @type {number} */ count, /** @type {number} */ id) => (red[id] ? 0 : count));
+    side.replaceChildren(card, ...(red.includes(1) ? [redCard(p, V, red, first)] : []), factsCard(found, vocab, L, entropy));
     showWalk(p);
     const command = document.getElementById("command");
     if (command) command.textContent = commandLine();

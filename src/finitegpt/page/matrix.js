@@ -18,8 +18,8 @@ export function matrix(n, V, choose) {
   });
   return {
     picture: canvas,
-    /** @param {Float64Array} p */
-    update(p) {
+    /** @param {{p: Float64Array}} shown */
+    update({ p }) {
       const pen = canvas.getContext("2d");
       const image = pen.createImageData(canvas.width, canvas.height);
       for (let id = 0; id < n; id++)
