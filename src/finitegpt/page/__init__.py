@@ -15,8 +15,10 @@ from finitegpt.train import Run
 _HERE = Path(__file__).parent
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
 
-_MAIN = ("state", "data", "chain", "layout", "strings", "dom", "patterns", "presets", "graph", "matrix", "timeline", "inspector")
-_MODULES = (*_MAIN, "facts", "main")
+_MODULES = (
+    *("state", "data", "chain", "layout", "strings", "dom", "patterns", "presets"),
+    *("graph", "matrix", "timeline", "inspector", "facts", "main"),
+)
 _WORKER = ("engine", "worker")
 _START = """
 start({
