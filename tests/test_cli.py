@@ -438,3 +438,11 @@ def test_bad_input_to_analyze_is_one_line(golden: str, here: Path, capsys: pytes
         assert (out, err.count("\n")) == ("", 1)
         assert words in err
         assert "try " in err
+
+
+def test_a_run_of_a_source_that_is_none_is_damaged(golden: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = here / golden / "run.json"
+    facts.write_text(facts.read_text(encoding="utf-8").replace('"golden_mean"', '"bogus*"'), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["analyze", golden]) == 2
+    assert "known source, got 'bogus*'" in capsys.readouterr().err

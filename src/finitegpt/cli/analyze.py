@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress
-from finitegpt.errors import InputError
+from finitegpt.errors import FileError, InputError
 from finitegpt.train import Run
 
 if TYPE_CHECKING:
@@ -48,7 +48,12 @@ def analyze(
     loaded = Run.load(run)
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a report ending in .html, got {str(report)!r}; try report.html")
-    source = parse(loaded.data.source) if loaded.data.source else None
+    try:
+        source = parse(loaded.data.source) if loaded.data.source else None
+    except InputError:
+        raise FileError(
+            f"expected a run of a known source, got {loaded.data.source!r} in its run.json; try training it again"
+        ) from None
     truth = None if against is None else _truth(against, loaded)
     n = loaded.model.config.vocab_size**loaded.model.config.context_length
     with progress(n, "states") as update:
