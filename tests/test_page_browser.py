@@ -166,6 +166,9 @@ def test_red_states_are_marked_and_their_probability_told(visit: Callable[..., A
     view.get_by_label("Red states").fill("12")
     settle(view)
     assert "No state is like 12" in view.inner_text(".notice")
+    view.get_by_label("Red states").fill("11?")
+    settle(view)
+    assert view.inner_text(".notice") == ""
 
 
 def test_the_datas_own_chain_lies_behind(visit: Callable[..., Any]) -> None:

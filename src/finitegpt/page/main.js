@@ -175,8 +175,8 @@ export function start({ wasm, worker, strings, first }) {
     if (again) {
       values.step = -1;
       values.off = "";
-      tell("");
     }
+    if (Object.keys(changes).some((key) => key !== "step" && key !== "state")) tell("");
     history.replaceState(null, "", `#${toHash(values)}`);
     if (redress) dress();
     if (again) retrain();
