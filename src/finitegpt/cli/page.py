@@ -24,11 +24,11 @@ def play(run: Path | None = None, /, *, port: int = 0, no_browser: Flag = False)
     no_browser
         Only print the address.
     """
-    from finitegpt.page import experiment, page
+    from finitegpt.page import page
 
     if not 0 <= port < 65536:
         raise InputError(f"expected a port from 0 to 65535, got {port}; try 8000")
-    content = page(experiment(Run.load(run)) if run else "").encode()
+    content = page(Run.load(run) if run else None).encode()
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -66,13 +66,13 @@ def export(run: Path, page_file: Path, /) -> None:
     page_file
         A new file ending in .html.
     """
-    from finitegpt.page import experiment, page
+    from finitegpt.page import page
 
     if page_file.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a file ending in .html, got {str(page_file)!r}; try page.html")
     if page_file.exists():
         raise FileError(f"expected a new file, got {str(page_file)!r} which exists; try another name")
-    content = page(experiment(Run.load(run)))
+    content = page(Run.load(run))
     with new_file(page_file) as partial:
         partial.write_text(content, encoding="utf-8")
     print(f"wrote {page_file}")

@@ -322,26 +322,3 @@ export function counted(arrows, V) {
   }
   return p;
 }
-
-/** A generator of numbers in [0, 1) that is the same everywhere (Mulberry32). @param {number} seed */
-export function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** Draws a token after a state. @param {Float64Array} p @param {number} V @param {number} id @param {number} u */
-export function draw(p, V, id, u) {
-  let left = u;
-  for (let y = 0; y < V; y++) {
-    left -= p[id * V + y];
-    if (left < 0 && p[id * V + y] > 0) return y;
-  }
-  let last = V - 1;
-  while (last > 0 && !(p[id * V + last] > 0)) last--;
-  return last;
-}

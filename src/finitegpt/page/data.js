@@ -93,3 +93,9 @@ export function dataEntropy(arrows, V) {
   }
   return total ? sum / total : 0;
 }
+
+/** Every arrow as (state, next, probability), by state and token. @param {string[]} vocab @param {number} V
+ * @param {number} L @param {Float64Array} p @returns {[string, string, number][]} */
+export function chainTable(vocab, V, L, p) {
+  return Array.from(p, (probability, k) => [label(Math.floor(k / V), vocab, L), vocab[k % V], probability]);
+}

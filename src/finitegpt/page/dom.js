@@ -27,3 +27,41 @@ function filled(element, attributes, children) {
   element.append(...children);
   return element;
 }
+
+/** @param {string} words @param {() => void} act @param {Record<string, any>} more */
+export function button(words, act, more = {}) {
+  return html("button", { type: "button", onclick: act, ...more }, words);
+}
+
+/** Sets a text only where it is another: what is the same is not read aloud again. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * A row of a symbol, a bar and a number.
+ * @param {string} colour
+ */
+export function bar(colour) {
+  const symbol = html("span", { class: "symbol" });
+  const fill = html("span", { class: "fill", style: `background:${colour}` });
+  const tick = html("span", { class: "tick" });
+  const number = html("span", { class: "number" });
+  const element = html("div", { class: "bar" }, symbol, html("span", { class: "track" }, fill, tick), number);
+  return {
+    element,
+    /** @param {string} name @param {number} p @param {string} text @param {number | null} mark where a tick stands */
+    set(name, p, text, mark = null) {
+      setText(symbol, name);
+      fill.style.width = `${(100 * p).toFixed(2)}%`;
+      setText(number, text);
+      tick.style.display = mark === null ? "none" : "";
+      tick.style.left = `${(100 * (mark ?? 0)).toFixed(2)}%`;
+    },
+    /** @param {string} of */
+    colour(of) {
+      symbol.style.color = of;
+      fill.style.background = of;
+    },
+  };
+}

@@ -3,10 +3,7 @@
 const PAGE = 65536;
 const LARGEST = 2 ** 31; // sizes beyond would wrap around in a 32-bit memory
 
-/**
- * The shape of a model.
- * @typedef {{vocabSize: number, contextLength: number, nLayer: number, nHead: number, nEmbd: number, bias: boolean}} Shape
- */
+/** @typedef {import("./weights.js").Shape} Shape */
 
 /** What went wrong inside the engine, as a key of the strings and what to fill in. */
 export class EngineError extends Error {
@@ -145,25 +142,26 @@ export class Engine {
   }
 
   /**
-   * A training that can be taken a few steps at a time. All its arrays stay inside the engine until it is done.
-   * @param {Shape} shape
-   * @param {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean, lr: number,
-   *   weightDecay: number, steps: number, seed: number, keepEvery: number}} plan
+   * A training that can be taken a few steps at a time. All its arrays stay inside the engine until it is done; the
+   * weights of every step that is kept, the last one always among them, are copied out.
+   * @param {Shape} shape @param {import("./experiment.js").Plan} plan @param {number} keepEvery
    */
-  training(shape, plan) {
+  training(shape, plan, keepEvery = 1) {
     this.end = this.base; // a training before this one is over
     const config = this.config(shape);
     const n = Number(this.exports.fg_n_params(config));
     const row = shape.vocabSize ** shape.contextLength * shape.vocabSize;
-    const kept = Math.floor(plan.steps / plan.keepEvery) + 1;
+    const kept = Math.floor(plan.steps / keepEvery) + 2;
     const weights = this.room(4 * n);
     const moments = this.put(new Float32Array(2 * n));
     const losses = this.room(8 * Math.max(1, plan.steps));
     const chains = this.room(4 * row * kept);
-    const starts = this.put(BigInt64Array.from(plan.starts.map(BigInt)));
-    const shares = this.put(plan.shares);
     const tokens = this.put(plan.tokens);
-    const batch = plan.starts.length;
+    const batch = plan.batch || plan.starts.length;
+    const starts = plan.batch ? this.room(8 * batch) : this.put(BigInt64Array.from(plan.starts, BigInt));
+    const shares = plan.batch ? 0 : this.put(plan.shares);
+    const generator = plan.batch ? this.room(4 * 625) : 0;
+    if (plan.batch) this.exports.fg_seed(plan.seed, generator);
     const windows = this.put(Int32Array.of(tokens, starts, shares, 0, batch, 0, 0, plan.everyPosition ? 1 : 0));
     const workspace = this.room(Number(this.exports.fg_workspace(config, BigInt(batch))));
     const evaluate = (/** @type {number} */ k) =>
@@ -172,38 +170,30 @@ export class Engine {
       );
     this.exports.fg_init(config, plan.seed, weights);
     evaluate(0);
-    const this_ = this;
+    const keptWeights = [this.float32(weights, n).slice()];
     let done = 0;
-    const advance = (/** @type {number} */ count) => {
-      const steps = Math.min(count, plan.steps - done);
-      if (steps <= 0) return;
-      const each = plan.keepEvery === 1;
-      this.exports.fg_train(
-        config, windows, plan.lr, plan.weightDecay, BigInt(done), BigInt(steps), weights, moments, moments + 4 * n,
-        losses + 8 * done, each ? chains + 4 * row * (done + 1) : 0, workspace,
-      );
-      done += steps;
-      if (!each && done % plan.keepEvery === 0) evaluate(done / plan.keepEvery);
-    };
     return {
-      /** Steps on; with `keepEvery` above one, up to the next step that is kept. @param {number} count */
-      advance(count) {
-        advance(plan.keepEvery === 1 ? count : Math.min(count, plan.keepEvery - (done % plan.keepEvery)));
+      /** One step on. */
+      advance: () => {
+        if (done >= plan.steps) return;
+        if (plan.batch) this.exports.fg_randint(generator, BigInt(batch), plan.windows, starts);
+        const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
+        const chain = keep ? chains + 4 * row * keptWeights.length : 0;
+        this.exports.fg_train(
+          config, windows, plan.lr, plan.weightDecay, BigInt(done), 1n, weights, moments, moments + 4 * n,
+          losses + 8 * done, chain, workspace,
+        );
+        done += 1;
+        if (keep) keptWeights.push(this.float32(weights, n).slice());
       },
-      get done() {
-        return done;
-      },
-      /** The last loss. */
-      get loss() {
-        return done ? this_.float64(losses, done)[done - 1] : NaN;
-      },
-      /** Copies of all there is so far. */
-      result: () => ({
-        done,
-        losses: this.float64(losses, done).slice(),
-        chains: this.float32(chains, row * (Math.floor(done / plan.keepEvery) + 1)).slice(),
-        weights: this.float32(weights, n).slice(),
-      }),
+      /** Steps that are done. */
+      done: () => done,
+      /** The weights after each step that is kept. */
+      keptWeights,
+      /** Copies of losses from a step on. @param {number} from */
+      losses: (from) => this.float64(losses + 8 * from, done - from).slice(),
+      /** Copies of the chains that are kept, from one of them on. @param {number} from */
+      chains: (from) => this.float32(chains + 4 * row * from, row * (keptWeights.length - from)).slice(),
     };
   }
 }

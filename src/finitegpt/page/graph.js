@@ -1,12 +1,13 @@
-// The state graph as SVG, kept from frame to frame: only what changes is set. A matrix of pixels where it is too large.
+// The state graph as SVG, kept from frame to frame: only what changes is set.
 
 import { label } from "./data.js";
 import { svg } from "./dom.js";
 import { arrow, at, labels, ring } from "./layout.js";
-import { percent, visible } from "./strings.js";
+import { percent, say, signed, visible } from "./strings.js";
 
 export const LARGEST = 128;
 const LABELLED = 64;
+const LEAST = 0.0005; // arrows and differences below are not drawn
 export const COLOURS = ["var(--t0)", "var(--t1)", "var(--t2)", "var(--t3)", "var(--t4)", "var(--t5)", "var(--t6)", "var(--t7)"];
 
 /**
@@ -19,31 +20,36 @@ export function stateGraph(vocab, L, choose) {
   const place = ring(V, L, 8.2 * L);
   const margin = 3.2 * place.node + 26;
   const size = 2 * (place.radius + margin);
-  const ghosts = svg("g", {});
-  const arrows = svg("g", {});
-  const texts = svg("g", { class: "arrow-labels" });
-  const nodes = svg("g", {});
+  const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
+  const [ghosts, arrows, texts, hits, nodes] = layers;
   const walker = svg("circle", { r: 7, class: "walker", visibility: "hidden" });
   const picture = svg(
     "svg",
-    { viewBox: `${-size / 2} ${-size / 2} ${size} ${size}`, role: "group", class: "graph" },
-    ghosts, arrows, texts, nodes, walker,
+    { viewBox: `${-size / 2} ${-size / 2} ${size} ${size}`, role: "group", class: "graph", "aria-label": say("graph", { n }) },
+    ...layers, walker,
   );
   const lines = [];
   for (let id = 0; id < n; id++)
     for (let y = 0; y < V; y++) {
       const curve = arrow(place, id, (id % (n / V)) * V + y);
-      const path = svg("path", { fill: "none", stroke: COLOURS[y % 8], "stroke-linecap": "round", d: bezier(curve) });
+      const d = bezier(curve);
+      const path = svg("path", { fill: "none", stroke: COLOURS[y % 8], "stroke-linecap": "round", d });
       const tip = svg("polygon", { fill: COLOURS[y % 8] });
-      const halo = svg("path", { fill: "none", class: "halo", "stroke-width": 0, d: bezier(curve) });
+      const halo = svg("path", { fill: "none", class: "halo", "stroke-width": 0, d });
+      const title = svg("title");
+      const hit = svg("path", { fill: "none", class: "hit", d, onclick: () => choose(id) }, title);
       ghosts.append(halo);
       arrows.append(path, tip);
-      lines.push({ source: id, target: (id % (n / V)) * V + y, curve, path, tip, halo, text: /** @type {any} */ (null), patch: /** @type {any} */ (null) });
+      hits.append(hit);
+      lines.push({
+        source: id, target: (id % (n / V)) * V + y, curve, path, tip, halo, hit, title,
+        text: /** @type {any} */ (null), patch: /** @type {any} */ (null), drawn: "",
+      });
     }
   if (n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
-    labels(place, lines, 8 * (longest + 4), 17).forEach(([x, y], k) => {
-      const wide = 8 * (longest + 4);
+    const wide = 8 * (longest + 4);
+    labels(place, lines, wide, 17).forEach(([x, y], k) => {
       lines[k].text = svg("text", { x, y, class: `arrow-label t${k % V}` });
       lines[k].patch = svg("rect", { x: x - wide / 2, y: y - 8, width: wide, height: 16, rx: 3, class: "patch" });
       texts.append(lines[k].patch, lines[k].text);
@@ -52,46 +58,69 @@ export function stateGraph(vocab, L, choose) {
   const circles = [];
   for (let id = 0; id < n; id++) {
     const [x, y] = place.positions[id];
-    const name = visible(label(id, vocab, L));
-    const circle = svg("circle", { cx: x, cy: y, r: place.node });
     const group = svg(
       "g",
       {
-        class: "state", tabindex: 0, role: "button", "aria-label": name, "data-id": id,
+        class: "state", tabindex: 0, role: "button", "data-id": id,
         onclick: () => choose(id),
+        onpointerenter: () => light(id),
+        onpointerleave: () => light(null),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === "Enter" || event.key === " ") {
-            event.preventDefault();
-            event.stopPropagation();
-            choose(id);
-          }
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          event.stopPropagation();
+          choose(id);
         },
       },
-      circle, svg("text", { x, y }, name),
+      svg("circle", { cx: x, cy: y, r: place.node }), svg("text", { x, y }, visible(label(id, vocab, L))),
     );
     nodes.append(group);
     circles.push(group);
   }
+
+  /** The arrows of one state stand out. @param {number | null} id */
+  function light(id) {
+    picture.classList.toggle("dimmed", id !== null);
+    lines.forEach(({ source, path, tip, text }) => {
+      for (const part of [path, tip, text]) part?.classList.toggle("lit", source === id);
+    });
+  }
+
+  /** @param {typeof lines[number]} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
+   * @param {"" | "up" | "down"} change */
+  function drawArrow(line, k, size, words, change) {
+    const key = `${size.toFixed(4)} ${words} ${change}`;
+    if (key === line.drawn) return;
+    line.drawn = key;
+    const visibility = size > LEAST ? "visible" : "hidden";
+    for (const part of [line.path, line.tip, line.patch]) part?.setAttribute("visibility", visibility);
+    if (line.text) line.text.textContent = size > LEAST ? words : "";
+    line.path.setAttribute("class", change);
+    line.tip.setAttribute("class", change);
+    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}`);
+    if (size <= LEAST) return;
+    const wide = 0.8 + 4.2 * size;
+    const opacity = (0.35 + 0.65 * size).toFixed(3);
+    line.path.setAttribute("stroke-width", wide.toFixed(2));
+    line.path.setAttribute("stroke-opacity", opacity);
+    line.tip.setAttribute("points", head(line.curve, 5.5 + 1.6 * wide));
+    line.tip.setAttribute("fill-opacity", opacity);
+  }
+
   return {
     picture,
-    /**
-     * @param {{p: Float64Array, counts: Int32Array, chosen: number, red: Uint8Array, ends: Uint8Array | null,
-     *   ghost: Float64Array | null}} shown `ghost` is what the data itself says, drawn behind
-     */
-    update({ p, counts, chosen, red, ends, ghost }) {
-      lines.forEach(({ curve, path, tip, text, patch, halo }, k) => {
-        halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (4 + 14 * ghost[k]).toFixed(1) : "0");
-        const shown = p[k] > 0.0005;
-        path.setAttribute("visibility", shown ? "visible" : "hidden");
-        tip.setAttribute("visibility", shown ? "visible" : "hidden");
-        patch?.setAttribute("visibility", shown ? "visible" : "hidden");
-        if (text) text.textContent = shown ? `${visible(vocab[k % V])} ${percent(p[k])}` : "";
-        if (!shown) return;
-        const wide = 0.8 + 4.2 * p[k];
-        path.setAttribute("stroke-width", wide.toFixed(2));
-        path.setAttribute("stroke-opacity", (0.35 + 0.65 * p[k]).toFixed(3));
-        tip.setAttribute("points", head(curve, 5.5 + 1.6 * wide));
-        tip.setAttribute("fill-opacity", (0.35 + 0.65 * p[k]).toFixed(3));
+    /** @param {import("./view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
+    update({ p, before, counts, chosen, red, ghost }, ends) {
+      lines.forEach((line, k) => {
+        line.halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (4 + 14 * ghost[k]).toFixed(1) : "0");
+        const change = before ? p[k] - before[k] : 0;
+        const symbol = visible(vocab[k % V]);
+        const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];
+        const words = `${symbol} ${before ? signed(change) : percent(p[k])}`;
+        drawArrow(line, k, before && Math.abs(change) < 0.005 ? 0 : size, words, before ? (change > 0 ? "up" : "down") : "");
+        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${percent(p[k])}`;
+        if (line.title.textContent !== told) line.title.textContent = told;
+        line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
       });
       circles.forEach((group, id) => {
         group.classList.toggle("unseen", counts[id] === 0);
@@ -99,21 +128,34 @@ export function stateGraph(vocab, L, choose) {
         group.classList.toggle("red", red[id] === 1);
         group.classList.toggle("end", ends !== null && ends[id] === 1);
         group.setAttribute("aria-pressed", String(id === chosen));
+        group.setAttribute("aria-label", nodeWords(id, counts, red));
       });
     },
     /** @param {number | null} id */
     walk(id) {
       walker.setAttribute("visibility", id === null ? "hidden" : "visible");
-      if (id !== null) {
-        walker.setAttribute("cx", String(place.positions[id][0]));
-        walker.setAttribute("cy", String(place.positions[id][1] - place.node - 3));
-      }
+      if (id === null) return;
+      walker.setAttribute("cx", String(place.positions[id][0]));
+      walker.setAttribute("cy", String(place.positions[id][1] - place.node - 3));
     },
   };
+
+  /** @param {number} id */
+  function circleName(id) {
+    return visible(label(id, vocab, L));
+  }
+
+  /** What a screen reader says of a state. @param {number} id @param {Int32Array} counts @param {Uint8Array} red */
+  function nodeWords(id, counts, red) {
+    const words = [circleName(id)];
+    if (!counts[id]) words.push(say("state.unseen"));
+    if (red[id]) words.push(say("state.red"));
+    return words.join(", ");
+  }
 }
 
 /** @param {import("./layout.js").Curve} curve */
-function bezier({ start, control1, control2, end }) {
+export function bezier({ start, control1, control2, end }) {
   return `M${fixed(start)} C${fixed(control1)} ${fixed(control2)} ${fixed(end)}`;
 }
 

@@ -1,459 +1,374 @@
-// Wires the page: the link -> controls -> the engine's worker -> chain -> pictures. Only the newest frame is drawn.
+// Wires the page: the link -> controls -> the engine's worker -> view -> pictures. Only the newest frame is drawn.
 
-import { counted, decode, draw, probabilities, random } from "./chain.js";
-import { dataEntropy, label, successor, tokenize, vocabulary, windows } from "./data.js";
-import { html } from "./dom.js";
-import { factsCard, longRun, redCard } from "./facts.js";
-import { COLOURS, LARGEST, stateGraph } from "./graph.js";
-import { stateCard } from "./inspector.js";
+import { awaySection } from "./away.js";
+import { controls } from "./controls.js";
+import { label, vocabulary } from "./data.js";
+import { button, html, setText } from "./dom.js";
+import { MOST_DOTS, dots } from "./dots.js";
+import { experimentOf, names, switches } from "./experiment.js";
+import { factsCard, longRun, redCard, startupCard } from "./facts.js";
+import { LARGEST, stateGraph } from "./graph.js";
+import { openFiles } from "./imports.js";
+import { inspector } from "./inspector.js";
+import { lessonValues, tour } from "./lessons.js";
 import { matrix } from "./matrix.js";
-import { redStates } from "./patterns.js";
-import { PRESETS } from "./presets.js";
-import { FIELDS, defaults, fromHash, read, toHash } from "./state.js";
+import { neighbourhood } from "./neighbours.js";
+import { nudgeCard } from "./nudge.js";
+import { patternOf, patternsOf } from "./patterns.js";
+import { PRESETS, presetOf } from "./presets.js";
+import { defaults, fromHash, sameTraining, toHash } from "./state.js";
 import { say, setLanguage, setStrings, visible } from "./strings.js";
 import { timeline } from "./timeline.js";
+import { Trainer, shownStep } from "./training.js";
+import { isChanged, viewOf } from "./view.js";
+import { walker } from "./walk.js";
 
-const MOST_STATES = 4096;
-const MOST_TOKENS = 64;
-
-const CONTROLS = [
-  ["data", ["data"]],
-  ["model", ["context", "layers", "heads", "width"]],
-  ["training", ["steps", "lr", "decay", "seed"]],
-  ["decoding", ["temperature", "topk", "topp", "greedy"]],
-  ["look", ["ghost", "red"]],
-];
-const SLIDERS = new Set(["context", "layers", "heads", "width", "steps", "temperature"]);
-const SLIDER_MOST = { context: 8, width: 64, steps: 500, temperature: 3 };
-const RETRAINS = new Set(["data", "context", "layers", "heads", "width", "bias", "loss", "steps", "lr", "decay", "seed"]);
+const MOST_COLOURS = 8; // tokens that have a colour of their own
+const AT_ONCE = 16; // up to so many states, what is said of the chain is said in the same frame
+const SAYING = 90; // milliseconds between two times otherwise
+const LINKING = 120; // milliseconds until the link follows: browsers allow only so many changes a second
+const MOST_FILE = 64 * 2 ** 20;
 
 /**
- * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>, first: string}} given
- *   `first` is the experiment to begin with where the link names none.
+ * @typedef {{values: Record<string, any>, weights: Float32Array, losses: number[]}} CarriedRun
+ * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>, run: CarriedRun | null}} given
+ *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
  */
-export function start({ wasm, worker, strings, first }) {
+export function start({ wasm, worker, strings, run }) {
   setStrings(strings);
-  let { values, problems } = fromHash(location.hash.length > 1 ? location.hash : first);
+  const first = { ...defaults(), ...run?.values };
+  let { values, problems } = fromHash(location.hash, first);
+  /** Weights from a file, and the values they belong to. @type {{values: import("./state.js").Values, weights: Float32Array} | null} */
+  let opened = null;
   /** @type {any} */
-  let experiment = null; // what is trained: vocabulary, windows, shape
+  let looked = null;
+  /** @type {import("./view.js").View | null} */
+  let view = null;
+  /** @type {import("./facts.js").LongRun | null} */
+  let found = null;
   /** @type {any} */
-  let trained = null; // losses, chains, weights
-  /** @type {any} */
-  let graph = null;
-  /** @type {Record<string, any>} */
-  const inputs = {};
-  let inside = null;
-  let rerouted = null; // the chain with heads switched off
-  let asked = 0;
-  let playing = 0;
-  let walking = 0;
-  let walk = { text: "", at: 0, draws: random(1) };
-  let frame = 0;
-
+  let stage = null;
+  /** @type {((weights: Float32Array) => void)[]} */
+  let wantWeights = [];
+  let [frame, linking, saying, said, newest] = [0, 0, 0, 0, 0];
+  let notice = "";
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const notice = html("p", { class: "notice", role: "status", "aria-live": "polite" });
-  const head = html("header", {});
-  const panel = html("form", { class: "panel", onsubmit: (/** @type {Event} */ event) => event.preventDefault() });
-  const stage = html("div", { class: "stage" });
-  const legend = html("p", { class: "soft legend" });
-  const side = html("aside", { class: "side" });
-  const walked = html("div", { class: "walked" });
-  const time = timeline((step) => set({ step }));
-  const playButton = html("button", { type: "button", onclick: () => play(!playing) });
-  const stepText = html("output", { class: "soft", for: "timeline" });
-  const foot = html("footer", {});
-  root.replaceChildren(
-    head, notice,
-    html("main", { class: "screen" }, panel, html("div", { class: "middle" }, stage, legend, html("div", { class: "transport" },
-      html("button", { type: "button", class: "small", "data-say-label": "back", onclick: () => move(-1) }, "‹"),
-      playButton,
-      html("button", { type: "button", class: "small", "data-say-label": "forward", onclick: () => move(1) }, "›"),
-      stepText), time.element, walked), side),
-    foot,
-  );
+  /** @type {ReturnType<typeof build>} */
+  let ui;
 
-  const engine = worker();
-  engine.onmessage = ({ data }) => received(data);
-  engine.onerror = () => tell(say("error.engine"));
-  engine.postMessage({ kind: "start", wasm });
-
-  dress();
+  if (!WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
+    ui = build();
+    return tell(say("error.simd"));
+  }
+  const trainer = new Trainer(worker(), wasm, { trained, looked: answered, failed: (key, filled) => tell(say(key, filled)) });
+  ui = build();
   if (problems.length) tell(say("notice.link", { list: problems.map(visible).join(", ") }));
-  retrain();
+  if (!retrain()) {
+    const refused = notice;
+    values = { ...first, lang: values.lang, theme: values.theme };
+    retrain();
+    tell(refused);
+  }
   addEventListener("hashchange", () => {
-    const found = fromHash(location.hash);
-    if (toHash(found.values) === toHash(values)) return;
-    const before = values;
-    values = found.values;
-    tell(found.problems.length ? say("notice.link", { list: found.problems.map(visible).join(", ") }) : "");
-    dress();
-    if ([...RETRAINS].some((key) => values[key] !== before[key])) retrain();
-    else refresh();
+    const next = fromHash(location.hash, first);
+    if (toHash(next.values, first) === toHash(values, first)) return;
+    adopt(next.values);
+    if (next.problems.length) tell(say("notice.link", { list: next.problems.map(visible).join(", ") }));
   });
   addEventListener("keydown", (event) => {
-    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
-    if (event.target instanceof HTMLSelectElement || event.target instanceof HTMLButtonElement) return;
-    if (event.key === " ") play(!playing);
-    else if (event.key === "ArrowRight") move(1);
-    else if (event.key === "ArrowLeft") move(-1);
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, button, summary, .state")) return;
+    if (event.key === " ") ui.time.toggle();
+    else if (event.key === "ArrowRight") ui.time.step(1);
+    else if (event.key === "ArrowLeft") ui.time.step(-1);
     else return;
     event.preventDefault();
   });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    open([...(event.dataTransfer?.files ?? [])]);
+  });
 
-  /** Words, theme and controls, for the language and the values of now. */
-  function dress() {
-    document.documentElement.lang = setLanguage(values.lang, navigator.languages);
-    document.documentElement.dataset.theme = values.theme;
+  /** The whole page, in the language of now. */
+  function build() {
+    document.documentElement.lang = setLanguage(values.lang, navigator.languages ?? [navigator.language]);
     document.title = `FiniteGPT: ${say("title")}`;
-    const presets = html("select", { "aria-label": say("preset"), onchange: () => choosePreset(presets) },
-      html("option", { value: "" }, say("preset")),
-      ...Object.keys(PRESETS).map((name) => html("option", { value: name }, say(`preset.${name}`))));
-    head.replaceChildren(
-      html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, say("intro")),
-      html("div", { class: "tools" }, presets,
-        html("button", { type: "button", onclick: () => set({ lang: document.documentElement.lang === "zh" ? "en" : "zh" }, true) }, say("language")),
-        html("button", { type: "button", "aria-label": say("theme"), title: say("theme"), onclick: theme }, "◐"),
-        html("button", { type: "button", onclick: () => become(defaults()) }, say("reset"))),
-    );
-    panel.replaceChildren(...CONTROLS.map(([group, keys]) =>
-      html("fieldset", {}, html("legend", {}, say(/** @type {string} */ (group))), .../** @type {string[]} */ (keys).map(control))));
-    legend.textContent = say("legend");
-    for (const button of root.querySelectorAll("[data-say-label]"))
-      button.setAttribute("aria-label", say(/** @type {HTMLElement} */ (button).dataset.sayLabel ?? ""));
-    playButton.textContent = say(playing ? "pause" : "play");
-    foot.replaceChildren(
-      html("button", { type: "button", onclick: copyLink }, say("link")),
-      html("button", { type: "button", onclick: saveCsv }, say("csv")),
-      html("button", { type: "button", onclick: saveSvg }, say("svg")),
-      html("details", {}, html("summary", {}, say("command")), html("code", { id: "command" })),
-    );
-  }
-
-  /** @param {string} key */
-  function control(key) {
-    const field = /** @type {import("./state.js").Field} */ (FIELDS.find((one) => one.key === key));
-    const name = say(key === "data" ? "data.text" : key);
-    if (field.type === "flag") {
-      const box = html("input", { type: "checkbox", onchange: () => set({ [key]: box.checked }) });
-      box.checked = values[key];
-      inputs[key] = box;
-      return html("label", { class: "check" }, box, name);
-    }
-    const typed = html(field.type === "text" ? "textarea" : "input", {
-      ...(field.type === "text" ? { rows: 3, spellcheck: "false" } : { type: "text", size: 7 }),
-      "aria-label": name, autocomplete: "off",
-      oninput: () => {
-        const value = read(field, typed.value);
-        typed.setAttribute("aria-invalid", String(value === undefined));
-        if (value === undefined) tell(say("notice.value", { name, low: field.min ?? 0, high: field.max ?? field.longest ?? "" }));
-        else set({ [key]: value });
-      },
+    const told = html("p", { class: "notice", role: "status", "aria-live": "polite" }, notice);
+    const why = html("p", { class: "soft why" });
+    const presets = html("select", { "aria-label": say("preset"), "data-part": "presets", onchange: () => {
+      if (presets.value) become({ ...defaults(), ...PRESETS[presets.value] });
+    } }, html("option", { value: "" }, say("preset")), ...Object.keys(PRESETS).map((name) => html("option", { value: name }, say(`preset.${name}`))));
+    const panel = controls(set, tell);
+    const box = html("div", { class: "stage" });
+    const near = html("div", {});
+    const legend = html("p", { class: "soft legend" });
+    const time = timeline({ go: (step) => set({ step }), follow: () => set({ step: -1 }), pin: () => set({ pin: values.pin < 0 && view ? view.step : -1 }) });
+    const walk = walker((id) => stage?.walk(id));
+    const lesson = tour((k) => (k ? become(lessonValues(k)) : set({ lesson: 0 })));
+    const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
+    const away = awaySection({
+      view: () => view, picture: () => stage.picture, link: () => location.href.replace(/#.*$/, "") + `#${toHash(values)}`, tell, open,
+      weights: () => new Promise((resolve) => {
+        wantWeights.push(resolve);
+        ask();
+      }),
     });
-    typed.value = String(values[key]);
-    inputs[key] = typed;
-    if (field.type === "text" || field.type === "list") return html("label", {}, name, typed);
-    if (!SLIDERS.has(key)) return html("label", { class: "row" }, html("span", {}, name), typed);
-    const most = /** @type {Record<string, number>} */ (SLIDER_MOST)[key] ?? field.max;
-    const slider = html("input", {
-      type: "range", min: field.type === "int" ? field.min : 0.1, max: most, step: field.type === "int" ? 1 : 0.05,
-      "aria-label": name,
-      oninput: () => {
-        typed.value = slider.value;
-        typed.dispatchEvent(new Event("input"));
-      },
-    });
-    slider.value = String(values[key]);
-    inputs[`${key}-slider`] = slider;
-    return html("label", { class: "row slide" }, html("span", {}, name), slider, typed);
-  }
-
-  /** @param {Record<string, any>} changes @param {boolean} redress */
-  function set(changes, redress = false) {
-    const again = Object.keys(changes).some((key) => RETRAINS.has(key) && changes[key] !== values[key]);
-    Object.assign(values, changes);
-    for (const key of Object.keys(changes)) if (inputs[`${key}-slider`]) inputs[`${key}-slider`].value = String(values[key]);
-    if (again) {
-      values.step = -1;
-      values.off = "";
-    }
-    if (Object.keys(changes).some((key) => key !== "step" && key !== "state")) tell("");
-    history.replaceState(null, "", `#${toHash(values)}`);
-    if (redress) dress();
-    if (again) retrain();
-    else refresh();
-  }
-
-  /** @param {Record<string, any>} wanted */
-  function become(wanted) {
-    const { lang, theme: look } = values;
-    values = { ...wanted, lang, theme: look };
-    history.pushState(null, "", `#${toHash(values)}`);
-    tell("");
-    dress();
-    retrain();
-  }
-
-  /** @param {HTMLSelectElement} presets */
-  function choosePreset(presets) {
-    if (presets.value) become({ ...defaults(), ...PRESETS[presets.value] });
-  }
-
-  function theme() {
-    const dark = values.theme === "dark" || (values.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-    set({ theme: dark ? "light" : "dark" }, true);
+    const unhide = button(say("unhide"), () => set({ hide: "" }), { class: "small unhide" });
+    time.element.dataset.part = "time";
+    root.replaceChildren(
+      html("header", {},
+        html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, say("intro")),
+        html("div", { class: "tools" }, presets,
+          button(say("lessons"), () => become(lessonValues(1))),
+          button(say("language"), () => set({ lang: document.documentElement.lang === "zh" ? "en" : "zh" }), { class: "language", lang: document.documentElement.lang === "zh" ? "en" : "zh" }),
+          button("◐", theme, { "aria-label": say("theme"), title: say("theme") }),
+          button(say("reset"), () => become(first)))),
+      told, lesson.element,
+      html("main", { class: "screen" }, panel.element,
+        html("div", { class: "middle" }, why, box, legend, near, time.element, walk.element),
+        html("aside", { class: "side", "aria-label": say("side") }, ...Object.values(cards).map((card) => card.element))),
+      html("footer", {}, away.element, unhide),
+    );
+    stage = null;
+    document.documentElement.dataset.theme = values.theme;
+    return { told, why, presets, panel, box, near, legend, time, walk, lesson, cards, away, unhide, lang: values.lang };
   }
 
   /** @param {string} text */
   function tell(text) {
-    notice.textContent = text;
+    notice = text;
+    setText(ui.told, text);
   }
 
-  /** Says why there is no new training; a page that shows nothing yet begins with the notebook's. @param {string} why */
-  function refuse(why) {
-    if (asked === 0) {
-      values = { ...defaults(), lang: values.lang, theme: values.theme };
-      dress();
-      retrain();
+  /** Takes changes of the values, and does what they ask for. @param {Record<string, any>} changes */
+  function set(changes) {
+    const next = { ...values, ...changes };
+    if (!sameTraining(next, values)) next.step = -1;
+    if (Object.keys(changes).some((key) => key !== "step" && key !== "state")) tell("");
+    adopt(next);
+    linking ||= window.setTimeout(writeLink, LINKING);
+  }
+
+  /** Another experiment altogether, which the Back button leaves again. @param {import("./state.js").Values} wanted */
+  function become(wanted) {
+    writeLink();
+    const next = { ...wanted, lang: values.lang, theme: values.theme, hide: values.hide };
+    try {
+      history.pushState(null, "", `#${toHash(next, first)}`);
+    } catch {
+      // A frame without an address has no history: the page works all the same.
     }
-    tell(why);
+    ui.time.stop();
+    tell("");
+    adopt(next);
   }
 
-  /** Asks for a new training; where the values allow none, says why and keeps what there is. */
+  /** @param {import("./state.js").Values} next */
+  function adopt(next) {
+    const before = values;
+    values = next;
+    if (opened && !sameTraining(opened.values, values)) opened = null;
+    if (values.lang !== before.lang) rebuild();
+    document.documentElement.dataset.theme = values.theme;
+    if (sameTraining(before, values)) refresh();
+    else retrain();
+  }
+
+  function writeLink() {
+    clearTimeout(linking);
+    linking = 0;
+    try {
+      history.replaceState(null, "", `#${toHash(values, first)}`);
+    } catch {
+      // As above.
+    }
+  }
+
+  function rebuild() {
+    const held = document.activeElement?.classList.contains("language");
+    ui.time.stop();
+    ui.walk.stop();
+    ui = build();
+    found = null;
+    if (held) /** @type {HTMLElement} */ (root.querySelector(".language")).focus();
+  }
+
+  function theme() {
+    const dark = values.theme === "dark" || (values.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+    set({ theme: dark ? "light" : "dark" });
+  }
+
+  /** Asks for the training that the values are; where there is none, says why and keeps what there is. */
   function retrain() {
-    const vocab = vocabulary(values.data);
-    const V = vocab.length;
-    const L = values.context;
-    if (V < 2) return refuse(say("notice.vocab"));
-    const { tokens } = tokenize(values.data, vocab);
-    if (tokens.length <= L) return refuse(say("notice.short"));
-    const most = Math.min(MOST_TOKENS, Math.floor(MOST_STATES ** (1 / L) + 1e-9));
-    if (V > most) return refuse(say("notice.tokens", { most, n: V }));
-    let width = values.width;
-    if (width % values.heads) {
-      width = values.heads * Math.max(1, Math.round(width / values.heads));
-      tell(say("notice.heads", { width: values.width, made: width }));
+    const { experiment, problem } = experimentOf(values);
+    ui.panel.update(values);
+    if (!experiment) {
+      tell(say(problem.key, problem.values));
+      return false;
     }
-    const found = windows(tokens, V, L);
-    const shape = { vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias };
-    const next = { vocab, L, shape, counts: found.counts, arrows: found.arrows, entropy: dataEntropy(found.arrows, V) };
-    asked += 1;
-    pending.set(asked, next);
-    engine.postMessage({
-      kind: "train", id: asked, shape,
-      plan: {
-        tokens: Int32Array.from(tokens), starts: found.starts, shares: found.shares, everyPosition: values.loss === "all",
-        lr: values.lr, weightDecay: values.decay, steps: values.steps, seed: values.seed,
-      },
-    });
+    if (experiment.madeWidth) tell(say("notice.heads", { width: values.width, made: experiment.shape.nEmbd }));
+    const own = run && sameTraining(first, values);
+    trainer.train(experiment, opened ? { weights: opened.weights, losses: [], retrain: false } : own ? { ...run, retrain: true } : null);
+    return true;
   }
 
-  /** @param {any} message */
-  function received(message) {
-    if (message.kind === "trained" && message.id === asked) {
-      experiment = pending.get(message.id);
-      trained = message;
-      inside = rerouted = null;
-      if (message.finished) for (const id of pending.keys()) if (id < message.id) pending.delete(id);
-      if (message.losses.some((/** @type {number} */ loss) => !Number.isFinite(loss))) tell(say("notice.diverged"));
-      refresh();
-    } else if (message.kind === "inspected" && message.id === asked) {
-      inside = message;
-      later();
-    } else if (message.kind === "evaluated" && message.id === asked) {
-      rerouted = message.rows;
-      later();
-    } else if (message.kind === "failed") tell(say(message.key, message.values));
+  function trained() {
+    const { id, diverged } = /** @type {import("./training.js").Trained} */ (trainer.trained);
+    if (id !== newest) looked = null;
+    newest = id;
+    if (diverged) tell(say("notice.diverged"));
+    refresh();
   }
 
-  /** What a change of the view needs from the engine, and a new frame. */
+  /** Something that is shown has changed: asks the engine what must be asked, and draws. */
   function refresh() {
-    if (!trained || !experiment) return;
-    const { shape, vocab, L } = experiment;
-    const n = vocab.length ** L;
-    inside = null;
-    const last = atEnd();
-    const switches = heads(shape);
-    if (values.off && last) engine.postMessage({ kind: "evaluate", id: asked, shape, weights: trained.weights, switches });
-    else rerouted = null;
-    if (values.state >= 0 && values.state < n && last) {
-      const tokens = [...Array(L).keys()].map((k) => Math.floor(values.state / vocab.length ** (L - 1 - k)) % vocab.length);
-      engine.postMessage({ kind: "inspect", id: asked, shape, weights: trained.weights, switches, context: tokens });
-    }
+    if (!trainer.trained) return;
+    if (isChanged(values) || values.state >= 0 || values.startup) ask();
+    else looked = null;
     later();
   }
 
-  /** @param {any} shape */
-  function heads(shape) {
-    const switches = new Float32Array(shape.nLayer * (shape.nHead + 1)).fill(1);
-    for (const name of values.off.split(",").filter(Boolean)) {
-      const [layer, one] = name.split(".").map(Number);
-      if (layer < shape.nLayer && one < shape.nHead) switches[layer * (shape.nHead + 1) + one] = 0;
-    }
-    return switches;
+  function ask() {
+    const now = trainer.trained;
+    if (!now) return;
+    const { V, L, n, shape } = now.experiment;
+    const state = values.state < n ? values.state : -1;
+    trainer.look({
+      step: shownStep(now, values.step), question: state, rows: isChanged(values), startup: values.startup,
+      nudge: { param: values.param, delta: values.delta, along: values.along, direction: values.direction },
+      switches: switches(values.off, shape), weights: wantWeights.length > 0,
+      context: state < 0 ? null : Array.from({ length: L }, (_, k) => Math.floor(state / V ** (L - 1 - k)) % V),
+    });
   }
 
-  function atEnd() {
-    return step() >= trained.done;
-  }
-
-  function step() {
-    return values.step < 0 ? trained.done : Math.min(values.step, trained.done);
+  /** @param {any} answer */
+  function answered(answer) {
+    looked = answer;
+    if (answer.weights) for (const resolve of wantWeights.splice(0)) resolve(answer.weights);
+    later();
   }
 
   function later() {
     if (!frame) frame = requestAnimationFrame(drawAll);
   }
 
-  /** The chain that is shown: after the step chosen, with heads off, decoded. */
-  function shownChain() {
-    const { vocab, L } = experiment;
-    const V = vocab.length;
-    const row = V ** (L + 1);
-    const kept = Math.min(Math.floor(step() / trained.keepEvery), trained.chains.length / row - 1);
-    const rows = rerouted && values.off && atEnd() ? rerouted : trained.chains.subarray(row * kept, row * (kept + 1));
-    const how = { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy };
-    return probabilities(decode(rows, V, how), V);
-  }
-
   function drawAll() {
     frame = 0;
-    if (!trained || !experiment) return;
-    const { vocab, L, counts, entropy, shape } = experiment;
-    const V = vocab.length;
-    const n = V ** L;
-    const p = shownChain();
-    if (p.some(Number.isNaN)) return tell(say("notice.diverged"));
-    const key = `${vocab.join("")} ${L}`;
-    if (graph?.key !== key) {
-      graph = { key, ...(n <= LARGEST && V <= 8 ? stateGraph(vocab, L, choose) : matrix(n, V, choose)) };
-      stage.replaceChildren(html("h2", { class: "hidden" }, say("graph", { n })), graph.picture);
-      walk = { text: "", at: counts.indexOf(Math.max(...counts)), draws: random(1) };
-      walk.text = label(walk.at, vocab, L);
+    const now = trainer.trained;
+    if (!now || (isChanged(values) && !looked?.rows)) return;
+    const next = viewOf(values, now, looked);
+    if (next.p.some(Number.isNaN)) return tell(say("notice.diverged"));
+    view = next;
+    if (next.bad.length) tell(say("notice.red", { list: next.bad.map(visible).join(", ") }));
+    const key = `${next.vocab.join("")} ${next.L}`;
+    if (stage?.key !== key) {
+      const [make, words] = kind(next);
+      stage = { ...make(next.vocab, next.L, choose), key, words };
+      ui.box.replaceChildren(stage.picture);
     }
-    legend.textContent = n <= LARGEST && V <= 8 ? say("legend") : say("graph.large", { n });
-    const found = longRun(p, V);
-    const { red, bad } = redStates(values.red, vocab, L);
-    if (bad.length) tell(say("notice.red", { list: bad.map(visible).join(", ") }));
-    graph.update({
-      p, counts, chosen: values.state, red, ends: values.greedy || found.ends.length > 1 ? found.inEnds : null,
-      ghost: values.ghost ? counted(experiment.arrows, V) : null,
-    });
-    const now = step();
-    time.update(trained.losses, values.steps, now, [["uniform", Math.log(V)], ...(values.loss === "last" ? [/** @type {[string, number]} */ (["best", entropy])] : [])]);
-    const loss = trained.losses[Math.min(now, trained.losses.length - 1)];
-    stepText.textContent = `${say("step", { done: now, steps: values.steps })}${loss === undefined ? "" : `, ${say("loss", { loss: loss.toFixed(4) })}`}`;
-    const card =
-      values.state >= 0 && values.state < n
-        ? stateCard({
-            id: values.state, vocab, L, p, count: counts[values.state], layers: shape.nLayer, heads: shape.nHead,
-            attention: inside?.attention ?? null, off: new Set(values.off.split(",").filter(Boolean)),
-          }, toggle)
-        : html("section", { class: "card soft" }, say("state.none"));
-    const first = counts.map((/** @type {number} */ count, /** @type {number} */ id) => (red[id] ? 0 : count));
-    side.replaceChildren(card, ...(red.includes(1) ? [redCard(p, V, red, first)] : []), factsCard(found, vocab, L, entropy));
-    showWalk(p);
-    const command = document.getElementById("command");
-    if (command) command.textContent = commandLine();
+    if (next.n <= AT_ONCE || !found || found.pi.length !== next.n) conclude();
+    else if (!saying) saying = window.setTimeout(() => {
+      saying = 0;
+      conclude();
+    }, Math.max(0, SAYING - (performance.now() - said)));
+    const law = /** @type {import("./facts.js").LongRun} */ (found);
+    stage.update(next, values.greedy || law.ends.length > 1 ? law.inEnds : null);
+    setText(ui.legend, next.before ? say("legend.pinned", { step: values.pin }) : say(stage.words, { n: next.n }));
+    showNeighbours(next);
+    ui.time.update(next);
+    ui.panel.update(values);
+    ui.cards.state.update(next);
+    ui.cards.startup.update(next);
+    ui.cards.nudge.update(next);
+    ui.away.update(next);
+    const preset = presetOf(values);
+    ui.presets.value = preset ?? "";
+    setText(ui.why, preset ? say(`why.${preset}`) : "");
+    ui.lesson.update(values.lesson, root);
+    hide();
+  }
+
+  /** @param {import("./view.js").View} now @returns {[(vocab: string[], L: number, choose: (id: number) => void) => any, string]} */
+  function kind({ n, V, counts }) {
+    if (n <= LARGEST && V <= MOST_COLOURS) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
+    return n <= MOST_DOTS && V <= MOST_COLOURS ? [dots, "graph.dots"] : [matrix, "graph.large"];
+  }
+
+  /** What is said of the chain as it is now. */
+  function conclude() {
+    if (!view) return;
+    said = performance.now();
+    const before = found;
+    found = longRun(view.p, view.V);
+    ui.cards.facts.update(view, found);
+    ui.cards.red.update(view);
+    ui.walk.update(view, found);
+    if (before && stage && view.n > AT_ONCE && (values.greedy || found.ends.length > 1)) stage.update(view, found.inEnds);
+  }
+
+  /** @param {import("./view.js").View} now */
+  function showNeighbours(now) {
+    const shown = now.n > LARGEST && now.chosen >= 0;
+    const within = ui.near.contains(document.activeElement);
+    ui.near.replaceChildren(...(shown ? [neighbourhood(now, choose)] : []));
+    if (within) /** @type {HTMLElement | null} */ (ui.near.querySelector(".chosen"))?.focus();
+  }
+
+  function hide() {
+    const hidden = names(values.hide);
+    for (const part of root.querySelectorAll("[data-part]")) part.classList.toggle("gone", hidden.includes(/** @type {HTMLElement} */ (part).dataset.part ?? ""));
+    ui.unhide.hidden = hidden.length === 0;
   }
 
   /** @param {number} id */
   function choose(id) {
-    set({ state: id === values.state ? -1 : id, off: "" });
+    set({ state: id === values.state ? -1 : id });
   }
 
-  /** @param {string} name */
-  function toggle(name) {
-    const off = new Set(values.off.split(",").filter(Boolean));
-    if (!off.delete(name)) off.add(name);
-    set({ off: [...off].sort().join(","), step: -1 });
+  /** @param {string} part a head or an MLP */
+  function toggle(part) {
+    const off = new Set(names(values.off));
+    if (!off.delete(part)) off.add(part);
+    set({ off: [...off].sort().join(",") });
   }
 
-  /** @param {number} by */
-  function move(by) {
-    if (trained) set({ step: Math.max(0, Math.min(trained.done, step() + by)) });
+  /** A state becomes red, or is so no more. @param {number} id */
+  function redden(id) {
+    if (!view) return;
+    const { vocab, L, red } = view;
+    const name = (/** @type {number} */ one) => patternOf(label(one, vocab, L));
+    const others = [...red.keys()].filter((one) => red[one] && one !== id);
+    set({ red: (red[id] ? others.map(name) : [...patternsOf(values.red), name(id)]).join(", ") });
   }
 
-  /** @param {boolean} on */
-  function play(on) {
-    clearInterval(playing);
-    playing = 0;
-    if (on && trained) {
-      if (atEnd()) set({ step: 0 });
-      const stride = Math.max(1, Math.round(trained.done / 200));
-      playing = setInterval(() => (atEnd() ? play(false) : move(stride)), 33);
+  /** @param {File[]} files */
+  async function open(files) {
+    if (!files.length) return;
+    if (files.some(({ size }) => size > MOST_FILE)) return tell(say("notice.file.large", { name: visible(files[0].name) }));
+    const read = await Promise.all(files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
+    const result = openFiles(read);
+    if (!result.opened) return tell(say(result.problem.key, result.problem.values));
+    const { changes, weights } = result.opened;
+    const next = { ...values, step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0, ...changes };
+    if (next.vocab === vocabulary(next.data).join("")) next.vocab = "";
+    const { experiment, problem } = experimentOf(next);
+    if (!experiment) return tell(say(problem.key, problem.values));
+    if (weights && (weights.shape.vocabSize !== experiment.V || experiment.madeWidth))
+      return tell(say("notice.file.vocab", { V: weights.shape.vocabSize, n: experiment.V }));
+    become(next);
+    if (weights) {
+      opened = { values, weights: weights.weights };
+      retrain();
     }
-    playButton.textContent = say(playing ? "pause" : "play");
-  }
-
-  /** @param {Float64Array} p */
-  function showWalk(p) {
-    const button = html("button", { type: "button", onclick: () => goWalking() }, say(walking ? "walk.stop" : "walk.go"));
-    const { vocab, L } = experiment;
-    walked.replaceChildren(
-      html("h2", {}, say("walk")), button,
-      html("p", { class: "text" }, ...[...walk.text].slice(-160).map((symbol) =>
-        html("span", { style: `color:${COLOURS[vocab.indexOf(symbol) % 8]}` }, visible(symbol)))),
-    );
-    graph.walk(walking ? walk.at : null);
-    void L;
-    void p;
-  }
-
-  function goWalking() {
-    if (walking) {
-      clearInterval(walking);
-      walking = 0;
-    } else
-      walking = setInterval(() => {
-        const { vocab, L } = experiment;
-        const p = shownChain();
-        const token = draw(p, vocab.length, walk.at, walk.draws());
-        walk.at = successor(walk.at, token, vocab.length, vocab.length ** L);
-        walk.text += vocab[token];
-        showWalk(p);
-      }, 250);
-    later();
-  }
-
-  function commandLine() {
-    const quoted = `'${values.data.replace(/'/g, "'\\''")}'`;
-    const flags = [
-      ["--context-length", values.context, 3], ["--n-layer", values.layers, 4], ["--n-head", values.heads, 4],
-      ["--n-embd", experiment.shape.nEmbd, 16], ["--steps", values.steps, 50], ["--lr", values.lr, 0.001],
-      ["--weight-decay", values.decay, 0.1], ["--seed", values.seed, 1337], ["--loss", values.loss, "last"],
-    ].filter(([, value, usual]) => value !== usual).map(([flag, value]) => ` ${flag} ${value}`);
-    return `finitegpt train${flags.join("")} -- ${quoted}`;
-  }
-
-  function copyLink() {
-    navigator.clipboard?.writeText(location.href).then(() => tell(say("link.done")), () => tell(location.href));
-  }
-
-  function saveCsv() {
-    if (!experiment) return;
-    const { vocab, L } = experiment;
-    const V = vocab.length;
-    const p = shownChain();
-    const cell = (/** @type {string} */ text) => `"${text.replace(/"/g, '""')}"`;
-    const lines = [...p.keys()].map((k) => [cell(label(Math.floor(k / V), vocab, L)), cell(vocab[k % V]), p[k]].join(","));
-    save("chain.csv", "text/csv", ["state,next,probability", ...lines, ""].join("\n"));
-  }
-
-  function saveSvg() {
-    if (!(graph?.picture instanceof SVGElement)) return;
-    const copy = /** @type {SVGElement} */ (graph.picture.cloneNode(true));
-    const look = getComputedStyle(document.documentElement);
-    const text = new XMLSerializer().serializeToString(copy).replace(/var\((--\w+)\)/g, (_, name) => look.getPropertyValue(name).trim());
-    save("chain.svg", "image/svg+xml", text.replace("<svg ", '<svg font-family="sans-serif" font-size="13" text-anchor="middle" '));
-  }
-
-  /** @param {string} name @param {string} type @param {string} text */
-  function save(name, type, text) {
-    const link = html("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    tell(say("notice.opened", { name: files.map(({ name }) => visible([...name].slice(0, 40).join(""))).join(", ") }));
   }
 }
 
-/** Experiments that were asked for and not answered. @type {Map<number, any>} */
-const pending = new Map();
+/** The run that a page carries, from its text in the page; null where it carries none. @param {string} text */
+export function carriedRun(text) {
+  if (!text.trim()) return null;
+  const { values, weights, losses } = JSON.parse(text);
+  const bytes = Uint8Array.from(atob(weights), (sign) => sign.charCodeAt(0));
+  return { values, weights: new Float32Array(bytes.buffer), losses };
+}

@@ -8,12 +8,23 @@
 export function redStates(text, vocab, L) {
   const red = new Uint8Array(vocab.length ** L);
   const bad = [];
-  for (const pattern of text.split(",").map((part) => part.trim()).filter(Boolean)) {
+  for (const pattern of patternsOf(text)) {
     const found = match(pattern, vocab, L);
     if (!found || !found.includes(1)) bad.push(pattern);
     else found.forEach((yes, id) => (red[id] |= yes));
   }
   return { red, bad };
+}
+
+/** The patterns in a list: commas and the space around them part them, unless a \\ comes before. @param {string} text */
+export function patternsOf(text) {
+  const parts = text.match(/(?:\\[^]|[^,\\]|\\$)+/g) ?? [];
+  return parts.map((part) => part.replace(/^\s+/, "").replace(/(?<!\\)\s+$/, "")).filter(Boolean);
+}
+
+/** A state as a pattern of itself. @param {string} name */
+export function patternOf(name) {
+  return name.replace(/[\\?*,\s]/g, "\\$&");
 }
 
 /** @param {string} pattern @param {string[]} vocab @param {number} L @returns {Uint8Array | null} */

@@ -1,15 +1,30 @@
-// Experiments with a reason each, as changes of the start.
+// Experiments with a reason each, as changes of the start. Their words are `preset.NAME` and `why.NAME`.
+
+import { defaults, sameTraining } from "./state.js";
+
+const PASSAGE =
+  "A chain remembers only where it stands. What it says next depends on the last few signs and on nothing else. " +
+  "Markov took a novel in verse, counted its vowels and consonants by hand, twenty thousand of them, and found that " +
+  "the past is felt for a moment and then forgotten. Put a text of your own here and see how much of it is left when " +
+  "every letter is one of two.";
 
 /** @type {Record<string, Record<string, any>>} */
 export const PRESETS = {
   notebook: {},
   converged: { steps: 1500 },
   golden: { data: sequence((s) => (s.endsWith("1") ? "0" : coin(s) ? "1" : "0"), 120), context: 4, layers: 2, steps: 300, lr: 0.003 },
-  even: { data: even(160), context: 5, layers: 2, steps: 400, lr: 0.003 },
+  even: { data: sequence((s) => (/(^|0)1(11)*$/.test(s) ? "1" : coin(s) ? "1" : "0"), 160), context: 5, layers: 2, steps: 400, lr: 0.003 },
   three: { data: "011".repeat(10), context: 3, layers: 2, steps: 150, lr: 0.003 },
   thue: { data: thue(128), context: 5, layers: 2, steps: 300, lr: 0.003 },
+  vowels: { data: PASSAGE, transform: "vowels", context: 4, layers: 2, steps: 300, lr: 0.003 },
   abc: { data: "abcabcaabbccabcacbabc", context: 2, layers: 2, steps: 150, lr: 0.003 },
+  bigger: { data: thue(512), context: 10, layers: 2, steps: 200, lr: 0.003 },
 };
+
+/** The preset that the values are trained as, or null. @param {import("./state.js").Values} values */
+export function presetOf(values) {
+  return Object.keys(PRESETS).find((name) => sameTraining({ ...defaults(), ...PRESETS[name] }, values)) ?? null;
+}
 
 /** A coin that is the same for the same past. @param {string} past */
 function coin(past) {
@@ -25,11 +40,6 @@ function sequence(next, n) {
   let past = "0";
   while (past.length < n) past += next(past);
   return past;
-}
-
-/** @param {number} n */
-function even(n) {
-  return sequence((past) => (/(^|0)1(11)*$/.test(past) ? "1" : coin(past) ? "1" : "0"), n);
 }
 
 /** @param {number} n */

@@ -2,46 +2,68 @@
 
 /**
  * @typedef {{key: string, type: "text" | "int" | "number" | "flag" | "choice" | "list",
- *   start: any, min?: number, max?: number, longest?: number, choices?: string[]}} Field
+ *   start: any, min?: number, max?: number, longest?: number, choices?: string[], trains?: boolean}} Field
+ *   `trains` marks what a new training is needed for.
+ * @typedef {Record<string, any>} Values one value for each field
  */
 
 /** @type {Field[]} */
 export const FIELDS = [
-  { key: "data", type: "text", start: "111101111011110", longest: 5000 },
-  { key: "context", type: "int", start: 3, min: 1, max: 12 },
-  { key: "layers", type: "int", start: 4, min: 1, max: 8 },
-  { key: "heads", type: "int", start: 4, min: 1, max: 8 },
-  { key: "width", type: "int", start: 16, min: 1, max: 128 },
-  { key: "bias", type: "flag", start: false },
-  { key: "loss", type: "choice", start: "last", choices: ["last", "all"] },
-  { key: "steps", type: "int", start: 50, min: 0, max: 5000 },
-  { key: "lr", type: "number", start: 0.001, min: 0.000001, max: 1 },
-  { key: "decay", type: "number", start: 0.1, min: 0, max: 10 },
-  { key: "seed", type: "int", start: 1337, min: 0, max: 4294967295 },
+  { key: "data", type: "text", start: "111101111011110", longest: 5000, trains: true },
+  { key: "transform", type: "choice", start: "characters", choices: ["characters", "letters", "vowels"], trains: true },
+  { key: "vocab", type: "text", start: "", longest: 64, trains: true },
+  { key: "context", type: "int", start: 3, min: 1, max: 12, trains: true },
+  { key: "layers", type: "int", start: 4, min: 1, max: 8, trains: true },
+  { key: "heads", type: "int", start: 4, min: 1, max: 8, trains: true },
+  { key: "width", type: "int", start: 16, min: 1, max: 128, trains: true },
+  { key: "bias", type: "flag", start: false, trains: true },
+  { key: "loss", type: "choice", start: "last", choices: ["last", "all"], trains: true },
+  { key: "steps", type: "int", start: 50, min: 0, max: 5000, trains: true },
+  { key: "lr", type: "number", start: 0.001, min: 0.000001, max: 1, trains: true },
+  { key: "decay", type: "number", start: 0.1, min: 0, max: 10, trains: true },
+  { key: "seed", type: "int", start: 1337, min: 0, max: 4294967295, trains: true },
+  { key: "batch", type: "int", start: 0, min: 0, max: 4096, trains: true },
   { key: "temperature", type: "number", start: 1, min: 0.01, max: 10 },
   { key: "topk", type: "int", start: 0, min: 0, max: 256 },
   { key: "topp", type: "number", start: 1, min: 0.01, max: 1 },
   { key: "greedy", type: "flag", start: false },
   { key: "step", type: "int", start: -1, min: -1, max: 5000 },
   { key: "pin", type: "int", start: -1, min: -1, max: 5000 },
-  { key: "state", type: "int", start: -1, min: -1, max: 1048575 },
+  { key: "state", type: "int", start: -1, min: -1, max: 4095 },
   { key: "ghost", type: "flag", start: false },
+  { key: "startup", type: "flag", start: false },
   { key: "red", type: "list", start: "", longest: 2000 },
   { key: "off", type: "list", start: "", longest: 400 },
+  { key: "param", type: "int", start: 0, min: 0, max: 9999999 },
+  { key: "delta", type: "number", start: 0, min: -3, max: 3 },
+  { key: "along", type: "number", start: 0, min: -2, max: 2 },
+  { key: "direction", type: "int", start: 1, min: 0, max: 4294967295 },
   { key: "lang", type: "choice", start: "auto", choices: ["auto", "en", "zh"] },
   { key: "theme", type: "choice", start: "auto", choices: ["auto", "light", "dark"] },
   { key: "lesson", type: "int", start: 0, min: 0, max: 9 },
   { key: "hide", type: "list", start: "", longest: 200 },
 ];
 
-/** @returns {Record<string, any>} */
-export function defaults() {
-  return Object.fromEntries(FIELDS.map((field) => [field.key, field.start]));
+const BY_KEY = new Map(FIELDS.map((one) => [one.key, one]));
+
+/** @param {string} key */
+export function field(key) {
+  return /** @type {Field} */ (BY_KEY.get(key));
 }
 
-/** The link's part after #: only what differs from the start. @param {Record<string, any>} values */
-export function toHash(values) {
-  const parts = FIELDS.filter(({ key, start }) => values[key] !== start).map(({ key, type }) => {
+/** The notebook's experiment. @returns {Values} */
+export function defaults() {
+  return Object.fromEntries(FIELDS.map(({ key, start }) => [key, start]));
+}
+
+/** Whether two experiments need two trainings. @param {Values} a @param {Values} b */
+export function sameTraining(a, b) {
+  return FIELDS.every(({ key, trains }) => !trains || a[key] === b[key]);
+}
+
+/** The link's part after #: only what differs from the start. @param {Values} values @param {Values} start */
+export function toHash(values, start = defaults()) {
+  const parts = FIELDS.filter(({ key }) => values[key] !== start[key]).map(({ key, type }) => {
     const value = type === "flag" ? (values[key] ? "1" : "0") : String(values[key]);
     return `${key}=${encodeURIComponent(value)}`;
   });
@@ -49,45 +71,46 @@ export function toHash(values) {
 }
 
 /**
- * Reads a hash. What is unknown or unusable is left at its start and named among the problems.
- * @param {string} hash
+ * Reads a hash. What is unknown or unusable is left at its start and named among the problems. A lone `lesson` begins
+ * the tour.
+ * @param {string} hash @param {Values} start
  */
-export function fromHash(hash) {
-  const values = defaults();
+export function fromHash(hash, start = defaults()) {
+  const values = { ...start };
   /** @type {string[]} */
   const problems = [];
   for (const part of hash.replace(/^#/, "").split("&")) {
     if (!part) continue;
-    const [name, ...rest] = part.split("=");
-    const field = FIELDS.find(({ key }) => key === name);
+    const [name, ...rest] = part === "lesson" ? ["lesson", "1"] : part.split("=");
+    const known = BY_KEY.get(name);
     let text;
     try {
       text = decodeURIComponent(rest.join("=").replace(/\+/g, "%20"));
     } catch {
       text = null;
     }
-    const value = field && text !== null ? read(field, text) : undefined;
-    if (field && value !== undefined) values[field.key] = value;
-    else problems.push(name.slice(0, 20));
+    const value = known && text !== null ? read(known, text) : undefined;
+    if (known && value !== undefined) values[known.key] = value;
+    else if (!problems.includes(name.slice(0, 20))) problems.push(name.slice(0, 20));
   }
-  return { values, problems };
+  return { values, problems: problems.slice(0, 5) };
 }
 
-/** A value from text, or undefined where it is none that the field can have. @param {Field} field @param {string} text */
-export function read(field, text) {
-  switch (field.type) {
+/** A value from text, or undefined where it is none that the field can have. @param {Field} one @param {string} text */
+export function read(one, text) {
+  switch (one.type) {
     case "flag":
       return text === "1" ? true : text === "0" ? false : undefined;
     case "choice":
-      return field.choices?.includes(text) ? text : undefined;
+      return one.choices?.includes(text) ? text : undefined;
     case "text":
     case "list":
-      return [...text].length <= (field.longest ?? Infinity) ? text : undefined;
+      return text.length <= 4 * (one.longest ?? Infinity) && [...text].length <= (one.longest ?? Infinity) ? text : undefined;
     default: {
       if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) return undefined;
       const value = Number(text);
-      if (field.type === "int" && !Number.isInteger(value)) return undefined;
-      return value >= (field.min ?? -Infinity) && value <= (field.max ?? Infinity) ? value : undefined;
+      if (one.type === "int" && !Number.isInteger(value)) return undefined;
+      return value >= (one.min ?? -Infinity) && value <= (one.max ?? Infinity) ? value : undefined;
     }
   }
 }

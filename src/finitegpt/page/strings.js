@@ -29,6 +29,12 @@ export function percent(p) {
   return `${Math.round(100 * p)}%`;
 }
 
+/** A difference of two probabilities in whole percent, with its sign. @param {number} d */
+export function signed(d) {
+  const whole = Math.round(100 * d);
+  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}%`;
+}
+
 /** Signs without a shape get one. @param {string} text */
 export function visible(text) {
   return text.replace(/ /g, "·").replace(/\n/g, "¶").replace(/\t/g, "»");

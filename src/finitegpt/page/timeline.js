@@ -1,45 +1,151 @@
-// The loss curve, which is also where one is in time.
+// Time: the loss curve, which is also where one is in training, and the buttons that move along it.
 
-import { html, svg } from "./dom.js";
+import { button, html, setText, svg } from "./dom.js";
 import { say } from "./strings.js";
 
 const WIDE = 800;
 const HIGH = 96;
+const SPEEDS = [0.25, 1, 4, 16];
+const SECONDS = 5; // that a whole training takes at speed 1, where it has a step for each frame of them
+const LONGEST_FRAME = 100; // milliseconds: after a pause in the background nothing is made up for
 
-/** @param {(step: number) => void} go */
-export function timeline(go) {
+/**
+ * @param {{go: (step: number) => void, follow: () => void, pin: () => void}} act `follow`: to the newest step there is
+ */
+export function timeline({ go, follow, pin }) {
   const line = svg("polyline", { fill: "none", class: "loss" });
   const marks = svg("g", {});
+  const pinned = svg("line", { y1: 0, y2: HIGH, class: "pinned", visibility: "hidden" });
   const now = svg("line", { y1: 0, y2: HIGH, class: "now" });
   const picture = svg(
     "svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", "aria-hidden": "true", class: "curve" },
-    marks, line, now,
+    marks, line, pinned, now,
   );
-  const slider = html("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "timeline" });
-  slider.addEventListener("input", () => go(Number(slider.value)));
-  const element = html("div", { class: "timeline" }, picture, slider);
+  const key = html("p", { class: "soft key" });
+  const slider = html("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "timeline", "aria-label": say("timeline") });
+  slider.addEventListener("input", () => stopped(Number(slider.value)));
+  const drag = (/** @type {PointerEvent} */ event) => {
+    if (event.type === "pointermove" && !(event.buttons & 1)) return;
+    const box = picture.getBoundingClientRect();
+    stopped(Math.max(0, Math.min(state.steps, Math.round(((event.clientX - box.left) / box.width) * state.steps))));
+  };
+  picture.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+    picture.setPointerCapture(event.pointerId);
+    drag(event);
+  });
+  picture.addEventListener("pointermove", drag);
+
+  const small = (/** @type {string} */ sign, /** @type {string} */ words, /** @type {() => void} */ act) =>
+    button(sign, act, { class: "small", "aria-label": words, title: words });
+  const playButton = button("", () => play(!playing), { class: "play" });
+  const speed = html("select", { class: "speed", "aria-label": say("speed"), title: say("speed") },
+    ...SPEEDS.map((times) => html("option", { value: times, selected: times === 1 }, `${times}×`)));
+  const pinButton = button(say("pin"), pin, { class: "pin" });
+  const told = html("output", { class: "soft step", for: "timeline" });
+  const element = html(
+    "section", { class: "time", "aria-label": say("timeline") },
+    html("div", { class: "transport" },
+      small("«", say("first"), () => stopped(0)), small("‹", say("back"), () => step(-1)), playButton,
+      small("›", say("forward"), () => step(1)), small("»", say("last"), () => { play(false); follow(); }),
+      speed, pinButton, told),
+    picture, slider, key,
+  );
+
+  const state = { steps: 0, done: 0, step: 0, stride: 1, finished: true };
+  let playing = false;
+  let frame = 0;
+  let carry = 0;
+  let before = 0;
+  showPlaying();
+
+  function showPlaying() {
+    setText(playButton, say(playing ? "pause" : "play"));
+    playButton.setAttribute("aria-pressed", String(playing));
+  }
+
+  /** @param {boolean} on */
+  function play(on) {
+    if (on === playing) return;
+    playing = on;
+    showPlaying();
+    cancelAnimationFrame(frame);
+    if (!on) return go(state.step);
+    if (state.step >= state.steps) go(0);
+    carry = 0;
+    before = performance.now();
+    frame = requestAnimationFrame(tick);
+  }
+
+  /** @param {number} at */
+  function tick(at) {
+    if (!playing) return;
+    const passed = Math.max(0, Math.min(LONGEST_FRAME, at - before));
+    before = at;
+    const rate = Math.max(10, state.steps / SECONDS) * Number(speed.value);
+    carry += (rate * passed) / 1000;
+    const by = Math.floor(carry / state.stride) * state.stride;
+    carry -= by;
+    const next = Math.min(state.done, state.step + by);
+    if (next !== state.step) go(next);
+    if (next >= state.steps || (state.finished && next >= state.done)) {
+      play(false);
+      follow();
+    } else frame = requestAnimationFrame(tick);
+  }
+
+  /** @param {number} at */
+  function stopped(at) {
+    if (playing) play(false);
+    go(at);
+  }
+
+  /** @param {number} by */
+  function step(by) {
+    stopped(Math.max(0, Math.min(state.steps, state.step + by * state.stride)));
+  }
+
   return {
     element,
-    /** @param {Float64Array} losses @param {number} steps @param {number} step @param {[string, number][]} levels */
-    update(losses, steps, step, levels) {
-      const values = [...losses, ...levels.map(([, value]) => value)].filter(Number.isFinite);
-      const low = Math.min(...values, Infinity);
-      const high = Math.max(...values, -Infinity);
-      const x = (/** @type {number} */ k) => (WIDE * k) / Math.max(1, steps);
-      const y = (/** @type {number} */ value) => HIGH - 8 - ((HIGH - 16) * (value - low)) / (high - low || 1);
-      const thin = Math.max(1, Math.floor(losses.length / 800));
+    toggle: () => play(!playing),
+    step,
+    stop: () => play(false),
+    /** @param {import("./view.js").View} view */
+    update({ values, trained, step: at, entropy, V }) {
+      const { losses, done, experiment, finished, keepEvery, diverged, fixed } = trained;
+      const { steps } = experiment.plan;
+      Object.assign(state, { steps, done: trained.carried && !done ? 0 : done, step: at, stride: keepEvery, finished });
+      const levels = [["uniform", Math.log(V)], ...(experiment.plan.everyPosition ? [] : [["best", entropy]])];
+      const known = [...losses].filter(Number.isFinite);
+      const all = [...known, ...levels.map(([, value]) => Number(value))];
+      const low = all.reduce((a, b) => Math.min(a, b));
+      const high = all.reduce((a, b) => Math.max(a, b));
+      const x = (/** @type {number} */ k) => ((WIDE * k) / Math.max(1, steps)).toFixed(1);
+      const y = (/** @type {number} */ value) => (HIGH - 8 - ((HIGH - 16) * (value - low)) / (high - low || 1)).toFixed(1);
+      const thin = Math.max(1, Math.floor(losses.length / WIDE));
       const points = [];
-      for (let k = 0; k < losses.length; k += thin) points.push(`${x(k).toFixed(1)},${y(losses[k]).toFixed(1)}`);
-      line.setAttribute("points", points.join(" "));
-      marks.replaceChildren(
-        ...levels.map(([, value]) => svg("line", { x1: 0, x2: WIDE, y1: y(value), y2: y(value), class: "level" })),
-      );
-      now.setAttribute("x1", String(x(step)));
-      now.setAttribute("x2", String(x(step)));
+      for (let k = 0; k < losses.length; k += thin) if (Number.isFinite(losses[k])) points.push(`${x(k)},${y(losses[k])}`);
+      const drawn = points.join(" ");
+      if (line.getAttribute("points") !== drawn) {
+        line.setAttribute("points", drawn);
+        marks.replaceChildren(...levels.map(([name, value]) =>
+          svg("line", { x1: 0, x2: WIDE, y1: y(Number(value)), y2: y(Number(value)), class: `level ${name}` })));
+        setText(key, levels.map(([name, value]) => `${name === "uniform" ? "╌" : "┈"} ${say(String(name))} ${Number(value).toFixed(4)}`).join("   "));
+      }
+      for (const [mark, k] of [[now, at], [pinned, values.pin]]) {
+        mark.setAttribute("x1", x(k));
+        mark.setAttribute("x2", x(k));
+      }
+      pinned.setAttribute("visibility", values.pin >= 0 ? "visible" : "hidden");
+      setText(pinButton, say(values.pin >= 0 ? "unpin" : "pin"));
+      pinButton.setAttribute("aria-pressed", String(values.pin >= 0));
       slider.max = String(steps);
-      slider.value = String(step);
-      slider.setAttribute("aria-label", say("timeline"));
-      slider.setAttribute("aria-valuetext", say("step", { done: step, steps }));
+      slider.value = String(at);
+      slider.step = String(steps % keepEvery === 0 ? keepEvery : 1);
+      slider.disabled = fixed;
+      playButton.disabled = fixed;
+      slider.setAttribute("aria-valuetext", say("step", { done: at, steps }));
+      const loss = losses[Math.min(at, (finished && !diverged ? steps : done) - 1)];
+      setText(told, fixed ? say("step.fixed") : `${say("step", { done: at, steps })}${Number.isFinite(loss) ? `, ${say("loss.now", { loss: loss.toFixed(4) })}` : ""}`);
     },
   };
 }

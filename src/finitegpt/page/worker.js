@@ -1,76 +1,105 @@
-// The engine's worker: trains, evaluates and looks inside, always for the newest request of its kind.
+// The engine's worker: trains, and looks into what it has trained, always for the newest request of its kind.
 
 import { Engine, EngineError } from "./engine.js";
+import { lens, nudged, tensors } from "./weights.js";
 
 const SLICE = 30; // milliseconds between two reports of a long training
-const MOST_BYTES = 96 * 2 ** 20; // for the chains of all steps
+const MOST_BYTES = 160 * 2 ** 20; // for the chains and the weights after all steps that are kept
 
 /** @type {Promise<Engine> | null} */
 let engine = null;
-let newest = 0;
+/** The newest of each kind, until it is taken. @type {Record<string, any>} */
+const wanted = { train: null, look: null };
+/** What there is to look into. @type {any} */
+let current = null;
+let running = false;
 
-self.onmessage = async ({ data }) => {
+self.onmessage = ({ data }) => {
+  if (data.kind === "start") engine = Engine.from(data.wasm);
+  else wanted[data.kind] = data;
+  run();
+};
+
+/** Takes requests until there are none. Every turn first lets messages in, so that only the newest are served. */
+async function run() {
+  if (running) return;
+  running = true;
+  while (wanted.train || wanted.look) {
+    await pause();
+    if (wanted.train) await serve("train", train);
+    if (wanted.look) await serve("look", look);
+  }
+  running = false;
+}
+
+/** @param {string} kind @param {(ready: Engine, request: any) => void | Promise<void>} work */
+async function serve(kind, work) {
+  const request = wanted[kind];
+  wanted[kind] = null;
   try {
-    if (data.kind === "start") {
-      engine = Engine.from(data.wasm);
-      await engine;
-      self.postMessage({ kind: "ready" });
-      return;
-    }
-    const ready = await /** @type {Promise<Engine>} */ (engine);
-    if (data.kind === "train") await train(ready, data);
-    if (data.kind === "evaluate") {
-      const rows = ready.evaluate(data.shape, data.weights, data.switches);
-      self.postMessage({ kind: "evaluated", id: data.id, rows }, { transfer: [rows.buffer] });
-    }
-    if (data.kind === "inspect") {
-      const inside = ready.inspect(data.shape, data.weights, data.switches, data.context);
-      self.postMessage({ kind: "inspected", id: data.id, ...inside });
-    }
+    await work(await /** @type {Promise<Engine>} */ (engine), request);
   } catch (error) {
     const known = error instanceof EngineError;
-    self.postMessage({
-      kind: "failed", id: data.id, of: data.kind, key: known ? error.key : "error.engine",
-      values: known ? error.values : {},
-    });
+    self.postMessage({ kind: "failed", id: request.id, key: known ? error.key : "error.engine", values: known ? error.values : {} });
   }
-};
+}
 
 /** @param {Engine} ready @param {any} request */
 async function train(ready, request) {
-  newest = request.id;
-  const { shape, plan } = request;
-  const row = shape.vocabSize ** (shape.contextLength + 1);
-  const keepEvery = Math.max(1, Math.ceil(((plan.steps + 1) * row * 4) / MOST_BYTES));
-  const training = ready.training(shape, { ...plan, keepEvery });
-  let count = 1;
+  const { id, shape, plan, carried } = request;
+  if (carried) {
+    current = { id, shape, weights: [], keepEvery: 1, steps: plan.steps, last: carried };
+    self.postMessage({ kind: "carried", id, rows: ready.evaluate(shape, carried) });
+    if (!request.retrain) return;
+    await pause();
+    if (wanted.train) return;
+  }
+  const size = tensors(shape).reduce((sum, one) => sum + one.size, 0) + shape.vocabSize ** (shape.contextLength + 1);
+  const keepEvery = Math.max(1, Math.ceil((4 * (plan.steps + 1) * size) / MOST_BYTES));
+  const training = ready.training(shape, plan, keepEvery);
+  current = { id, shape, weights: training.keptWeights, keepEvery, steps: plan.steps, last: carried };
+  let [toldSteps, toldChains] = [0, 0];
+  const report = (/** @type {boolean} */ finished, /** @type {boolean} */ diverged) => {
+    const [losses, chains] = [training.losses(toldSteps), training.chains(toldChains)];
+    self.postMessage(
+      { kind: "trained", id, keepEvery, from: toldSteps, losses, chainsFrom: toldChains, chains, finished, diverged },
+      { transfer: [losses.buffer, chains.buffer] },
+    );
+    [toldSteps, toldChains] = [training.done(), training.keptWeights.length];
+  };
   let reported = performance.now();
-  while (training.done < plan.steps) {
-    const began = performance.now();
-    training.advance(count);
-    const took = performance.now() - began;
-    count = Math.max(1, Math.min(1000, Math.floor((count * SLICE) / 2 / Math.max(took, 0.05))));
-    if (!Number.isFinite(training.loss)) {
-      report(training, request, keepEvery, true);
-      return;
-    }
-    if (performance.now() - reported > SLICE && training.done < plan.steps) {
-      report(training, request, keepEvery, false);
+  while (training.done() < plan.steps) {
+    training.advance();
+    if (!training.losses(training.done() - 1).every(Number.isFinite)) return report(true, true);
+    if (performance.now() - reported > SLICE && training.done() < plan.steps) {
+      report(false, false);
       await pause();
+      if (wanted.look) await serve("look", look);
+      if (wanted.train) return; // somebody has moved a control meanwhile
       reported = performance.now();
-      if (newest !== request.id) return; // somebody has moved a control meanwhile
     }
   }
-  report(training, request, keepEvery, true);
+  report(true, false);
 }
 
-/** @param {any} training @param {any} request @param {number} keepEvery @param {boolean} finished */
-function report(training, request, keepEvery, finished) {
-  const { done, losses, chains, weights } = training.result();
-  self.postMessage(
-    { kind: "trained", id: request.id, done, losses, chains, weights, keepEvery, finished },
-    { transfer: [losses.buffer, chains.buffer, weights.buffer] },
-  );
+/** Answers what the page asks of one step: the chain with parts switched off or weights moved, and inside a state.
+ * @param {Engine} ready @param {any} request */
+function look(ready, request) {
+  if (request.id !== current?.id) return;
+  const { shape } = current;
+  const { step, nudge, switches, context, rows, startup } = request;
+  const kept = step >= current.steps ? current.weights.length - 1 : Math.floor(step / current.keepEvery);
+  const before = (step >= current.steps && current.last) || current.weights[kept] || current.last;
+  const weights = nudged(before, nudge);
+  const inside = context && ready.inspect(shape, weights, switches, context);
+  if (inside) inside.lens = lens(shape, weights, inside.residual);
+  const short = [];
+  if (startup) for (let long = 1; long < shape.contextLength; long++) short.push(ready.evaluate(shape, weights, switches, long));
+  self.postMessage({
+    kind: "looked", id: request.id, question: request.question,
+    rows: rows ? ready.evaluate(shape, weights, switches) : null, inside, startup: startup ? short : null,
+    moved: [before[nudge.param], weights[nudge.param]], weights: request.weights ? weights : null,
+  });
 }
 
 /** Lets messages that wait be read. */

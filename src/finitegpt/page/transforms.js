@@ -1,0 +1,26 @@
+// Texts turned into few symbols, as finitegpt/sources/transforms.py does.
+
+const VOWELS = new Set("aeiouæœøıаеиоуыэюяієѣѵѧѫ");
+const SILENT = new Set("ъь");
+const CONSONANTS = new Set("йў"); // not vowels with a breve, which they are made of
+
+/** @param {string} text @param {string} name */
+export function transform(text, name) {
+  if (name === "letters") return letters(text);
+  if (name === "vowels") return [...text.toLowerCase().normalize("NFC")].map(vowel).join("");
+  return text;
+}
+
+/** a to z without case or accents, and one space for anything between them (Shannon 1951). @param {string} text */
+function letters(text) {
+  const plain = text.toLowerCase().replace(/ß/g, "ss").normalize("NFD").replace(/\p{Mn}/gu, "");
+  return (plain.match(/[a-z]+/g) ?? []).join(" ");
+}
+
+/** v or c, as Markov did with Eugene Onegin (1913). @param {string} sign */
+function vowel(sign) {
+  if (CONSONANTS.has(sign)) return "c";
+  const base = [...sign.normalize("NFD")][0];
+  if (VOWELS.has(base)) return "v";
+  return /\p{L}/u.test(base) && /[\p{Script=Latin}\p{Script=Cyrillic}]/u.test(base) && !SILENT.has(base) ? "c" : "";
+}

@@ -1,0 +1,39 @@
+// What one frame shows: the chain after the step chosen, with parts switched off or weights moved, decoded. Pure.
+
+import { counted, decode, probabilities } from "./chain.js";
+import { names } from "./experiment.js";
+import { redStates } from "./patterns.js";
+import { chainAfter, shownStep } from "./training.js";
+
+/**
+ * @typedef {{values: import("./state.js").Values, trained: import("./training.js").Trained, vocab: string[], V: number,
+ *   L: number, n: number, shape: import("./weights.js").Shape, counts: Int32Array, entropy: number, step: number,
+ *   p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
+ *   chosen: number, off: Set<string>, looked: any}} View
+ *   `p` are the probabilities shown, `before` those of the step that is pinned, `ghost` those of the data itself.
+ */
+
+/** Whether the chain differs from the one that training made. @param {import("./state.js").Values} values */
+export function isChanged(values) {
+  return names(values.off).length > 0 || values.delta !== 0 || values.along !== 0;
+}
+
+/**
+ * @param {import("./state.js").Values} values @param {import("./training.js").Trained} trained
+ * @param {any} looked the worker's last answer about this training @returns {View}
+ */
+export function viewOf(values, trained, looked) {
+  const { experiment } = trained;
+  const { vocab, V, L, n, shape, counts, arrows, entropy } = experiment;
+  const step = shownStep(trained, values.step);
+  const how = { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy };
+  const shown = (/** @type {Float32Array} */ rows) => probabilities(decode(rows, V, how), V);
+  const rows = isChanged(values) && looked?.rows ? looked.rows : chainAfter(trained, step);
+  const { red, bad } = redStates(values.red, vocab, L);
+  return {
+    values, trained, vocab, V, L, n, shape, counts, entropy, step, p: shown(rows),
+    before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
+    ghost: values.ghost ? counted(arrows, V) : null,
+    red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
+  };
+}
