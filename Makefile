@@ -6,12 +6,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SANITIZED := build/engine-sanitized.so
 CC ?= cc
 
-.PHONY: demo test check oracles bench examples sanitize pictures engine clean
+.PHONY: demo tools test check oracles bench examples sanitize pictures engine clean
 
 demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
 
-test: engine ## all tests, PyTorch parity included; those of the page need Chromium and Node.js, or are skipped
+tools: ## what the tests of the page need from npm, where there is one
+	@if command -v npm >/dev/null; then npm --prefix tests/page install --no-package-lock --no-audit --no-fund --silent; \
+	else echo "npm is not installed: types and accessibility of the page are not tested"; fi
+
+test: engine tools ## all tests, PyTorch parity included; those of the page need Chromium and Node.js, or are skipped
 	$(BIN)/python -m pytest --numprocesses 2 $(OPTIONS)
 
 check: engine ## lint, format, types, direction of imports, doctests

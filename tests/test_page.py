@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import finitegpt.page
-from finitegpt import Chain, Data, GPTConfig, InputError, Run, TrainConfig, decode, train
+from finitegpt import Chain, Data, GPTConfig, InputError, Model, Run, TrainConfig, decode, train, weights
 from finitegpt.analysis import (
     communicating_classes,
     hitting_probabilities,
@@ -22,9 +23,11 @@ from finitegpt.analysis import (
     stationary_distributions,
     total_variation,
 )
+from finitegpt.cli import main
 from finitegpt.data import NOTEBOOK_SEQUENCE
 from finitegpt.page import strings
 from finitegpt.picture.layout import arrow, ring
+from finitegpt.sources import transform
 
 NODE = shutil.which("node")
 
@@ -103,7 +106,8 @@ def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
         TrainConfig(steps=20, loss="all", lr=1e-2, seed=3),
         keep_steps=True,
     )
-    for run, keep in ((notebook, 1), (other, 1), (other, 5)):
+    batches = train("0110100110010110" * 3, config=TrainConfig(steps=30, batch_size=7, seed=5), keep_steps=True)
+    for run, keep in ((notebook, 1), (other, 1), (other, 5), (other, 7), (batches, 1)):
         starts, counts = run.data.distinct
         plan = {
             "tokens": typed("Int32Array", run.data.tokens),
@@ -114,15 +118,17 @@ def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
             "weightDecay": run.train.weight_decay,
             "steps": run.train.steps,
             "seed": run.train.seed,
-            "keepEvery": keep,
+            "batch": run.train.batch_size or 0,
+            "windows": run.data.n_windows,
         }
-        (found,) = call(("engine.js", "train", [shape(run.model.config), plan]))
+        (found,) = call(("engine.js", "train", [shape(run.model.config), plan, keep]))
         np.testing.assert_allclose(found["losses"], run.losses, atol=1e-5)
         chains = np.exp(floats(found["chains"])).reshape(-1, *run.chain.probs.shape)
-        assert len(chains) == run.train.steps // keep + 1
+        kept = [*range(0, run.train.steps, keep), run.train.steps]
         np.testing.assert_allclose(chains[-1], run.chain.probs, atol=1e-5)
+        np.testing.assert_allclose(found["weights"], run.model.weights, atol=1e-3)
         if run.trajectory is not None:
-            np.testing.assert_allclose(chains, np.exp(run.trajectory[::keep]), atol=1e-5)
+            np.testing.assert_allclose(chains, np.exp(run.trajectory[kept]), atol=1e-5)
         inside = run.model.inspect([0, 1])
         np.testing.assert_allclose(found["inside"]["attention"], inside.attention.reshape(-1), atol=1e-4)
         np.testing.assert_allclose(found["inside"]["logits"], inside.logits, atol=1e-4)
@@ -262,8 +268,310 @@ def test_a_hostile_link_changes_nothing_and_is_named(part: str) -> None:
 
 def test_draws_follow_their_probabilities() -> None:
     p = typed("Float64Array", [0.2, 0.0, 0.8])
-    draws = call(*(("chain.js", "draw", [p, 3, 0, u]) for u in (0.0, 0.1999, 0.2001, 0.999999999, 1.0)))
+    draws = call(*(("random.js", "draw", [p, 3, 0, u]) for u in (0.0, 0.1999, 0.2001, 0.999999999, 1.0)))
     assert draws == [0, 0, 2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["characters", "letters", "vowels"])
+def test_texts_are_transformed_as_in_the_library(name: str) -> None:
+    texts = [
+        "Onegin, a novel in verse!",
+        "Ça va? Où ÊTES-vous, Straße",
+        "Мой дядя самых честных правил, объезд",
+        "a1 中文 yY",
+        "",
+    ]
+    found = call(*(("transforms.js", "transform", [text, name]) for text in texts))
+    for text, symbols in zip(texts, found, strict=True):
+        try:
+            assert symbols == transform(text, name)
+        except InputError:
+            assert symbols == ""
+
+
+def test_weights_lie_where_the_library_has_them() -> None:
+    for config in (
+        GPTConfig(vocab_size=2, context_length=3),
+        GPTConfig(vocab_size=5, context_length=2, n_layer=1, bias=True),
+    ):
+        (found,) = call(("weights.js", "tensors", [shape(config)]))
+        assert {one["name"]: tuple(one["shape"]) for one in found} == weights.shapes(config)
+        assert found[-1]["start"] + found[-1]["size"] == config.n_params
+
+
+def test_nudges_move_one_weight_or_all_of_them(notebook: Run) -> None:
+    flat = typed("Float32Array", notebook.model.weights)
+    nothing = {"param": 3, "delta": 0, "along": 0, "direction": 1}
+    one, half, other = call(
+        ("weights.js", "nudged", [flat, {**nothing, "delta": 0.5}]),
+        ("weights.js", "nudged", [flat, {**nothing, "along": -0.5}]),
+        ("weights.js", "nudged", [flat, {**nothing, "along": -0.5, "direction": 2}]),
+    )
+    moved = np.array(one) - notebook.model.weights
+    assert moved[3] == pytest.approx(0.5, abs=1e-6)
+    assert np.count_nonzero(moved) == 1
+    for values in (half, other):
+        way = np.array(values) - notebook.model.weights
+        assert np.linalg.norm(way) == pytest.approx(0.5 * np.linalg.norm(notebook.model.weights), rel=1e-4)
+    assert not np.allclose(half, other)
+
+
+def test_the_residual_stream_is_read_as_the_last_layer_is(notebook: Run) -> None:
+    inside = notebook.model.inspect([1, 0, 1])
+    given = [
+        shape(notebook.model.config),
+        typed("Float32Array", notebook.model.weights),
+        typed("Float32Array", inside.residual),
+    ]
+    (found,) = call(("weights.js", "lens", given))
+    rows = np.reshape(found, (9, 2))
+    np.testing.assert_allclose(rows.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(rows[-1], notebook.chain.probs[5], atol=1e-5)
+    stream = inside.residual[0, -1].astype(float)
+    named = notebook.model.named
+    normal = (stream - stream.mean()) / np.sqrt(stream.var() + 1e-5)
+    logits = (normal * named["transformer.ln_f.weight"] + named["transformer.ln_f.bias"]) @ named[
+        "transformer.wte.weight"
+    ].T
+    np.testing.assert_allclose(rows[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
+
+
+def test_weights_go_to_safetensors_and_come_back(notebook: Run, here: Path) -> None:
+    config = notebook.model.config
+    metadata = {"n_head": "4"}
+    given = [shape(config), typed("Float32Array", notebook.model.weights), metadata]
+    (written,) = call(("safetensors.js", "writeSafetensors", given))
+    (here / "model.safetensors").write_bytes(bytes(written))
+    model = Model.from_named(config, "01", weights.load(here / "model.safetensors"))
+    np.testing.assert_array_equal(model.weights, notebook.model.weights)
+    notebook.save("run")
+    for path in (here / "model.safetensors", here / "run" / "model.safetensors"):
+        (read,) = call(("safetensors.js", "readSafetensors", [typed("Uint8Array", list(path.read_bytes()))]))
+        np.testing.assert_array_equal(np.float32(read["weights"]), notebook.model.weights)
+        assert (read["heads"], read["shape"]["nLayer"], read["shape"]["bias"]) == (4, 4, False)
+
+
+def opened(*files: bytes) -> Any:
+    named = [{"name": f"file{k}", "bytes": typed("Uint8Array", list(content))} for k, content in enumerate(files)]
+    (found,) = call(("imports.js", "openFiles", [named]))
+    return found
+
+
+def test_a_runs_folder_is_opened(here: Path) -> None:
+    train("0110100110010110", config=TrainConfig(steps=5, seed=3, batch_size=4), context_length=2).save("run")
+    parts = [(here / "run" / name).read_bytes() for name in ("run.json", "data.txt", "model.safetensors")]
+    found = opened(*parts)["opened"]
+    assert found["changes"] == {
+        **{
+            "data": "0110100110010110",
+            "vocab": "01",
+            "context": 2,
+            "layers": 4,
+            "heads": 4,
+            "width": 16,
+            "bias": False,
+        },
+        **{"steps": 5, "lr": 0.001, "decay": 0.1, "seed": 3, "loss": "last", "batch": 4},
+    }
+    assert found["weights"]["shape"]["contextLength"] == 2
+
+
+def hostile_files(folder: Path) -> dict[str, list[bytes]]:
+    """Files that are not what they seem, by what is wrong with them."""
+    rng = np.random.default_rng(0)
+    train(config=TrainConfig(steps=1)).save(folder / "run")
+    good = (folder / "run" / "model.safetensors").read_bytes()
+    facts = json.loads((folder / "run" / "run.json").read_text())
+
+    def altered(change: Any) -> bytes:
+        size = int.from_bytes(good[:8], "little")
+        header = json.loads(good[8 : 8 + size])
+        change(header)
+        text = json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + good[8 + size :]
+
+    wte = "transformer.wte.weight"
+    return {
+        "a JPEG": [bytes([0xFF, 0xD8, 0xFF, 0xE0]) + rng.bytes(2000)],
+        "nothing": [b""],
+        "zeros": [bytes(100)],
+        "a cut header": [good[:50]],
+        "cut weights": [good[:-1]],
+        "a header of 2**63": [b"\xff" * 8 + good[8:]],
+        "wrong shapes": [altered(lambda h: h[wte].update(shape=[3, 16]))],
+        "negative shapes": [altered(lambda h: h[wte].update(shape=[-2, -16]))],
+        "offsets outside": [altered(lambda h: h[wte].update(data_offsets=[10**9, 10**9 + 128]))],
+        "float16": [altered(lambda h: h[wte].update(dtype="F16"))],
+        "no tensors": [altered(lambda h: h.clear())],
+        "not a number": [good[:-4] + np.float32(np.nan).tobytes()],
+        "bad JSON": [b'{"format": "finitegpt run 1"'],
+        "other JSON": [b'{"format": "else"}'],
+        "null in a run": [json.dumps({**facts, "model": None}).encode()],
+        "a huge run": [json.dumps({**facts, "model": {**facts["model"], "n_layer": 1e9}}).encode()],
+        "a run over words": [json.dumps({**facts, "vocab": ["the", "cat"]}).encode()],
+        "a bad link": [b'{"format": "finitegpt page 1", "link": "context=99"}'],
+        "a long text": [b"01" * 10_000],
+        "a text with NUL": [b"01\x0001"],
+        "other weights": [json.dumps({**facts, "model": {**facts["model"], "n_layer": 2}}).encode(), good],
+    }
+
+
+def test_hostile_files_are_refused_and_named(here: Path) -> None:
+    english = strings()["en"]
+    for what, files in hostile_files(here).items():
+        found = opened(*files)
+        assert found["opened"] is None, what
+        assert found["problem"]["key"] in english, what
+
+
+EXPERIMENTS = [
+    {},
+    {
+        "data": "abcabcaabbcc",
+        "context": 2,
+        "layers": 1,
+        "heads": 2,
+        "width": 8,
+        "bias": True,
+        "loss": "all",
+        "steps": 5,
+    },
+    {"data": 'It\'s "q" \\ é 😀, $x `y`\tz' * 2, "context": 1, "steps": 3, "seed": 7, "lr": 0.01, "decay": 0},
+    {"data": "Onegin, good friend", "transform": "vowels", "context": 2, "steps": 2, "batch": 3},
+    {
+        "data": "--0101",
+        "vocab": "10-",
+        "context": 2,
+        "steps": 2,
+        "temperature": 0.5,
+        "topk": 2,
+        "topp": 0.9,
+        "red": "0?, -*",
+    },
+    {"greedy": True, "steps": 4},
+]
+
+
+@pytest.mark.parametrize("changes", EXPERIMENTS)
+def test_the_experiment_is_told_to_other_tools(
+    changes: dict[str, Any], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (start,) = call(("state.js", "defaults", []))
+    values = {**start, **changes}
+    (found,) = call(("experiment.js", "experimentOf", [values]))
+    size = len(found["experiment"]["vocab"])
+    command, code = call(("recipe.js", "commandLine", [values]), ("recipe.js", "python", [values, size]))
+    space: dict[str, Any] = {}
+    exec(code, space)
+    run, chain = space["run"], space["chain"]
+    capsys.readouterr()
+    plan = {**found["experiment"]["plan"]}
+    for name, kind in (("tokens", "Int32Array"), ("shares", "Float32Array")):
+        plan[name] = typed(kind, plan[name])
+    (trained,) = call(("engine.js", "train", [found["experiment"]["shape"], plan, 1]))
+    V = len(run.model.vocab)
+    last = np.exp(floats(trained["chains"])).reshape(-1, V ** values["context"], V)[-1]
+    np.testing.assert_allclose(last, run.chain.probs, atol=1e-5)
+    assert (chain is run.chain) == (not {"temperature", "topk", "topp", "greedy"} & changes.keys())
+    for line in command.splitlines():
+        words = shlex.split(line)
+        assert words[0] == "finitegpt"
+        assert main([words[1], *([] if "--out" in command else ["--json"]), *words[2:]]) == 0, line
+    out = capsys.readouterr().out
+    if "--out" not in command:
+        np.testing.assert_allclose(json.loads(out)["probs"], run.chain.probs, atol=1e-6)
+
+
+def test_what_cannot_be_trained_is_refused() -> None:
+    (start,) = call(("state.js", "defaults", []))
+    english = strings()["en"]
+    for changes, key in [
+        ({"data": "000"}, "notice.vocab"),
+        ({"data": ""}, "notice.vocab"),
+        ({"data": "01"}, "notice.short"),
+        ({"data": "0123", "vocab": "01"}, "notice.strange"),
+        ({"data": "abcdefghijklmnopqrstuvwxyz"}, "notice.tokens"),
+        ({"data": "123 456", "transform": "vowels"}, "notice.vocab"),
+    ]:
+        (found,) = call(("experiment.js", "experimentOf", [{**start, **changes}]))
+        assert found["experiment"] is None
+        assert found["problem"]["key"] == key
+        assert key in english
+
+
+def test_parts_that_are_switched_off() -> None:
+    model = {"nLayer": 2, "nHead": 3}
+    for off, expected in [
+        ("", [1] * 8),
+        ("0.1,1.mlp", [1, 0, 1, 1, 1, 1, 1, 0]),
+        (" 1.0 ,9.9,x,0.3,-1.2,0.-1,0.1.5", [1, 1, 1, 1, 0, 1, 1, 1]),
+    ]:
+        assert call(("experiment.js", "switches", [off, model])) == [expected], off
+
+
+def test_patterns_are_told_apart_by_commas() -> None:
+    assert call(("patterns.js", "patternsOf", [r" 11?, *00 ,, a\,b ,\ x\ , \\"])) == [
+        ["11?", "*00", r"a\,b", r"\ x\ ", "\\\\"]
+    ]
+    for state in ("1?*", "a,b", " x ", "\\\n"):
+        vocab = sorted(set(state))
+        (name,) = call(("patterns.js", "patternOf", [state]))
+        (found,) = call(("patterns.js", "redStates", [f"{name}, {name}", vocab, len(state)]))
+        assert (sum(found["red"]), found["bad"]) == (1, [])
+
+
+def test_presets_and_lessons_are_experiments_with_words() -> None:
+    presets = json.loads(
+        subprocess.run(
+            [str(NODE), "--input-type=module", "--eval", PRESETS_AND_LESSONS],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    english = strings()["en"]
+    assert len(presets["presets"]) == 9
+    for name, problem in presets["presets"].items():
+        assert problem is None, name
+        assert f"preset.{name}" in english
+        assert f"why.{name}" in english
+    assert len(presets["lessons"]) == 9
+    for k, problem in enumerate(presets["lessons"], 1):
+        assert problem is None, k
+        assert f"lesson.{k}.title" in english
+        assert f"lesson.{k}.text" in english
+    for part in presets["parts"]:
+        assert f"part.{part}" in english
+
+
+FOLDER = Path(finitegpt.page.__file__).parent.as_uri()
+PRESETS_AND_LESSONS = f"""
+  const {{ PRESETS }} = await import("{FOLDER}/presets.js");
+  const {{ lessonValues, LESSONS }} = await import("{FOLDER}/lessons.js");
+  const {{ PARTS }} = await import("{FOLDER}/controls.js");
+  const {{ experimentOf }} = await import("{FOLDER}/experiment.js");
+  const {{ defaults }} = await import("{FOLDER}/state.js");
+  const problem = (values) => experimentOf(values).problem;
+  process.stdout.write(JSON.stringify({{
+    presets: Object.fromEntries(Object.entries(PRESETS).map(([k, set]) => [k, problem({{ ...defaults(), ...set }})])),
+    lessons: LESSONS.map((_, k) => problem(lessonValues(k + 1))),
+    parts: PARTS,
+  }}));
+"""
+
+
+def test_the_modules_have_the_types_they_say() -> None:
+    tools = Path(__file__).parent / "page"
+    if not (tools / "node_modules" / "typescript").exists():
+        pytest.skip("TypeScript is not installed; make tools")
+    done = subprocess.run(
+        [str(NODE), "node_modules/typescript/bin/tsc", "--project", "."],
+        cwd=tools,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_both_languages_have_the_same_words_and_all_that_are_used() -> None:
@@ -272,5 +580,5 @@ def test_both_languages_have_the_same_words_and_all_that_are_used() -> None:
     for key, text in english.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[key])), key
     source = "".join(path.read_text(encoding="utf-8") for path in Path(finitegpt.page.__file__).parent.glob("*.js"))
-    for key in re.findall(r'say\("([^"]+)"', source) + re.findall(r'(?:refuse|EngineError)\("([a-z.]+)"', source):
+    for key in re.findall(r'say\("([^"]+)"', source) + re.findall(r'"((?:notice|error)\.[a-z.]+)"', source):
         assert key in english

@@ -1,18 +1,20 @@
 """The page in a real browser, from a file with the network off: what people do with it, and what must not happen."""
 
 import csv
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from finitegpt import Run, TrainConfig, decode, train
+from finitegpt import GPTConfig, Model, Run, TrainConfig, decode, train, weights
 from finitegpt.analysis import red_states
 from finitegpt.cli import main
-from finitegpt.page import experiment, page
+from finitegpt.page import page
 
 BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
@@ -36,20 +38,32 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens the page with a link; afterwards nothing may have gone wrong in it, and nothing been asked for."""
     contexts, troubles, requests = [], [], []
 
-    def open_page(link: str = "", *, width: int = 1280, first: str = "", locale: str = "en-GB") -> Any:
+    def open_page(
+        link: str = "",
+        *,
+        width: int = 1280,
+        run: Run | None = None,
+        locale: str = "en-GB",
+        before: str = "",
+        **more: Any,
+    ) -> Any:
         file = tmp_path / "page.html"
-        file.write_text(page(first), encoding="utf-8")
-        context = chromium.new_context(viewport={"width": width, "height": 900}, locale=locale, accept_downloads=True)
+        file.write_text(page(run), encoding="utf-8")
+        size = {"width": width, "height": 900}
+        context = chromium.new_context(viewport=size, locale=locale, accept_downloads=True, **more)
         contexts.append(context)
         context.set_offline(True)
+        if before:
+            context.add_init_script(before)
         view = context.new_page()
         view.on("pageerror", lambda error: troubles.append(str(error)))
         view.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
         view.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
         view.on("request", lambda asked: requests.append(asked.url))
         view.goto(file.as_uri() + (f"#{link}" if link else ""))
-        view.wait_for_selector(".stage svg, .stage canvas", state="attached")
-        settle(view)
+        if "validate" not in before:
+            view.wait_for_selector(".stage svg, .stage canvas", state="attached")
+            settle(view)
         return view
 
     yield open_page
@@ -64,17 +78,22 @@ def settle(view: Any) -> None:
     before = None
     for _ in range(100):
         view.wait_for_timeout(60)
-        now = view.inner_text("output") + view.inner_text(".side")
+        now = view.inner_text(".step") + view.inner_text(".side") + view.url
         if now == before and "step" in now:
             return
         before = now
 
 
+def saved(view: Any, button: str) -> Path:
+    """The file that a button saves."""
+    with view.expect_download() as download:
+        view.get_by_role("button", name=button).click()
+    return Path(download.value.path())
+
+
 def shown(view: Any) -> np.ndarray:
     """The chain as the page saves it, (states, V)."""
-    with view.expect_download() as download:
-        view.get_by_role("button", name="Chain as CSV").click()
-    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+    with saved(view, "Chain as CSV").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     V = len({row["next"] for row in rows})
     return np.array([float(row["probability"]) for row in rows]).reshape(-1, V)
@@ -82,26 +101,27 @@ def shown(view: Any) -> np.ndarray:
 
 def test_it_opens_with_the_notebooks_experiment_trained(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
-    assert "step 50 of 50, loss 0.4700 nats" in view.inner_text("output")
+    assert "step 50 of 50, loss 0.4700 nats" in view.inner_text(".step")
     assert "1 79%" in view.text_content(".stage svg")
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 
 def test_the_same_link_gives_the_same_numbers_as_the_library(visit: Callable[..., Any]) -> None:
-    config = TrainConfig(steps=20, seed=7)
-    run = train("abcabcaabbccabc", config=config, context_length=2)
-    np.testing.assert_allclose(shown(visit(experiment(run))), run.chain.probs, atol=1e-5)
+    run = train("abcabcaabbccabc", config=TrainConfig(steps=20, seed=7), context_length=2)
+    link = "data=abcabcaabbccabc&context=2&steps=20&seed=7"
+    np.testing.assert_allclose(shown(visit(link)), run.chain.probs, atol=1e-5)
+    np.testing.assert_allclose(shown(visit(link)), run.chain.probs, atol=1e-5)
 
 
 def test_time_can_be_travelled(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
     view.locator("#timeline").evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')); }")
     settle(view)
-    assert "step 0 of 50" in view.inner_text("output")
+    assert "step 0 of 50" in view.inner_text(".step")
     np.testing.assert_allclose(shown(view), notebook.initial_chain.probs, atol=1e-5)
     view.get_by_role("button", name="A step on").click()
     settle(view)
-    assert "step 1 of 50" in view.inner_text("output")
+    assert "step 1 of 50" in view.inner_text(".step")
     assert "step=1" in view.url
 
 
@@ -153,7 +173,11 @@ def test_a_state_is_opened_and_a_head_switched_off(visit: Callable[..., Any], no
     switches = np.ones((4, 5), np.float32)
     switches[0, 1] = 0
     np.testing.assert_allclose(shown(view), notebook.model.chain(switches=switches).probs, atol=1e-5)
-    assert "Heads switched off: 1·2" in view.inner_text(".side")
+    view.get_by_role("button", name="layer 3, MLP").click()
+    settle(view)
+    switches[2, 4] = 0
+    np.testing.assert_allclose(shown(view), notebook.model.chain(switches=switches).probs, atol=1e-5)
+    assert view.locator(".head.off").count() == 2
 
 
 def test_red_states_are_marked_and_their_probability_told(visit: Callable[..., Any], notebook: Run) -> None:
@@ -182,16 +206,27 @@ def test_the_datas_own_chain_lies_behind(visit: Callable[..., Any]) -> None:
 
 def test_the_walk_goes_on(visit: Callable[..., Any]) -> None:
     view = visit()
-    view.get_by_role("button", name="Walk on").click()
-    view.wait_for_timeout(1200)
-    text = view.inner_text(".walked .text").replace("\n", "")
-    assert len(text) > 5
+    view.get_by_role("button", name="One token").click()
+    text = view.inner_text(".walked .text")
+    assert len(text) == 4
     assert set(text) <= {"0", "1"}
+    view.get_by_label("Speed of the walk").select_option("2000")
+    view.get_by_role("button", name="Walk on").click()
+    view.wait_for_function("() => Number(document.querySelector('.visited').textContent.match(/\\d+/)[0]) > 4000")
+    view.get_by_role("button", name="Stop").click()
+    words = view.inner_text(".visited")
+    assert float(words.split("two: ")[1].rstrip(". ")) < 0.05
+    visits = int(words.split()[2])
+    view.get_by_role("button", name="Write 0 yourself").click()
+    view.get_by_role("button", name="Write 0 yourself").click()
+    assert f"Visits of {visits + 2} tokens" in view.inner_text(".visited")
+    assert "2 tokens came from outside" in view.inner_text(".visited")
+    assert view.inner_text(".walked .text").endswith("00")
 
 
 def test_presets_and_the_back_button(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
-    view.get_by_label("Presets").select_option("abc")
+    view.get_by_role("combobox", name="Presets").select_option("abc")
     settle(view)
     assert view.locator(".state").count() == 9
     view.go_back()
@@ -200,12 +235,12 @@ def test_presets_and_the_back_button(visit: Callable[..., Any], notebook: Run) -
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["converged", "golden", "even", "three", "thue", "abc"])
+@pytest.mark.parametrize("preset", ["converged", "golden", "even", "three", "thue", "vowels", "abc", "bigger"])
 def test_every_preset_trains_to_its_end(visit: Callable[..., Any], preset: str) -> None:
     view = visit()
-    view.get_by_label("Presets").select_option(preset)
+    view.get_by_role("combobox", name="Presets").select_option(preset)
     view.wait_for_function(
-        "() => { const m = document.querySelector('output').textContent.match(/step (\\d+) of (\\d+)/);"
+        "() => { const m = document.querySelector('.step').textContent.match(/step (\\d+) of (\\d+)/);"
         " return m && m[1] === m[2] && m[2] !== '50'; }"
     )
     assert view.inner_text(".notice") == ""
@@ -216,6 +251,7 @@ def test_languages_and_themes(visit: Callable[..., Any]) -> None:
     assert view.evaluate("document.documentElement.lang") == "zh"
     assert "训练" in view.inner_text(".panel")
     view.get_by_role("button", name="English").click()
+    settle(view)
     assert "Training" in view.inner_text(".panel")
     assert "lang=en" in view.url
     view.get_by_role("button", name="Dark or light").click()
@@ -230,7 +266,7 @@ def test_the_keyboard_is_enough(visit: Callable[..., Any]) -> None:
     assert "State 011" in view.inner_text(".side")
     view.keyboard.press("ArrowLeft")
     settle(view)
-    assert "step 49 of 50" in view.inner_text("output")
+    assert "step 49 of 50" in view.inner_text(".step")
 
 
 @pytest.mark.parametrize(
@@ -251,48 +287,373 @@ def test_a_hostile_link_does_no_harm(visit: Callable[..., Any], link: str) -> No
     assert view.locator("img, script[src]").count() == 0
 
 
-def test_a_training_that_diverges_is_said(visit: Callable[..., Any]) -> None:
+def test_a_step_is_pinned_and_differences_shown(visit: Callable[..., Any], notebook: Run) -> None:
+    view = visit("step=0")
+    view.get_by_role("button", name="Pin this step").click()
+    view.get_by_role("button", name="To the last step").click()
+    settle(view)
+    assert "since step 0" in view.inner_text(".legend")
+    change = round(100 * (notebook.chain.probs - notebook.initial_chain.probs)[5, 1])
+    assert f"1 +{change}%" in view.text_content(".arrow-labels")
+    assert view.locator("path.down").count() > 0
+    assert "pin=0" in view.url
+    view.get_by_role("button", name="Unpin").click()
+    settle(view)
+    assert view.locator("path.down").count() == 0
+
+
+def test_weights_are_nudged_and_taken_away(visit: Callable[..., Any], notebook: Run) -> None:
+    view = visit("along=0.3&param=40&delta=0.5&step=30")
+    view.wait_for_timeout(200)
+    before = shown(view)
+    assert np.abs(before - notebook.chain.probs).max() > 0.01
+    named = weights.load(saved(view, "Weights as safetensors"))
+    model = Model.from_named(notebook.model.config, "01", named)
+    np.testing.assert_allclose(model.chain().probs, before, atol=1e-5)
+    view.get_by_role("button", name="As trained").click()
+    view.get_by_role("button", name="To the last step").click()
+    settle(view)
+    np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
+    view.get_by_label("All, along a random direction").evaluate(
+        "e => { e.value = 0.2; e.dispatchEvent(new Event('input')); }"
+    )
+    settle(view)
+    assert "along=0.2" in view.url
+    assert np.abs(shown(view) - notebook.chain.probs).max() > 1e-3
+
+
+def test_every_format_is_saved_and_read_back(visit: Callable[..., Any], tmp_path: Path) -> None:
+    view = visit("temperature=0.5&red=000&seed=3&state=2")
+    before = shown(view)
+    picture = saved(view, "Picture as SVG").read_text(encoding="utf-8")
+    assert picture.count("<circle") == 8
+    assert "class=" not in picture
+    assert "var(" not in picture
+    image = saved(view, "Picture as PNG").read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert int.from_bytes(image[16:20], "big") > 600
+    path = saved(view, "Chain as JSON")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    np.testing.assert_allclose(facts["probs"], before, atol=1e-12)
+    flat = saved(view, "Weights as safetensors").read_bytes()
+    (tmp_path / "chain.json").write_bytes(path.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(flat)
+    other = visit()
+    other.locator("input[type=file]").set_input_files(tmp_path / "chain.json")
+    settle(other)
+    assert "Opened: chain.json" in other.inner_text(".notice")
+    np.testing.assert_allclose(shown(other), before, atol=1e-6)
+    assert other.locator(".state.red").count() == 1
+    third = visit("temperature=0.5")
+    third.locator("input[type=file]").set_input_files(tmp_path / "model.safetensors")
+    settle(third)
+    assert "weights from a file" in third.inner_text(".step")
+    np.testing.assert_allclose(shown(third), before, atol=1e-6)
+    third.get_by_role("textbox", name="Seed").fill("1338")
+    settle(third)
+    again = train(config=TrainConfig(seed=1338)).chain
+    np.testing.assert_allclose(shown(third), decode(again, temperature=0.5).probs, atol=1e-5)
+
+
+def test_the_files_of_a_run_are_opened(visit: Callable[..., Any], tmp_path: Path) -> None:
+    config = GPTConfig(vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=8, bias=True)
+    run = train("abcabcaabbcc", config, TrainConfig(steps=7, batch_size=4, seed=2))
+    run.save(tmp_path / "run")
+    view = visit()
+    files = [tmp_path / "run" / name for name in ("model.safetensors", "run.json", "data.txt")]
+    view.locator("input[type=file]").set_input_files(files)
+    settle(view)
+    np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
+    (tmp_path / "own.txt").write_text("0010010001\n")
+    view.locator("input[type=file]").set_input_files(tmp_path / "own.txt")
+    settle(view)
+    assert view.get_by_label("Sequence, one token a character").input_value() == "0010010001"
+
+
+def test_hostile_files_leave_the_last_chain(visit: Callable[..., Any], notebook: Run, tmp_path: Path) -> None:
+    notebook.save(tmp_path / "run")
+    good = (tmp_path / "run" / "model.safetensors").read_bytes()
+    other = train("abcabcabc", config=TrainConfig(steps=1)).model
+    weights.save(tmp_path / "other.safetensors", other.named)
+    files = {
+        "photo.jpg": b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8,
+        "wrong.safetensors": good.replace(b"[2,16]", b"[3,16]", 1),
+        "cut.safetensors": good[:-4],
+        "run.json": b'{"format": "finitegpt run 1", "model": []}',
+        "<img src=x onerror=alert(1)>.txt": b"\x00\x01",
+        "long.txt": b"01" * 5001,
+        "other.safetensors": (tmp_path / "other.safetensors").read_bytes(),
+    }
+    view = visit()
+    for name, content in files.items():
+        view.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": content})
+        view.wait_for_function(
+            "() => /last good|weights are for|larger/.test(document.querySelector('.notice').textContent)"
+        )
+        view.evaluate("document.querySelector('.notice').textContent = ''")
+    np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
+    view.evaluate(
+        """() => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array([255, 216, 255, 224])], "dropped.jpg"));
+          dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+        }"""
+    )
+    view.wait_for_function("() => document.querySelector('.notice').textContent.includes('dropped.jpg is neither')")
+    assert view.locator("img").count() == 0
+
+
+def test_a_state_is_marked_red_from_its_card(visit: Callable[..., Any]) -> None:
+    view = visit("state=0&red=11%3F")
+    view.get_by_role("button", name="Mark it red").click()
+    settle(view)
+    assert view.get_by_label("Red states").input_value() == "11?, 000"
+    assert view.locator(".state.red").count() == 3
+    view.get_by_role("button", name="No longer red").click()
+    settle(view)
+    assert view.get_by_label("Red states").input_value() == "110, 111"
+
+
+def test_the_tour_points_at_what_it_speaks_of(visit: Callable[..., Any]) -> None:
+    view = visit()
+    view.get_by_role("button", name="Nine ideas").click()
+    for k in range(1, 10):
+        settle(view)
+        assert f"Idea {k} of 9" in view.inner_text(".lesson")
+        assert view.locator(".pointed").count() == 1
+        assert view.locator(".pointed").is_visible()
+        assert f"lesson={k}" in view.url
+        view.locator(".lesson .main").click()
+    settle(view)
+    assert view.locator(".lesson").is_hidden()
+    assert view.locator(".pointed").count() == 0
+    other = visit("lesson=8&hide=model,training")
+    assert other.locator(".state.red").count() == 1
+    assert other.get_by_role("textbox", name="Layers").count() == 0
+    other.get_by_role("button", name="Show all controls").click()
+    settle(other)
+    assert other.get_by_role("textbox", name="Layers").count() == 1
+    assert visit("lesson").locator(".lesson").is_visible()
+
+
+def test_larger_chains_are_dots_and_then_a_matrix(visit: Callable[..., Any]) -> None:
+    for link, picture in (("context=8&layers=1&steps=5", ".dots"), ("context=11&layers=1&steps=3", ".matrix")):
+        view = visit(link)
+        assert view.locator(f"canvas{picture}").count() == 1
+        go = view.get_by_label("Go to a state")
+        go.fill("012")
+        go.press("Enter")
+        assert "of the tokens 01" in view.inner_text(".notice")
+        L = 8 if picture == ".dots" else 11
+        go.fill("1" * L)
+        go.press("Enter")
+        settle(view)
+        assert f"State {'1' * L}" in view.inner_text(".side")
+        view.locator(".neighbours .state").first.click()
+        settle(view)
+        assert f"State 0{'1' * (L - 1)}" in view.inner_text(".side")
+        assert saved(view, "Picture as PNG").read_bytes().startswith(b"\x89PNG")
+        box = view.locator("canvas" + picture).bounding_box()
+        view.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * (0.075 if L == 8 else 0.5))
+        settle(view)
+        assert "state=" in view.url
+
+
+def test_long_trainings_stream_and_are_played(visit: Callable[..., Any]) -> None:
+    view = visit("context=8")
+    view.get_by_role("textbox", name="Steps").fill("5000")
+    view.wait_for_function("() => document.querySelector('.step').textContent.includes('of 5000')")
+    steps = []
+    for _ in range(4):
+        steps.append(int(view.inner_text(".step").split()[1]))
+        view.wait_for_timeout(150)
+    assert steps == sorted(set(steps))
+    assert steps[-1] < 5000
+    view.get_by_role("textbox", name="Steps").fill("60")
+    view.wait_for_function("() => document.querySelector('.step').textContent.includes('step 60 of 60')")
+    view.get_by_role("button", name="Back to before training").click()
+    assert "step 0 of 60" in view.inner_text(".step") or view.wait_for_timeout(100) is None
+    view.get_by_label("Speed", exact=True).select_option("4")
+    view.get_by_role("button", name="Play").click()
+    view.wait_for_timeout(300)
+    view.get_by_role("button", name="Pause").click()
+    settle(view)
+    assert 0 < int(view.inner_text(".step").split()[1]) < 60
+    view.keyboard.press("Tab")
+    view.evaluate("document.activeElement.blur()")
+    view.keyboard.press(" ")
+    view.wait_for_function("() => document.querySelector('.step').textContent.includes('step 60 of 60')")
+
+
+def test_a_training_that_diverges_keeps_its_last_good_step(visit: Callable[..., Any]) -> None:
     view = visit()
     view.get_by_role("textbox", name="Learning rate").fill("1")
     view.get_by_role("textbox", name="Weight decay").fill("10")
-    view.get_by_role("textbox", name="Steps").fill("3000")
-    view.wait_for_timeout(1500)
-    assert view.locator(".stage svg").count() == 1
+    view.get_by_role("textbox", name="Steps").fill("300")
+    view.wait_for_function("() => document.querySelector('.notice').textContent.includes('went off to infinity')")
+    assert np.isfinite(shown(view)).all()
+    np.testing.assert_allclose(shown(view).sum(1), 1, atol=1e-9)
+
+
+def test_an_hour_in_the_background_does_nothing(visit: Callable[..., Any]) -> None:
+    view = visit("steps=500")
+    view.clock.install()
+    view.get_by_role("button", name="Walk on").click()
+    view.get_by_role("button", name="Play").click()
+    view.clock.fast_forward(3_600_000)
+    view.clock.resume()
+    view.wait_for_timeout(1000)
+    assert 3 < len(view.inner_text(".walked .text")) < 50
+    assert "step" in view.inner_text(".step")
+    view.get_by_role("button", name="Stop").click()
+
+
+def test_a_browser_without_simd_is_told(visit: Callable[..., Any]) -> None:
+    view = visit("lang=zh", before="WebAssembly.validate = () => false")
+    assert "WebAssembly SIMD" in view.inner_text(".notice")
+    assert "无法" in view.inner_text(".notice")
 
 
 def test_it_fits_a_phone(visit: Callable[..., Any]) -> None:
-    view = visit("state=5", width=360)
-    assert view.evaluate("document.documentElement.scrollWidth") <= 360
+    for link in (
+        "state=5",
+        "context=8&layers=2&steps=3&state=7",
+        "lesson=5&lang=zh",
+        "context=12&layers=1&steps=1&state=9",
+    ):
+        view = visit(link, width=360, has_touch=True)
+        assert view.evaluate("document.documentElement.scrollWidth") <= 360, link
+        assert view.evaluate(
+            "[...document.querySelectorAll('button')].every((b) => b.scrollWidth <= b.clientWidth + 1)"
+        ), link
 
 
-def test_larger_chains_are_shown_as_a_matrix(visit: Callable[..., Any]) -> None:
-    view = visit("context=8&layers=1&steps=5")
-    assert view.locator("canvas").count() == 1
-    view.locator("canvas").click(position={"x": 20, "y": 40})
+def test_the_keyboard_alone_trains_opens_and_walks(visit: Callable[..., Any]) -> None:
+    view = visit()
+    reached = set()
+    for _ in range(90):
+        view.keyboard.press("Tab")
+        reached.add(
+            view.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")
+        )
+    wanted = {
+        *("Presets", "Nine ideas", "Sequence, one token a character", "Context length", "Temperature", "Play"),
+        *("Pin this step", "Walk on", "One token", "Go to a state", "All, along a random direction", "Tensor"),
+        *("Copy the link", "Chain as CSV", "Open a file", "The same in Python"),
+    }
+    assert wanted <= reached
+    assert any(name.startswith("000") for name in reached)
+    slider = view.locator("input[type=range][aria-label='Context length']")
+    slider.focus()
+    view.keyboard.press("ArrowLeft")
     settle(view)
-    assert "State 0" in view.inner_text(".side")
+    assert view.locator(".state").count() == 4
 
 
-def test_an_exported_run_trains_itself_again(chromium: Any, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = train("0110100110010110", config=TrainConfig(steps=25, seed=3))
+AXE = Path(__file__).parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "link", ["state=5&red=000&startup=1&ghost=1", "lesson=4&pin=3", "context=8&layers=1&steps=2&state=3"]
+)
+def test_nothing_serious_bars_the_way(
+    visit: Callable[..., Any], link: str, theme: str, request: pytest.FixtureRequest
+) -> None:
+    if not AXE.exists():
+        if request.config.getoption("--require-browser"):
+            pytest.fail("expected axe-core, found none; try make tools")
+        pytest.skip("axe-core is not installed; make tools")
+    view = visit(f"{link}&theme={theme}")
+    for summary in view.locator("details > summary").all():
+        summary.click()
+    view.wait_for_timeout(200)
+    view.evaluate(AXE.read_text(encoding="utf-8"))
+    found = view.evaluate("axe.run().then((result) => result.violations)")
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]][:5])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_a_page_carries_its_run(visit: Callable[..., Any], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = GPTConfig(vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=8)
+    run = train("0110100110010112" * 400, config, TrainConfig(steps=25, seed=3, batch_size=16))
     run.save("run")
     assert main(["export", "run", "page.html"]) == 0
     assert (here / "page.html").stat().st_size < 400_000
-    with chromium.new_context(accept_downloads=True) as context:
-        view = context.new_page()
-        view.goto((here / "page.html").as_uri())
-        view.wait_for_selector(".stage svg", state="attached")
-        settle(view)
-        np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
+    view = visit(run=run)
+    np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
+    view.locator("#timeline").evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')); }")
+    settle(view)
+    np.testing.assert_allclose(shown(view), run.initial_chain.probs, atol=1e-5)
+    view.get_by_role("button", name="To the last step").click()
+    view.get_by_role("textbox", name="Seed").fill("4")
+    settle(view)
+    again = train(run.data, config, TrainConfig(steps=25, seed=4, batch_size=16))
+    np.testing.assert_allclose(shown(view), again.chain.probs, atol=1e-5)
+    assert "data=" not in view.url
     assert main(["export", "run", "page.html"]) == 2
     assert "exists" in capsys.readouterr().err
 
 
-def test_runs_that_the_page_cannot_train_are_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train("01" * 3000, config=TrainConfig(steps=1)).save("long")
-    train("0110" * 5, config=TrainConfig(steps=1, batch_size=4)).save("batches")
-    for name, words in (("long", "4,000 characters"), ("batches", "mini-batches")):
-        assert main(["export", name, "page.html"]) == 2
-        assert words in capsys.readouterr().err
+def test_its_weights_are_those_of_the_run_and_not_of_a_new_training(visit: Callable[..., Any]) -> None:
+    run = train(config=TrainConfig(steps=20))
+    other = Run(
+        data=run.data, train=run.train, losses=run.losses, model=train(config=TrainConfig(steps=20, seed=5)).model
+    )
+    view = visit("state=1", run=other)
+    np.testing.assert_allclose(shown(view), other.chain.probs, atol=1e-5)
+    view.locator("#timeline").evaluate("e => { e.value = 19; e.dispatchEvent(new Event('input')); }")
+    settle(view)
+    assert np.abs(shown(view) - other.chain.probs).max() > 1e-3
+
+
+def test_a_notebook_shows_the_page_in_a_frame(chromium: Any, here: Path, notebook: Run) -> None:
+    (here / "notebook.html").write_text(f"<!doctype html><body>{notebook._repr_html_()}", encoding="utf-8")
+    with chromium.new_context(accept_downloads=True) as context:
+        outer = context.new_page()
+        troubles: list[str] = []
+        outer.on("pageerror", lambda error: troubles.append(str(error)))
+        outer.goto((here / "notebook.html").as_uri())
+        frame = outer.frame_locator("iframe")
+        frame.locator(".stage svg").wait_for(state="attached")
+        frame.get_by_role("textbox", name="Steps").fill("40")
+        frame.locator(".step").filter(has_text="step 40 of 40").wait_for()
+        frame.get_by_role("combobox", name="Presets").select_option("abc")
+        frame.locator(".state").nth(8).wait_for()
+        assert troubles == []
+
+
+def test_runs_that_the_page_cannot_show_are_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train("01" * 60_000, config=TrainConfig(steps=1)).save("long")
+    assert main(["export", "long", "page.html"]) == 2
+    assert "100,000 characters" in capsys.readouterr().err
     assert main(["export", "long", "page.pdf"]) == 2
     assert not list(here.glob("page.*"))
+    assert "larger" in Run.load("long")._repr_html_()
+
+
+class Texts(HTMLParser):
+    """Addresses in the tags of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [str(value) for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+
+
+def test_the_file_asks_for_nothing_and_its_policy_is_strict() -> None:
+    text = page()
+    reader = Texts()
+    reader.feed(text)
+    assert reader.found == []
+    assert "default-src 'none'" in text
+    assert "script-src 'sha256-" in text
+    assert "unsafe-eval' blob:" in text.replace("'wasm-", "")
+    assert "script-src 'unsafe-inline'" not in text
+    assert len(text.encode()) < 400_000

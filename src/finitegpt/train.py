@@ -1,5 +1,6 @@
 """Data and configuration -> a Run: the trained model, its losses and, on request, the chain after every step."""
 
+import html
 import json
 import platform
 import signal
@@ -66,6 +67,15 @@ class Run:
         """Writes the run to a new folder; FileError if there is one, or it cannot be written."""
         with new_folder(Path(folder)) as partial:
             self.write(partial)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page with this run, in a frame."""
+        from finitegpt.page import frame  # the one step back: a notebook asks the object itself
+
+        try:
+            return frame(self)
+        except InputError as error:
+            return f"<p>{html.escape(str(error))}</p>"
 
     def write(self, folder: Path) -> None:
         """Writes the files of the run into a folder that is there."""

@@ -17,9 +17,13 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
   const exported = await import(new URL(module, PAGE).href);
   if (name === "train") {
     const engine = await exported.Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
+    const [shape, plan] = values;
     const training = engine.training(...values);
-    while (training.done < values[1].steps) training.advance(7);
-    results.push({ ...training.result(), inside: engine.inspect(values[0], training.result().weights, null, [0, 1]) });
+    while (training.done() < plan.steps) training.advance();
+    const weights = training.keptWeights[training.keptWeights.length - 1];
+    results.push({
+      losses: training.losses(0), chains: training.chains(0), weights, inside: engine.inspect(shape, weights, null, [0, 1]),
+    });
   } else results.push(exported[name](...values));
 }
 process.stdout.write(JSON.stringify(results, outgoing));

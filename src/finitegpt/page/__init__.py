@@ -75,7 +75,7 @@ def _carried(run: Run) -> dict[str, object]:
     large = model.vocab_size > 64 or states > 4096 or max(model.n_layer, model.n_head) > 8 or model.n_embd > 128
     if large or len(run.data.text) > _MOST_DATA or config.steps > 5000 or (config.batch_size or 0) > 4096:
         raise InputError(
-            f"expected a run that the page can show, of at most 64 tokens, 4,096 states, 8 layers and heads, a width of "
+            "expected a run that the page can show, of at most 64 tokens, 4,096 states, 8 layers and heads, a width of "
             f"128, 5,000 steps, batches of 4,096 and {_MOST_DATA:,} characters, got a larger one; "
             "try a smaller run, or analyze --report"
         )

@@ -16,7 +16,7 @@ const STYLED = [
 ];
 
 /**
- * @param {{view: () => import("./view.js").View | null, picture: () => SVGElement | HTMLCanvasElement, link: () => string,
+ * @param {{view: () => import("./view.js").View | null, picture: () => SVGElement | HTMLCanvasElement, link: (hide?: string) => string,
  *   weights: () => Promise<Float32Array>, open: (files: File[]) => void, tell: (text: string) => void}} app
  */
 export function awaySection({ view, picture, link, weights, open, tell }) {
@@ -54,13 +54,14 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     html("details", {}, html("summary", {}, say("teacher")), html("p", { class: "soft" }, say("teacher.text")), teacher,
       button(say("teacher.link"), () => {
         const hide = boxes().filter((box) => box.checked).map((box) => box.value).join(",");
-        copy(link().replace(/#.*$/, "") + `#${toHash({ .../** @type {any} */ (view())?.values, hide })}`, say("link.done"));
+        copy(link(hide), say("link.done"));
       }, { class: "small" })),
   );
   return {
     element,
     /** @param {import("./view.js").View} now */
     update(now) {
+      /** @type {import("./state.js").Values} */
       const values = { ...now.values, width: now.shape.nEmbd };
       setText(command, commandLine(values));
       setText(code, python(values, now.V));

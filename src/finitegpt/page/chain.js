@@ -96,7 +96,9 @@ export function classes(p, V) {
   const low = new Int32Array(n);
   const label = new Int32Array(n).fill(-1);
   const next = new Int32Array(n);
+  /** @type {number[]} */
   const stack = [];
+  /** @type {number[]} */
   const path = [];
   let count = 0;
   let found = 0;

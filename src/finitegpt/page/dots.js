@@ -81,7 +81,9 @@ export function dots(vocab, L, choose) {
       pen.textAlign = x < SIDE / 2 ? "left" : "right";
       pen.textBaseline = "middle";
       const [dx, dy] = [(x - SIDE / 2) / (SIDE / 2), (y - SIDE / 2) / (SIDE / 2)];
-      pen.fillText(visible(label(chosen, vocab, L)), x - 22 * dx + (x < SIDE / 2 ? -4 : 4), y - 30 * dy);
+      pen.strokeStyle = colour("--paper");
+      pen.lineWidth = 7;
+      for (const write of ["strokeText", "fillText"]) pen[write](visible(label(chosen, vocab, L)), x - 22 * dx + (x < SIDE / 2 ? -4 : 4), y - 30 * dy);
     }
   }
 

@@ -55,10 +55,9 @@ export function experimentOf(values) {
 export function switches(off, { nLayer, nHead }) {
   const on = new Float32Array(nLayer * (nHead + 1)).fill(1);
   for (const name of names(off)) {
-    const [layer, part] = name.split(".");
-    const place = part === "mlp" ? nHead : Number(part);
-    if (Number(layer) < nLayer && Number.isInteger(place) && place >= 0 && place <= nHead && (part === "mlp" || place < nHead))
-      on[Number(layer) * (nHead + 1) + place] = 0;
+    const [, layer, part] = /^(\d+)\.(\d+|mlp)$/.exec(name) ?? [];
+    if (Number(layer) < nLayer && (part === "mlp" || Number(part) < nHead))
+      on[Number(layer) * (nHead + 1) + (part === "mlp" ? nHead : Number(part))] = 0;
   }
   return on;
 }

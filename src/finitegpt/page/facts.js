@@ -55,10 +55,15 @@ export function factsCard() {
       const top = largestOf(pi, TOP);
       bars.forEach((one, k) => {
         one.element.style.display = k < Math.min(TOP, n) ? "" : "none";
-        if (k < top.length) one.set(visible(label(top[k], vocab, L)), pi[top[k]], percent(pi[top[k]]));
+        if (k < top.length) one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), percent(pi[top[k]]));
       });
     },
   };
+}
+
+/** What bars are multiplied with, so that the largest can be seen. @param {number} largest */
+export function barScale(largest) {
+  return largest < 0.5 ? 0.7 / Math.max(largest, 1e-9) : 1;
 }
 
 /** The places of the largest values, the largest first. @param {Float64Array} values @param {number} many */
@@ -103,6 +108,7 @@ export function startupCard() {
       if (element.hidden) return;
       const shown = looked.startup.map((/** @type {Float32Array} */ rows) => rows.length / V).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0);
       setText(element.children[1], say("startup.text", { short: shown, n, all: shown + n }));
+      /** @type {HTMLElement[]} */
       const rows = [];
       looked.startup.forEach((/** @type {Float32Array} */ table, /** @type {number} */ k) => {
         for (let id = 0; id < table.length / V && rows.length < 30; id++)

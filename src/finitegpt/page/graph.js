@@ -11,6 +11,11 @@ const LEAST = 0.0005; // arrows and differences below are not drawn
 export const COLOURS = ["var(--t0)", "var(--t1)", "var(--t2)", "var(--t3)", "var(--t4)", "var(--t5)", "var(--t6)", "var(--t7)"];
 
 /**
+ * @typedef {{source: number, target: number, curve: import("./layout.js").Curve, path: any, tip: any, halo: any, hit: any,
+ *   title: any, text: any, patch: any, drawn: string}} Line the elements of one arrow, and what they show
+ */
+
+/**
  * A graph for one shape of chain.
  * @param {string[]} vocab @param {number} L @param {(id: number) => void} choose
  */
@@ -28,6 +33,7 @@ export function stateGraph(vocab, L, choose) {
     { viewBox: `${-size / 2} ${-size / 2} ${size} ${size}`, role: "group", class: "graph", "aria-label": say("graph", { n }) },
     ...layers, walker,
   );
+  /** @type {Line[]} */
   const lines = [];
   for (let id = 0; id < n; id++)
     for (let y = 0; y < V; y++) {
@@ -43,7 +49,7 @@ export function stateGraph(vocab, L, choose) {
       hits.append(hit);
       lines.push({
         source: id, target: (id % (n / V)) * V + y, curve, path, tip, halo, hit, title,
-        text: /** @type {any} */ (null), patch: /** @type {any} */ (null), drawn: "",
+        text: null, patch: null, drawn: "",
       });
     }
   if (n * V <= LABELLED) {
@@ -55,6 +61,7 @@ export function stateGraph(vocab, L, choose) {
       texts.append(lines[k].patch, lines[k].text);
     });
   }
+  /** @type {SVGElement[]} */
   const circles = [];
   for (let id = 0; id < n; id++) {
     const [x, y] = place.positions[id];
@@ -86,7 +93,7 @@ export function stateGraph(vocab, L, choose) {
     });
   }
 
-  /** @param {typeof lines[number]} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
+  /** @param {Line} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
    * @param {"" | "up" | "down"} change */
   function drawArrow(line, k, size, words, change) {
     const key = `${size.toFixed(4)} ${words} ${change}`;

@@ -95,5 +95,5 @@ function takeJson(text, opened) {
 /** @param {string} key @param {unknown} value */
 function fits(key, value) {
   const text = value === true ? "1" : value === false ? "0" : String(value);
-  return read(field(key), text) === value;
+  return value !== undefined && read(field(key), text) === value;
 }

@@ -7,6 +7,7 @@ import { COLOURS } from "./graph.js";
 import { percent, say, visible } from "./strings.js";
 
 const MOST_BARS = 8;
+const NAMED = 5; // up to so many tokens of the context, attention names them
 
 /**
  * @param {{choose: (id: number) => void, toggle: (part: string) => void, redden: (id: number) => void, tell: (text: string) => void}} act
@@ -76,7 +77,9 @@ export function inspector({ choose, toggle, redden, tell }) {
  * @param {import("./weights.js").Shape} shape @param {number} V @param {number} L @param {(part: string) => void} toggle
  */
 function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
+  /** @type {{name: string, element: HTMLElement, looks: HTMLElement[]}[]} */
   const heads = [];
+  /** @type {{name: string, element: HTMLElement}[]} */
   const mlps = [];
   const layers = [];
   for (let layer = 0; layer < nLayer; layer++) {
@@ -114,7 +117,7 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
         one.classList.toggle("off", out);
         one.setAttribute("aria-pressed", String(!out));
         looks.forEach((look, j) => {
-          setText(look, tokens[j]);
+          setText(look, L <= NAMED ? tokens[j] : "");
           look.style.setProperty("--a", (out ? 0 : attention[(k * L + L - 1) * L + j]).toFixed(3));
         });
       });

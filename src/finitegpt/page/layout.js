@@ -74,7 +74,7 @@ export function labels(place, arrows, wide, high) {
   const taken = place.positions.map(([x, y]) => [x, y, 2 * place.node + 4, 2 * place.node + 4]);
   /** @type {Point[]} */
   const found = new Array(arrows.length);
-  const outer = ({ source, target }) => source === target || place.neighbour[source] === target;
+  const outer = (/** @type {{source: number, target: number}} */ { source, target }) => source === target || place.neighbour[source] === target;
   const order = [...arrows.keys()].sort((a, b) => Number(outer(arrows[b])) - Number(outer(arrows[a])) || a - b);
   for (const k of order) {
     const { curve } = arrows[k];
@@ -126,7 +126,8 @@ export function at(curve, t) {
   const s = 1 - t;
   const w = [s ** 3, 3 * t * s * s, 3 * t * t * s, t ** 3];
   const p = [curve.start, curve.control1, curve.control2, curve.end];
-  return [0, 1].map((k) => w.reduce((sum, x, j) => sum + x * p[j][k], 0)).slice(0, 2);
+  const mean = (/** @type {0 | 1} */ k) => w.reduce((sum, x, j) => sum + x * p[j][k], 0);
+  return [mean(0), mean(1)];
 }
 
 /** @param {Point} a @param {Point} b @param {number} distance @returns {Point} */

@@ -49,6 +49,8 @@ export function tour(go) {
       setText(text, say(`lesson.${lesson}.text`));
       back.disabled = lesson === 1;
       setText(on, say(lesson === LESSONS.length ? "lesson.done" : "lesson.on"));
+      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      target?.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
     },
   };
 }

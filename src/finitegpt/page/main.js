@@ -37,7 +37,7 @@ const MOST_FILE = 64 * 2 ** 20;
 export function start({ wasm, worker, strings, run }) {
   setStrings(strings);
   const first = { ...defaults(), ...run?.values };
-  let { values, problems } = fromHash(location.hash, first);
+  let { values, problems } = linked();
   /** Weights from a file, and the values they belong to. @type {{values: import("./state.js").Values, weights: Float32Array} | null} */
   let opened = null;
   /** @type {any} */
@@ -70,14 +70,14 @@ export function start({ wasm, worker, strings, run }) {
     tell(refused);
   }
   addEventListener("hashchange", () => {
-    const next = fromHash(location.hash, first);
-    if (toHash(next.values, first) === toHash(values, first)) return;
+    const next = linked();
+    if (toHash(next.values) === toHash(values)) return;
     adopt(next.values);
     if (next.problems.length) tell(say("notice.link", { list: next.problems.map(visible).join(", ") }));
   });
   addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, button, summary, .state")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, button, summary")) return;
     if (event.key === " ") ui.time.toggle();
     else if (event.key === "ArrowRight") ui.time.step(1);
     else if (event.key === "ArrowLeft") ui.time.step(-1);
@@ -89,6 +89,22 @@ export function start({ wasm, worker, strings, run }) {
     event.preventDefault();
     open([...(event.dataTransfer?.files ?? [])]);
   });
+
+  /** What the link says, behind its # or its ?. A lesson begins with what it sets itself. */
+  function linked() {
+    const text = (location.hash.length > 1 ? location.hash : location.search).slice(1);
+    return fromHash(text, beginning(fromHash(text, first).values.lesson));
+  }
+
+  /** What a link leaves out. @param {number} lesson */
+  function beginning(lesson) {
+    return lesson ? { ...lessonValues(lesson), lesson: 0 } : first;
+  }
+
+  /** The link's part behind the #. @param {import("./state.js").Values} shown */
+  function link(shown) {
+    return `#${toHash(shown, beginning(shown.lesson))}`;
+  }
 
   /** The whole page, in the language of now. */
   function build() {
@@ -108,7 +124,7 @@ export function start({ wasm, worker, strings, run }) {
     const lesson = tour((k) => (k ? become(lessonValues(k)) : set({ lesson: 0 })));
     const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
     const away = awaySection({
-      view: () => view, picture: () => stage.picture, link: () => location.href.replace(/#.*$/, "") + `#${toHash(values)}`, tell, open,
+      view: () => view, picture: () => stage.picture, link: (hide) => location.href.replace(/[?#].*$/, "") + link({ ...values, hide: hide ?? values.hide }), tell, open,
       weights: () => new Promise((resolve) => {
         wantWeights.push(resolve);
         ask();
@@ -155,7 +171,7 @@ export function start({ wasm, worker, strings, run }) {
     writeLink();
     const next = { ...wanted, lang: values.lang, theme: values.theme, hide: values.hide };
     try {
-      history.pushState(null, "", `#${toHash(next, first)}`);
+      history.pushState(null, "", link(next));
     } catch {
       // A frame without an address has no history: the page works all the same.
     }
@@ -179,7 +195,7 @@ export function start({ wasm, worker, strings, run }) {
     clearTimeout(linking);
     linking = 0;
     try {
-      history.replaceState(null, "", `#${toHash(values, first)}`);
+      history.replaceState(null, "", link(values));
     } catch {
       // As above.
     }
@@ -350,6 +366,7 @@ export function start({ wasm, worker, strings, run }) {
     const result = openFiles(read);
     if (!result.opened) return tell(say(result.problem.key, result.problem.values));
     const { changes, weights } = result.opened;
+    /** @type {import("./state.js").Values} */
     const next = { ...values, step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0, ...changes };
     if (next.vocab === vocabulary(next.data).join("")) next.vocab = "";
     const { experiment, problem } = experimentOf(next);

@@ -24,13 +24,18 @@ function shell(text) {
   return /^[\w.-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }
 
+/** An option and its value. @param {string} name @param {string} value */
+function option(name, value) {
+  return ` ${name}${value.startsWith("-") ? "=" : " "}${shell(value)}`;
+}
+
 /** Commands that train the same, and look at it as the page does. @param {import("./state.js").Values} values */
 export function commandLine(values) {
-  const flag = (/** @type {string[]} */ [key, name]) => (values[key] === true ? ` ${name}` : ` ${name} ${shell(String(values[key]))}`);
+  const flag = (/** @type {string[]} */ [key, name]) => (values[key] === true ? ` ${name}` : option(name, String(values[key])));
   const flags = unusual(values, FLAGS).map(flag).join("");
   const looks = unusual(values, DECODING).map(flag).join("");
-  const red = patternsOf(values.red).map((one) => ` --red ${shell(one)}`).join("");
-  const trained = `finitegpt train${flags}${looks || red ? " --out run" : ""} -- ${shell(values.data)}`;
+  const red = patternsOf(values.red).map((one) => option("--red", one)).join("");
+  const trained = `finitegpt train${flags}${looks || red ? " --out run" : ""}${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
   return looks || red ? `${trained}\nfinitegpt analyze run${looks}${red}` : trained;
 }
 

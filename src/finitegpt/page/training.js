@@ -47,8 +47,9 @@ export class Trainer {
     if (message.kind === "failed") this.heard.failed(message.key, message.values);
     else if (message.kind === "looked" && message.id === this.trained?.id) this.heard.looked(message);
     else if (message.id === this.asked && (message.kind === "trained" || message.kind === "carried")) {
-      if (this.trained?.id !== message.id) this.trained = this.begun(message);
-      if (message.kind === "trained") this.grown(this.trained, message);
+      const trained = this.trained && this.trained.id === message.id ? this.trained : this.begun(message);
+      this.trained = trained;
+      if (message.kind === "trained") this.grown(trained, message);
       this.heard.trained();
     }
   }

@@ -7,13 +7,18 @@ const CONSONANTS = new Set("йў"); // not vowels with a breve, which they are m
 /** @param {string} text @param {string} name */
 export function transform(text, name) {
   if (name === "letters") return letters(text);
-  if (name === "vowels") return [...text.toLowerCase().normalize("NFC")].map(vowel).join("");
+  if (name === "vowels") return [...folded(text).normalize("NFC")].map(vowel).join("");
   return text;
+}
+
+/** Without case, as Python folds it where it matters here. @param {string} text */
+function folded(text) {
+  return text.toLowerCase().replace(/ß/g, "ss");
 }
 
 /** a to z without case or accents, and one space for anything between them (Shannon 1951). @param {string} text */
 function letters(text) {
-  const plain = text.toLowerCase().replace(/ß/g, "ss").normalize("NFD").replace(/\p{Mn}/gu, "");
+  const plain = folded(text).normalize("NFD").replace(/\p{Mn}/gu, "");
   return (plain.match(/[a-z]+/g) ?? []).join(" ");
 }
 

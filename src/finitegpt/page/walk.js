@@ -3,7 +3,7 @@
 import { totalVariation } from "./chain.js";
 import { label, successor } from "./data.js";
 import { bar, button, html, setText } from "./dom.js";
-import { largestOf } from "./facts.js";
+import { barScale, largestOf } from "./facts.js";
 import { COLOURS } from "./graph.js";
 import { draw, random } from "./random.js";
 import { say, visible } from "./strings.js";
@@ -88,6 +88,7 @@ export function walker(marked) {
     goButton.setAttribute("aria-pressed", String(going));
     if (!view) return;
     const { vocab, L } = view;
+    /** @type {{token: number, text: string}[]} */
     const runs = [];
     for (const token of tokens.slice(-SHOWN)) {
       if (runs.length && runs[runs.length - 1].token === token) runs[runs.length - 1].text += visible(vocab[token]);
@@ -104,9 +105,10 @@ export function walker(marked) {
     if (total && ends.length === 1) parts.push(say("walk.away", { d: away }));
     setText(visited, parts.join(" "));
     const top = largestOf(pi, TOP);
+    const scale = barScale(pi[top[0]]);
     bars.forEach((one, k) => {
       one.element.style.display = k < top.length ? "" : "none";
-      if (k < top.length) one.set(visible(label(top[k], vocab, L)), shares[top[k]], `${(100 * shares[top[k]]).toFixed(1)}%`, pi[top[k]]);
+      if (k < top.length) one.set(visible(label(top[k], vocab, L)), Math.min(1, scale * shares[top[k]]), `${(100 * shares[top[k]]).toFixed(1)}%`, scale * pi[top[k]]);
     });
   }
 
