@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from browser import the_page
 from measure import Result, compare, seconds
 from peers import (
     batched_chain,
@@ -243,7 +244,9 @@ def machine() -> str:
 
 
 def main() -> None:
-    results = [result for figures in (notebook, every_state, one_push, many_seeds, long_run) for result in figures()]
+    results = [
+        result for figures in (notebook, every_state, one_push, many_seeds, long_run, the_page) for result in figures()
+    ]
     table = Table(*HEADER, title=machine())
     for result in results:
         table.add_row(*result.row)

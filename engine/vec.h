@@ -2,7 +2,7 @@
  *
  * Every lane is one node of the tree of contexts (tree.h), so all of the model is written as if for one token, and no
  * shape leaves a remainder. The compiler lowers a vector to what the processor has: one AVX-512 register, two AVX2,
- * two of SSE, NEON or WebAssembly. Polynomial coefficients come from fit.py.
+ * two of SSE or NEON, one of WebAssembly, whose page trains on few windows. Polynomial coefficients come from fit.py.
  */
 #ifndef FG_VEC_H
 #define FG_VEC_H
@@ -12,6 +12,8 @@
 #ifdef __AVX2__
 #include <immintrin.h>
 #define LANES 16
+#elif defined(__wasm__)
+#define LANES 4
 #else
 #define LANES 8
 #endif

@@ -1,0 +1,119 @@
+"""The page in headless Chromium: how long what people do with it takes."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from measure import Result
+
+import finitegpt
+from finitegpt.page import page
+
+BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+WATCH = """
+  // When the worker is asked and when it answers, and when the first picture stands.
+  window.asked = 0; window.answers = [];
+  const Plain = Worker;
+  window.Worker = class extends Plain {
+    constructor(...all) {
+      super(...all);
+      this.addEventListener("message", ({ data }) => {
+        if (data.finished || data.kind === "looked") window.answers.push(performance.now() - window.asked);
+      });
+    }
+    postMessage(...all) { window.asked = performance.now(); super.postMessage(...all); }
+  };
+  new MutationObserver((_, self) => {
+    if (!document.querySelector(".stage svg .arrow-label")?.textContent) return;
+    requestAnimationFrame(() => (window.pictured = performance.now()));
+    self.disconnect();
+  }).observe(document, { childList: true, subtree: true, characterData: true });
+"""
+RETRAIN = """async () => {
+  const seed = document.querySelector("input[aria-label=Seed]"), times = [];
+  for (let k = 0; k < 40; k++) {
+    window.answers.length = 0;
+    seed.value = 1000 + k;
+    seed.dispatchEvent(new Event("input"));
+    while (!window.answers.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    times.push(window.answers[0]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return times.slice(10);
+}"""
+DRAG = """async (selector) => {
+  // One change a frame for three seconds, as a hand on a slider does; returns frames and answers of each second.
+  const slider = document.querySelector(selector), seconds = [];
+  const [low, high] = [Number(slider.min), Number(slider.max)];
+  let k = 0;
+  for (let second = 0; second < 3; second++) {
+    window.answers.length = 0;
+    let frames = 0;
+    const began = performance.now();
+    while (performance.now() - began < 1000) {
+      slider.value = low + (k++ % (high - low + 1));
+      slider.dispatchEvent(new Event("input"));
+      await new Promise(requestAnimationFrame);
+      frames++;
+    }
+    seconds.push([frames, window.answers.length]);
+  }
+  return seconds;
+}"""
+NUDGE = """async () => {
+  const slider = document.querySelector("[data-part=nudge] input[type=range]"), times = [];
+  for (let k = 0; k < 25; k++) {
+    window.answers.length = 0;
+    const began = performance.now();
+    slider.value = 0.01 * (k + 1);
+    slider.dispatchEvent(new Event("input"));
+    while (!window.answers.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise(requestAnimationFrame); // drawn in this frame
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    times.push(performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return times.slice(5);
+}"""
+
+
+def the_page() -> Iterator[Result]:
+    """Nothing where there is no browser."""
+    if BROWSER is None:
+        return
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        file = Path(folder) / "page.html"
+        file.write_text(page(), encoding="utf-8")
+
+        def opened(link: str = "", path: Path = file) -> Any:
+            view = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+            view.add_init_script(WATCH)
+            view.goto(f"{path.as_uri()}#{link}")
+            view.wait_for_selector(".stage svg, .stage canvas", state="attached")
+            view.wait_for_timeout(700)
+            return view
+
+        what, where = "the page: ", "headless Chromium"
+        times = opened().evaluate(RETRAIN)
+        yield Result(what + "the notebook's 50 steps again, all chains kept", where, "16 ms", times, " ms")
+        for name, least in (("Heads", "30 a second"), ("Layers", "")):
+            drawn = [min(s) for s in opened().evaluate(DRAG, f"input[type=range][aria-label={name}]")]
+            yield Result(
+                f"{what}slider of {name.lower()} dragged, trained every frame", where, least, drawn, " a second"
+            )
+        scrubbed = opened("context=6&steps=200").evaluate(DRAG, "#timeline")
+        yield Result(what + "scrubbing a run of 64 states", where, "60 a second", [s[0] for s in scrubbed], " a second")
+        exported = Path(folder) / "run.html"
+        exported.write_text(page(finitegpt.train()), encoding="utf-8")
+        firsts = [opened(path=exported).evaluate("window.pictured") for _ in range(7)]
+        yield Result(what + "first picture of an exported file", where, "500 ms", firsts, " ms")
+        large = opened("context=12&layers=2&steps=2").evaluate(NUDGE)
+        yield Result(what + "2**12 states computed again and drawn", where, "100 ms", large, " ms")
+        full = opened("context=12&steps=2").evaluate(NUDGE)
+        yield Result(what + "the same with four layers", where, "100 ms", full, " ms")
+        browser.close()
