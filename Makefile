@@ -43,7 +43,7 @@ sanitize: engine ## the kernels under AddressSanitizer and UndefinedBehaviorSani
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	  $(BIN)/python -m pytest --quiet tests/test_engine.py tests/test_parity.py --engine $(SANITIZED)
 
-pictures: .venv/ready ## the pictures in docs/
+pictures: engine ## the pictures in docs/
 	$(BIN)/python docs/pictures.py
 
 engine: .venv/ready-to-develop ## compile engine/ again where it changed

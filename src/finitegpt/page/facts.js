@@ -41,7 +41,7 @@ export function factsCard() {
   return {
     element,
     /** @param {import("./view.js").View} view @param {LongRun} found */
-    update({ vocab, V, L, n, entropy: ofData }, found) {
+    update({ vocab, V, L, entropy: ofData }, found) {
       const { ends, largest, pi, period: d, mixing } = found;
       setText(end, ends.length > 1
         ? say("chain.ends", { k: ends.length })
@@ -54,7 +54,7 @@ export function factsCard() {
       setText(values[3], d > 1 || ends.length > 1 ? say("chain.never") : mixing === null ? say("chain.long") : say("chain.tokens", { n: mixing ?? "" }));
       const top = largestOf(pi, TOP);
       bars.forEach((one, k) => {
-        one.element.style.display = k < Math.min(TOP, n) ? "" : "none";
+        one.element.style.display = k < top.length ? "" : "none";
         if (k < top.length) one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), percent(pi[top[k]]));
       });
     },
@@ -66,9 +66,9 @@ export function barScale(largest) {
   return largest < 0.5 ? 0.7 / Math.max(largest, 1e-9) : 1;
 }
 
-/** The places of the largest values, the largest first. @param {Float64Array} values @param {number} many */
+/** The places of the largest values above zero, the largest first. @param {Float64Array} values @param {number} many */
 export function largestOf(values, many) {
-  return [...values.keys()].sort((a, b) => values[b] - values[a] || a - b).slice(0, many);
+  return [...values.keys()].sort((a, b) => values[b] - values[a] || a - b).slice(0, many).filter((k) => values[k] > 0);
 }
 
 /** Whether a chain that starts as the data does, but not in a red state, ever gets into one. */

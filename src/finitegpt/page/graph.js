@@ -2,11 +2,12 @@
 
 import { label } from "./data.js";
 import { svg } from "./dom.js";
-import { arrow, at, labels, ring } from "./layout.js";
+import { arrow, at, bounds, labels, ring, wheel } from "./layout.js";
 import { percent, say, signed, visible } from "./strings.js";
 
 export const LARGEST = 128;
-const LABELLED = 64;
+const LABELLED = 64; // arrows
+const NAMED_INSIDE = 24; // states
 const LEAST = 0.0005; // arrows and differences below are not drawn
 export const COLOURS = ["var(--t0)", "var(--t1)", "var(--t2)", "var(--t3)", "var(--t4)", "var(--t5)", "var(--t6)", "var(--t7)"];
 
@@ -22,15 +23,15 @@ export const COLOURS = ["var(--t0)", "var(--t1)", "var(--t2)", "var(--t3)", "var
 export function stateGraph(vocab, L, choose) {
   const V = vocab.length;
   const n = V ** L;
-  const place = ring(V, L, 8.2 * L);
-  const margin = 3.2 * place.node + 26;
-  const size = 2 * (place.radius + margin);
+  const inside = n <= NAMED_INSIDE;
+  const weight = inside ? 1 : 0.6; // of arrows, which are more the more states there are
+  const place = inside ? ring(V, L, 8.2 * L) : wheel(V, L);
   const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
   const [ghosts, arrows, texts, hits, nodes] = layers;
   const walker = svg("circle", { r: 7, class: "walker", visibility: "hidden" });
   const picture = svg(
     "svg",
-    { viewBox: `${-size / 2} ${-size / 2} ${size} ${size}`, role: "group", class: "graph", "aria-label": say("graph", { n }) },
+    { role: "group", class: "graph", "aria-label": say("graph", { n }) },
     ...layers, walker,
   );
   /** @type {Line[]} */
@@ -52,6 +53,8 @@ export function stateGraph(vocab, L, choose) {
         text: null, patch: null, drawn: "",
       });
     }
+  /** @type {[number, number, number, number][]} */
+  const boxes = [];
   if (n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
     const wide = 8 * (longest + 4);
@@ -59,12 +62,14 @@ export function stateGraph(vocab, L, choose) {
       lines[k].text = svg("text", { x, y, class: `arrow-label t${k % V}` });
       lines[k].patch = svg("rect", { x: x - wide / 2, y: y - 8, width: wide, height: 16, rx: 3, class: "patch" });
       texts.append(lines[k].patch, lines[k].text);
+      boxes.push([x, y, wide, 17]);
     });
   }
   /** @type {SVGElement[]} */
   const circles = [];
   for (let id = 0; id < n; id++) {
     const [x, y] = place.positions[id];
+    const name = nodeName(id, x, y);
     const group = svg(
       "g",
       {
@@ -79,10 +84,27 @@ export function stateGraph(vocab, L, choose) {
           choose(id);
         },
       },
-      svg("circle", { cx: x, cy: y, r: place.node }), svg("text", { x, y }, visible(label(id, vocab, L))),
+      svg("circle", { cx: x, cy: y, r: place.node }), name,
     );
     nodes.append(group);
     circles.push(group);
+  }
+
+  const box = bounds(place, lines.map(({ curve }) => curve), boxes);
+  picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
+
+  /** The name of a state in its circle, or outside along the radius. @param {number} id @param {number} x @param {number} y */
+  function nodeName(id, x, y) {
+    if (inside) return svg("text", { x, y }, circleName(id));
+    const angle = (Math.atan2(y, x) * 180) / Math.PI;
+    const left = Math.abs(angle) > 90;
+    const long = 7.4 * L + 8;
+    const far = place.radius + place.node + 5;
+    boxes.push([(x / place.radius) * (far + long), (y / place.radius) * (far + long), 8, 8]);
+    return svg("text", {
+      class: "spoke", x: left ? -far : far, y: 0, style: `text-anchor: ${left ? "end" : "start"}`,
+      transform: `rotate(${(left ? angle + 180 : angle).toFixed(2)})`,
+    }, circleName(id));
   }
 
   /** The arrows of one state stand out. @param {number | null} id */
@@ -106,11 +128,11 @@ export function stateGraph(vocab, L, choose) {
     line.tip.setAttribute("class", change);
     line.text?.setAttribute("class", `arrow-label t${k % V} ${change}`);
     if (size <= LEAST) return;
-    const wide = 0.8 + 4.2 * size;
+    const wide = weight * (0.8 + 4.2 * size);
     const opacity = (0.35 + 0.65 * size).toFixed(3);
     line.path.setAttribute("stroke-width", wide.toFixed(2));
     line.path.setAttribute("stroke-opacity", opacity);
-    line.tip.setAttribute("points", head(line.curve, 5.5 + 1.6 * wide));
+    line.tip.setAttribute("points", head(line.curve, weight * 5.5 + 1.6 * wide));
     line.tip.setAttribute("fill-opacity", opacity);
   }
 
@@ -119,7 +141,7 @@ export function stateGraph(vocab, L, choose) {
     /** @param {import("./view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
     update({ p, before, counts, chosen, red, ghost }, ends) {
       lines.forEach((line, k) => {
-        line.halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (4 + 14 * ghost[k]).toFixed(1) : "0");
+        line.halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (weight * (4 + 14 * ghost[k])).toFixed(1) : "0");
         const change = before ? p[k] - before[k] : 0;
         const symbol = visible(vocab[k % V]);
         const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];

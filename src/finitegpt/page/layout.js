@@ -44,14 +44,29 @@ export function ring(V, L, labelWidth) {
     positions[id] = [radius * Math.cos(angle), radius * Math.sin(angle)];
     neighbour[id] = order[(k + 1) % n];
   });
-  return { order, node, radius, positions, neighbour };
+  return { order, node, radius, positions, neighbour, inward: false };
+}
+
+/**
+ * The same ring for more states than names fit into: small nodes, their names outside along the radius, loops inside.
+ * @param {number} V @param {number} L
+ */
+export function wheel(V, L) {
+  const { order, positions, neighbour, radius: before } = ring(V, L, 0);
+  const radius = Math.max(210, (13.5 * order.length) / (2 * Math.PI));
+  return { order, neighbour, node: 5, radius, positions: positions.map(([x, y]) => scaled(x, y, radius / before)), inward: true };
+}
+
+/** @param {number} x @param {number} y @param {number} by @returns {Point} */
+function scaled(x, y, by) {
+  return [x * by, y * by];
 }
 
 /** @param {ReturnType<typeof ring>} place @param {number} source @param {number} target @returns {Curve} */
 export function arrow(place, source, target) {
   const a = place.positions[source];
   const b = place.positions[target];
-  if (source === target) return loop(a, place.node);
+  if (source === target) return loop(a, place.node, place.inward);
   const rim = place.neighbour[source] === target && place.positions.length > 2;
   const [control1, control2] = rim ? alongRim(a, b, place.radius) : throughInside(a, b, place.radius);
   return {
@@ -136,9 +151,9 @@ function towards(a, b, distance) {
   return [a[0] + ((b[0] - a[0]) * distance) / length, a[1] + ((b[1] - a[1]) * distance) / length];
 }
 
-/** @param {Point} a @param {number} node @returns {Curve} */
-function loop(a, node) {
-  const out = Math.atan2(a[1], a[0]);
+/** @param {Point} a @param {number} node @param {boolean} inward @returns {Curve} */
+function loop(a, node, inward) {
+  const out = Math.atan2(a[1], a[0]) + (inward ? Math.PI : 0);
   /** @type {(angle: number, distance: number) => Point} */
   const polar = (angle, distance) => [
     a[0] + distance * Math.cos(out + angle),
@@ -170,6 +185,24 @@ function throughInside(a, b, radius) {
     middle[1] * (1 - inward) + right[1] * 0.14 * length,
   ];
   return [mix(a, bent, 0.7), mix(b, bent, 0.7)];
+}
+
+/**
+ * The least box around curves, nodes and labels, with a little air: x, y, width, height.
+ * @param {{positions: Point[], node: number}} place @param {Curve[]} curves @param {[number, number, number, number][]} boxes
+ *   of labels: centre, width and height
+ */
+export function bounds({ positions, node }, curves, boxes) {
+  const air = 6;
+  const corners = [
+    ...positions.flatMap(([x, y]) => [[x - node, y - node], [x + node, y + node]]),
+    ...curves.flatMap((curve) => Array.from({ length: 9 }, (_, k) => at(curve, k / 8))),
+    ...boxes.flatMap(([x, y, wide, high]) => [[x - wide / 2, y - high / 2], [x + wide / 2, y + high / 2]]),
+  ];
+  const [xs, ys] = [0, 1].map((k) => corners.map((corner) => corner[k]));
+  const least = (/** @type {number[]} */ all) => all.reduce((a, b) => Math.min(a, b)) - air;
+  const most = (/** @type {number[]} */ all) => all.reduce((a, b) => Math.max(a, b)) + air;
+  return [least(xs), least(ys), most(xs) - least(xs), most(ys) - least(ys)];
 }
 
 /** @param {Point} a @param {Point} b @param {number} t @returns {Point} */

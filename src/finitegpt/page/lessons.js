@@ -6,7 +6,7 @@ import { say } from "./strings.js";
 
 /** What each idea sets, as changes of the start, and what it points at. @type {{set: Record<string, any>, at: string}[]} */
 export const LESSONS = [
-  { set: {}, at: ".walked" },
+  { set: {}, at: ".walked .transport" },
   { set: { step: 0 }, at: ".time" },
   { set: { state: 0 }, at: "[data-part=state]" },
   { set: { along: 0.1 }, at: "[data-part=nudge]" },

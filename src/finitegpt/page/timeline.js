@@ -145,7 +145,7 @@ export function timeline({ go, follow, pin }) {
       playButton.disabled = fixed;
       slider.setAttribute("aria-valuetext", say("step", { done: at, steps }));
       const loss = losses[Math.min(at, (finished && !diverged ? steps : done) - 1)];
-      setText(told, fixed ? say("step.fixed") : `${say("step", { done: at, steps })}${Number.isFinite(loss) ? `, ${say("loss.now", { loss: loss.toFixed(4) })}` : ""}`);
+      setText(told, fixed ? say("step.fixed") : Number.isFinite(loss) ? say("step.loss", { done: at, steps, loss: loss.toFixed(4) }) : say("step", { done: at, steps }));
     },
   };
 }
