@@ -12,8 +12,8 @@ demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
 
 tools: ## what the tests of the page need from npm, where there is one
-	@if command -v npm >/dev/null; then npm --prefix tests/page install --no-package-lock --no-audit --no-fund --silent; \
-	else echo "npm is not installed: types and accessibility of the page are not tested"; fi
+	@npm --prefix tests/page install --no-package-lock --no-audit --no-fund --silent || \
+	  echo "without npm, types and accessibility of the page are not tested"
 
 test: engine tools ## all tests, PyTorch parity included; those of the page need Chromium and Node.js, or are skipped
 	$(BIN)/python -m pytest --numprocesses 2 $(OPTIONS)

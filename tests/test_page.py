@@ -560,9 +560,11 @@ PRESETS_AND_LESSONS = f"""
 """
 
 
-def test_the_modules_have_the_types_they_say() -> None:
+def test_the_modules_have_the_types_they_say(request: pytest.FixtureRequest) -> None:
     tools = Path(__file__).parent / "page"
     if not (tools / "node_modules" / "typescript").exists():
+        if request.config.getoption("--require-browser"):
+            pytest.fail("expected TypeScript, found none; try make tools")
         pytest.skip("TypeScript is not installed; make tools")
     done = subprocess.run(
         [str(NODE), "node_modules/typescript/bin/tsc", "--project", "."],

@@ -3,6 +3,11 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -260,7 +265,12 @@ def test_languages_and_themes(visit: Callable[..., Any]) -> None:
 
 def test_the_keyboard_is_enough(visit: Callable[..., Any]) -> None:
     view = visit()
-    view.locator(".state[data-id='3']").focus()
+    view.locator(".state[tabindex='0']").focus()
+    seen = set()
+    while view.evaluate("document.activeElement.dataset.id") != "3":
+        seen.add(view.evaluate("document.activeElement.dataset.id"))
+        assert len(seen) < 8
+        view.keyboard.press("ArrowDown")
     view.keyboard.press("Enter")
     settle(view)
     assert "State 011" in view.inner_text(".side")
@@ -469,6 +479,12 @@ def test_long_trainings_stream_and_are_played(visit: Callable[..., Any]) -> None
         view.wait_for_timeout(150)
     assert steps == sorted(set(steps))
     assert steps[-1] < 5000
+    view.get_by_role("button", name="Pause").click()
+    settle(view)
+    stopped = view.inner_text(".step")
+    view.wait_for_timeout(200)
+    assert view.inner_text(".step") == stopped
+    view.get_by_role("button", name="To the last step").click()
     view.get_by_role("textbox", name="Steps").fill("60")
     view.wait_for_function("() => document.querySelector('.step').textContent.includes('step 60 of 60')")
     view.get_by_role("button", name="Back to before training").click()
@@ -634,6 +650,23 @@ def test_runs_that_the_page_cannot_show_are_refused(here: Path, capsys: pytest.C
     assert main(["export", "long", "page.pdf"]) == 2
     assert not list(here.glob("page.*"))
     assert "larger" in Run.load("long")._repr_html_()
+
+
+def test_the_page_is_served_and_nothing_else(tmp_path: Path) -> None:
+    train("0101010011", config=TrainConfig(steps=3)).save(tmp_path / "run")
+    command = [sys.executable, "-m", "finitegpt.cli", "play", str(tmp_path / "run"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[4]
+            assert address.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(address) as answer:
+                assert '"0101010011"' in answer.read().decode()
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(address + "../pyproject.toml")
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 130
 
 
 class Texts(HTMLParser):

@@ -73,21 +73,35 @@ export function stateGraph(vocab, L, choose) {
     const group = svg(
       "g",
       {
-        class: "state", tabindex: 0, role: "button", "data-id": id,
+        class: "state", tabindex: -1, role: "button", "data-id": id,
         onclick: () => choose(id),
         onpointerenter: () => light(id),
         onpointerleave: () => light(null),
+        onfocus: () => hold(id),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key !== "Enter" && event.key !== " ") return;
+          if (event.key === "Enter" || event.key === " ") choose(id);
+          else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+            const by = event.key === "ArrowDown" ? 1 : n - 1;
+            circles[place.order[(place.order.indexOf(id) + by) % n]].focus();
+          } else return;
           event.preventDefault();
           event.stopPropagation();
-          choose(id);
         },
       },
       svg("circle", { cx: x, cy: y, r: place.node }), name,
     );
     nodes.append(group);
     circles.push(group);
+  }
+
+  let held = 0;
+  hold(place.order[0]);
+
+  /** Of all states, the tab key stops at one only: the arrow keys go round the others. @param {number} id */
+  function hold(id) {
+    circles[held].setAttribute("tabindex", "-1");
+    circles[id].setAttribute("tabindex", "0");
+    held = id;
   }
 
   const box = bounds(place, lines.map(({ curve }) => curve), boxes);

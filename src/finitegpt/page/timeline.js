@@ -37,7 +37,7 @@ export function timeline({ go, follow, pin }) {
 
   const small = (/** @type {string} */ sign, /** @type {string} */ words, /** @type {() => void} */ act) =>
     button(sign, act, { class: "small", "aria-label": words, title: words });
-  const playButton = button("", () => play(!playing), { class: "play" });
+  const playButton = button("", () => toggle(), { class: "play" });
   const speed = html("select", { class: "speed", "aria-label": say("speed"), title: say("speed") },
     ...SPEEDS.map((times) => html("option", { value: times, selected: times === 1 }, `${times}×`)));
   const pinButton = button(say("pin"), pin, { class: "pin" });
@@ -51,7 +51,7 @@ export function timeline({ go, follow, pin }) {
     picture, slider, key,
   );
 
-  const state = { steps: 0, done: 0, step: 0, stride: 1, finished: true };
+  const state = { steps: 0, done: 0, step: 0, stride: 1, finished: true, following: false };
   let playing = false;
   let frame = 0;
   let carry = 0;
@@ -59,8 +59,15 @@ export function timeline({ go, follow, pin }) {
   showPlaying();
 
   function showPlaying() {
-    setText(playButton, say(playing ? "pause" : "play"));
-    playButton.setAttribute("aria-pressed", String(playing));
+    const moving = playing || state.following;
+    setText(playButton, say(moving ? "pause" : "play"));
+    playButton.setAttribute("aria-pressed", String(moving));
+  }
+
+  /** A training that is still under way and followed is paused by staying where it is now. */
+  function toggle() {
+    if (state.following) go(state.step);
+    else play(!playing);
   }
 
   /** @param {boolean} on */
@@ -106,14 +113,16 @@ export function timeline({ go, follow, pin }) {
 
   return {
     element,
-    toggle: () => play(!playing),
+    toggle,
     step,
     stop: () => play(false),
     /** @param {import("./view.js").View} view */
     update({ values, trained, step: at, entropy, V }) {
       const { losses, done, experiment, finished, keepEvery, diverged, fixed } = trained;
       const { steps } = experiment.plan;
-      Object.assign(state, { steps, done: trained.carried && !done ? 0 : done, step: at, stride: keepEvery, finished });
+      const following = values.step < 0 && !finished && !trained.carried;
+      Object.assign(state, { steps, done, step: at, stride: keepEvery, finished, following });
+      showPlaying();
       const levels = [["uniform", Math.log(V)], ...(experiment.plan.everyPosition ? [] : [["best", entropy]])];
       const known = [...losses].filter(Number.isFinite);
       const all = [...known, ...levels.map(([, value]) => Number(value))];
