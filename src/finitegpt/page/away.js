@@ -37,6 +37,11 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     const now = view();
     if (now) act(now);
   };
+  const more = (/** @type {string} */ words, /** @type {(Node | string)[]} */ ...children) =>
+    html("details", { ontoggle: () => {
+      const now = view();
+      if (now) update(now);
+    } }, html("summary", {}, say(words)), ...children);
   const element = html(
     "section", { class: "away", "data-part": "away", "aria-label": say("away") },
     html("h2", {}, say("away")),
@@ -49,26 +54,26 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
       button(say("weights"), withView((now) => weights().then((flat) =>
         save("model.safetensors", new Blob([writeSafetensors(now.shape, flat, metadata(now))]))))),
       button(say("open"), () => chosen.click()), chosen),
-    html("details", {}, html("summary", {}, say("command")), command, button(say("copy"), () => copy(command.textContent, say("copied")), { class: "small" })),
-    html("details", {}, html("summary", {}, say("python")), code, button(say("copy"), () => copy(code.textContent, say("copied")), { class: "small" })),
-    html("details", {}, html("summary", {}, say("teacher")), html("p", { class: "soft" }, say("teacher.text")), teacher,
+    more("command", command, button(say("copy"), () => copy(command.textContent, say("copied")), { class: "small" })),
+    more("python", code, button(say("copy"), () => copy(code.textContent, say("copied")), { class: "small" })),
+    more("teacher", html("p", { class: "soft" }, say("teacher.text")), teacher,
       button(say("teacher.link"), () => {
         const hide = boxes().filter((box) => box.checked).map((box) => box.value).join(",");
         copy(link(hide), say("link.done"));
       }, { class: "small" })),
   );
-  return {
-    element,
-    /** @param {import("./view.js").View} now */
-    update(now) {
-      /** @type {import("./state.js").Values} */
-      const values = { ...now.values, width: now.shape.nEmbd };
-      setText(command, commandLine(values));
-      setText(code, python(values, now.V));
-      const hidden = names(values.hide);
-      for (const box of boxes()) if (hidden.includes(box.value)) box.checked = true;
-    },
-  };
+  return { element, update };
+
+  /** What is folded away is not made. @param {import("./view.js").View} now */
+  function update(now) {
+    if (!element.querySelector("details[open]")) return;
+    /** @type {import("./state.js").Values} */
+    const values = { ...now.values, width: now.shape.nEmbd };
+    setText(command, commandLine(values));
+    setText(code, python(values, now.V));
+    const hidden = names(values.hide);
+    for (const box of boxes()) if (hidden.includes(box.value)) box.checked = true;
+  }
 }
 
 /** @param {import("./view.js").View} now */

@@ -50,7 +50,7 @@ export function controls(set, tell) {
     };
     shows.push((values) => {
       // What is being typed is left alone while it means the same: "0." must not become "0".
-      if (read(one, typed.value) !== values[key] && !(document.activeElement === typed && typed.getAttribute("aria-invalid") === "true")) {
+      if (typed.value !== String(values[key]) && read(one, typed.value) !== values[key] && !(document.activeElement === typed && typed.getAttribute("aria-invalid") === "true")) {
         typed.value = String(values[key]);
         typed.setAttribute("aria-invalid", "false");
       }

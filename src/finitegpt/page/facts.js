@@ -51,7 +51,7 @@ export function factsCard() {
       setText(values[0], say("nats", { x: found.entropy.toFixed(4) }));
       setText(values[1], say("nats", { x: ofData.toFixed(4) }));
       setText(values[2], say("bits", { x: Number((L * Math.log2(V)).toFixed(2)) }));
-      setText(values[3], d > 1 || ends.length > 1 ? say("chain.never") : mixing === null ? say("chain.long") : say("chain.tokens", { n: mixing ?? "" }));
+      setText(values[3], d > 1 || ends.length > 1 ? say("chain.never") : mixing === null ? say("chain.long") : say(mixing === 1 ? "chain.token" : "chain.tokens", { n: mixing ?? "" }));
       const top = largestOf(pi, TOP);
       bars.forEach((one, k) => {
         one.element.style.display = k < top.length ? "" : "none";

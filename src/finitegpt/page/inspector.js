@@ -99,7 +99,7 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
   const strips = Array.from({ length: 2 * nLayer + 1 }, (_, depth) => {
     const name = depth === 0 ? say("depth.start") : say(depth % 2 ? "depth.attention" : "depth.mlp", { layer: Math.ceil(depth / 2) });
     const canvas = html("canvas", { width: nEmbd, height: 1, class: "strip", role: "img", "aria-label": name });
-    const lens = html("span", { class: "lens" }, ...Array.from({ length: Math.min(V, 8) }, (_, y) => html("span", { style: `background:${COLOURS[y % 8]}` })));
+    const lens = html("span", { class: "lens" }, ...Array.from({ length: Math.min(V, MOST_BARS) }, () => html("span", {})));
     return { canvas, lens, element: html("div", { class: "depth" }, html("span", {}, name), canvas, lens) };
   });
   const element = html(
@@ -125,6 +125,7 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
         one.classList.toggle("off", off.has(name));
         one.setAttribute("aria-pressed", String(!off.has(name)));
       }
+      const top = [...vocab.keys()].sort((a, b) => lens[2 * nLayer * V + b] - lens[2 * nLayer * V + a]).slice(0, MOST_BARS).sort((a, b) => a - b);
       const largest = residual.reduce((a, x) => Math.max(a, Math.abs(x)), 1e-9);
       strips.forEach(({ canvas, lens: read, element: row }, depth) => {
         const pen = canvas.getContext("2d");
@@ -135,8 +136,11 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
           image.data.set(x > 0 ? [0, 114, 178, 255 * x] : [213, 94, 0, -255 * x], 4 * k);
         }
         pen.putImageData(image, 0, 0);
-        [...read.children].forEach((part, y) => (part.style.width = `${100 * lens[depth * V + y]}%`));
-        row.title = vocab.slice(0, 8).map((symbol, y) => `${visible(symbol)} ${percent(lens[depth * V + y])}`).join("  ");
+        [...read.children].forEach((part, k) => {
+          part.style.width = `${100 * lens[depth * V + top[k]]}%`;
+          part.style.background = COLOURS[top[k] % 8];
+        });
+        row.title = top.map((y) => `${visible(vocab[y])} ${percent(lens[depth * V + y])}`).join("  ");
       });
     },
   };

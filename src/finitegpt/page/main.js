@@ -16,7 +16,7 @@ import { neighbourhood } from "./neighbours.js";
 import { nudgeCard } from "./nudge.js";
 import { patternOf, patternsOf } from "./patterns.js";
 import { PRESETS, presetOf } from "./presets.js";
-import { defaults, fromHash, sameTraining, toHash } from "./state.js";
+import { defaults, fromHash, sameTraining, toHash, trainedAs } from "./state.js";
 import { say, setLanguage, setStrings, visible } from "./strings.js";
 import { timeline } from "./timeline.js";
 import { Trainer, shownStep } from "./training.js";
@@ -38,6 +38,8 @@ export function start({ wasm, worker, strings, run }) {
   setStrings(strings);
   const first = { ...defaults(), ...run?.values };
   let { values, problems } = linked();
+  /** What was last found to be trainable. */
+  let good = values;
   /** Weights from a file, and the values they belong to. @type {{values: import("./state.js").Values, weights: Float32Array} | null} */
   let opened = null;
   /** @type {any} */
@@ -72,6 +74,7 @@ export function start({ wasm, worker, strings, run }) {
   addEventListener("hashchange", () => {
     const next = linked();
     if (toHash(next.values) === toHash(values)) return;
+    tell("");
     adopt(next.values);
     if (next.problems.length) tell(say("notice.link", { list: next.problems.map(visible).join(", ") }));
   });
@@ -124,7 +127,7 @@ export function start({ wasm, worker, strings, run }) {
     const lesson = tour((k) => (k ? become(lessonValues(k)) : set({ lesson: 0 })));
     const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
     const away = awaySection({
-      view: () => view, picture: () => stage.picture, link: (hide) => location.href.replace(/[?#].*$/, "") + link({ ...values, hide: hide ?? values.hide }), tell, open,
+      view: () => view, picture: () => stage.picture, link: (hide) => location.href.replace(/[?#].*$/, "") + link({ ...trainedAs(values, good), hide: hide ?? values.hide }), tell, open,
       weights: () => new Promise((resolve) => {
         wantWeights.push(resolve);
         ask();
@@ -223,6 +226,7 @@ export function start({ wasm, worker, strings, run }) {
       tell(say(problem.key, problem.values));
       return false;
     }
+    good = values;
     if (experiment.madeWidth) tell(say("notice.heads", { width: values.width, made: experiment.shape.nEmbd }));
     const own = run && sameTraining(first, values);
     trainer.train(experiment, opened ? { weights: opened.weights, losses: [], retrain: false } : own ? { ...run, retrain: true } : null);
@@ -273,7 +277,7 @@ export function start({ wasm, worker, strings, run }) {
     frame = 0;
     const now = trainer.trained;
     if (!now || (isChanged(values) && !looked?.rows)) return;
-    const next = viewOf(values, now, looked);
+    const next = viewOf(trainedAs(values, good), now, looked);
     if (next.p.some(Number.isNaN)) return tell(say("notice.diverged"));
     view = next;
     if (next.bad.length) tell(say("notice.red", { list: next.bad.map(visible).join(", ") }));
@@ -290,7 +294,7 @@ export function start({ wasm, worker, strings, run }) {
     }, Math.max(0, SAYING - (performance.now() - said)));
     const law = /** @type {import("./facts.js").LongRun} */ (found);
     stage.update(next, values.greedy || law.ends.length > 1 ? law.inEnds : null);
-    setText(ui.legend, next.before ? say("legend.pinned", { step: values.pin }) : say(stage.words, { n: next.n }));
+    setText(ui.legend, say(next.before ? (stage.words === "graph.large" ? "graph.large.pinned" : "legend.pinned") : stage.words, { n: next.n, step: values.pin }));
     showNeighbours(next);
     ui.time.update(next);
     ui.panel.update(values);
@@ -298,7 +302,7 @@ export function start({ wasm, worker, strings, run }) {
     ui.cards.startup.update(next);
     ui.cards.nudge.update(next);
     ui.away.update(next);
-    const preset = presetOf(values);
+    const preset = presetOf(next.values);
     ui.presets.value = preset ?? "";
     setText(ui.why, preset ? say(`why.${preset}`) : "");
     ui.lesson.update(values.lesson, root);

@@ -51,7 +51,7 @@ export function matrix(vocab, L, choose) {
 
 /** White for never, dark blue for always; red states in red. @param {number} p @param {boolean} red */
 function shade(p, red) {
-  const light = 255 * (1 - p);
+  const light = 255 * (1 - Math.sqrt(p)); // so that a few in a hundred can still be told from never
   return red ? [Math.min(255, light + 90), light * 0.7, light * 0.7] : [light * 0.95, light, Math.min(255, light + 70)];
 }
 

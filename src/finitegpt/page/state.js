@@ -61,6 +61,11 @@ export function sameTraining(a, b) {
   return FIELDS.every(({ key, trains }) => !trains || a[key] === b[key]);
 }
 
+/** Values that look as `values` do at what is trained as `from` is. @param {Values} values @param {Values} from @returns {Values} */
+export function trainedAs(values, from) {
+  return { ...values, ...Object.fromEntries(FIELDS.filter(({ trains }) => trains).map(({ key }) => [key, from[key]])) };
+}
+
 /** The link's part after #: only what differs from the start. @param {Values} values @param {Values} start */
 export function toHash(values, start = defaults()) {
   const parts = FIELDS.filter(({ key }) => values[key] !== start[key]).map(({ key, type }) => {
