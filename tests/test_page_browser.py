@@ -143,6 +143,7 @@ def test_typing_trains_again_and_bad_data_keeps_the_last_chain(visit: Callable[.
         assert words in view.inner_text(".notice")
         np.testing.assert_allclose(shown(view), expected, atol=1e-5)
     view.get_by_text("The same on the command line").click()
+    settle(view)
     assert view.text_content("#command") == "finitegpt train 0101010101"  # of what is shown, not of what is typed
 
 
