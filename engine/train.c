@@ -70,6 +70,7 @@ double fg_gradient(const fg_config *config, const fg_windows *windows, const flo
 static inline void adamw(int64_t n, const float *g, float *p, float *m, float *v, float keep, float step,
                          float correction) {
     const float new1 = 0.1f, beta2 = 0.999f, new2 = 0.001f, eps = 1e-8f; /* 1 - 0.999f would be 0.0010000467f */
+#pragma GCC unroll 4
     for (int64_t i = 0; i < n; i += LANES) {
         vf gi = *(const vf_unaligned *)(g + i), mi = *(vf_unaligned *)(m + i), si = *(vf_unaligned *)(v + i);
         mi += new1 * (gi - mi);
