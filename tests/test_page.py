@@ -351,16 +351,18 @@ def test_weights_go_to_safetensors_and_come_back(notebook: Run, here: Path) -> N
         assert (read["heads"], read["shape"]["nLayer"], read["shape"]["bias"]) == (4, 4, False)
 
 
-def opened(*files: bytes) -> Any:
-    named = [{"name": f"file{k}", "bytes": typed("Uint8Array", list(content))} for k, content in enumerate(files)]
+def opened(files: dict[str, bytes]) -> Any:
+    named = [{"name": name, "bytes": typed("Uint8Array", list(content))} for name, content in files.items()]
     (found,) = call(("imports.js", "openFiles", [named]))
     return found
 
 
 def test_a_runs_folder_is_opened(here: Path) -> None:
     train("0110100110010110", config=TrainConfig(steps=5, seed=3, batch_size=4), context_length=2).save("run")
-    parts = [(here / "run" / name).read_bytes() for name in ("run.json", "data.txt", "model.safetensors")]
-    found = opened(*parts)["opened"]
+    (here / "run" / "chain.svg").write_text("<svg/>")
+    parts = {path.name: path.read_bytes() for path in (here / "run").iterdir()}
+    found = opened(parts)["opened"]
+    assert opened({"run.json": parts["run.json"]})["problem"]["key"] == "notice.file.data"
     assert found["changes"] == {
         **{
             "data": "0110100110010110",
@@ -376,7 +378,7 @@ def test_a_runs_folder_is_opened(here: Path) -> None:
     assert found["weights"]["shape"]["contextLength"] == 2
 
 
-def hostile_files(folder: Path) -> dict[str, list[bytes]]:
+def hostile_files(folder: Path) -> dict[str, dict[str, bytes]]:
     """Files that are not what they seem, by what is wrong with them."""
     rng = np.random.default_rng(0)
     train(config=TrainConfig(steps=1)).save(folder / "run")
@@ -390,36 +392,41 @@ def hostile_files(folder: Path) -> dict[str, list[bytes]]:
         text = json.dumps(header).encode()
         return len(text).to_bytes(8, "little") + text + good[8 + size :]
 
+    def run_of(changed: Any) -> dict[str, bytes]:
+        return {"run.json": json.dumps(changed).encode(), "data.txt": b"1101", "model.safetensors": good}
+
     wte = "transformer.wte.weight"
     return {
-        "a JPEG": [bytes([0xFF, 0xD8, 0xFF, 0xE0]) + rng.bytes(2000)],
-        "nothing": [b""],
-        "zeros": [bytes(100)],
-        "a cut header": [good[:50]],
-        "cut weights": [good[:-1]],
-        "a header of 2**63": [b"\xff" * 8 + good[8:]],
-        "wrong shapes": [altered(lambda h: h[wte].update(shape=[3, 16]))],
-        "negative shapes": [altered(lambda h: h[wte].update(shape=[-2, -16]))],
-        "offsets outside": [altered(lambda h: h[wte].update(data_offsets=[10**9, 10**9 + 128]))],
-        "float16": [altered(lambda h: h[wte].update(dtype="F16"))],
-        "no tensors": [altered(lambda h: h.clear())],
-        "not a number": [good[:-4] + np.float32(np.nan).tobytes()],
-        "bad JSON": [b'{"format": "finitegpt run 1"'],
-        "other JSON": [b'{"format": "else"}'],
-        "null in a run": [json.dumps({**facts, "model": None}).encode()],
-        "a huge run": [json.dumps({**facts, "model": {**facts["model"], "n_layer": 1e9}}).encode()],
-        "a run over words": [json.dumps({**facts, "vocab": ["the", "cat"]}).encode()],
-        "a bad link": [b'{"format": "finitegpt page 1", "link": "context=99"}'],
-        "a long text": [b"01" * 10_000],
-        "a text with NUL": [b"01\x0001"],
-        "other weights": [json.dumps({**facts, "model": {**facts["model"], "n_layer": 2}}).encode(), good],
+        "a JPEG": {"file": bytes([0xFF, 0xD8, 0xFF, 0xE0]) + rng.bytes(2000)},
+        "nothing": {"file": b""},
+        "zeros": {"file": bytes(100)},
+        "a cut header": {"file": good[:50]},
+        "cut weights": {"file": good[:-1]},
+        "a header of 2**63": {"file": b"\xff" * 8 + good[8:]},
+        "wrong shapes": {"file": altered(lambda h: h[wte].update(shape=[3, 16]))},
+        "negative shapes": {"file": altered(lambda h: h[wte].update(shape=[-2, -16]))},
+        "offsets outside": {"file": altered(lambda h: h[wte].update(data_offsets=[10**9, 10**9 + 128]))},
+        "float16": {"file": altered(lambda h: h[wte].update(dtype="F16"))},
+        "no tensors": {"file": altered(lambda h: h.clear())},
+        "not a number": {"file": good[:-4] + np.float32(np.nan).tobytes()},
+        "bad JSON": {"file": b'{"format": "finitegpt run 1"'},
+        "other JSON": {"file": b'{"format": "else"}'},
+        "null in a run": run_of({**facts, "model": None}),
+        "a huge run": run_of({**facts, "model": {**facts["model"], "n_layer": 1e9}}),
+        "a run over words": run_of({**facts, "vocab": ["the", "cat"]}),
+        "a run without its data": {"run.json": json.dumps(facts).encode()},
+        "other weights": run_of({**facts, "model": {**facts["model"], "n_layer": 2}}),
+        "a bad link": {"file": b'{"format": "finitegpt page 1", "link": "context=99"}'},
+        "a bad link in weights": {"file": altered(lambda h: h.update(__metadata__={"link": '"context=99"'}))},
+        "a long text": {"file": b"01" * 10_000},
+        "a text with NUL": {"file": b"01\x0001"},
     }
 
 
 def test_hostile_files_are_refused_and_named(here: Path) -> None:
     english = strings()["en"]
     for what, files in hostile_files(here).items():
-        found = opened(*files)
+        found = opened(files)
         assert found["opened"] is None, what
         assert found["problem"]["key"] in english, what
 
@@ -459,8 +466,8 @@ def test_the_experiment_is_told_to_other_tools(
     (start,) = call(("state.js", "defaults", []))
     values = {**start, **changes}
     (found,) = call(("experiment.js", "experimentOf", [values]))
-    size = len(found["experiment"]["vocab"])
-    command, code = call(("recipe.js", "commandLine", [values]), ("recipe.js", "python", [values, size]))
+    model = found["experiment"]["shape"]
+    command, code = call(("recipe.js", "commandLine", [values]), ("recipe.js", "python", [values, model]))
     space: dict[str, Any] = {}
     exec(code, space)
     run, chain = space["run"], space["chain"]
@@ -473,13 +480,51 @@ def test_the_experiment_is_told_to_other_tools(
     last = np.exp(floats(trained["chains"])).reshape(-1, V ** values["context"], V)[-1]
     np.testing.assert_allclose(last, run.chain.probs, atol=1e-5)
     assert (chain is run.chain) == (not {"temperature", "topk", "topp", "greedy"} & changes.keys())
-    for line in command.splitlines():
+    for line in command.split(" &&\n"):
         words = shlex.split(line)
         assert words[0] == "finitegpt"
         assert main([words[1], *([] if "--out" in command else ["--json"]), *words[2:]]) == 0, line
     out = capsys.readouterr().out
     if "--out" not in command:
         np.testing.assert_allclose(json.loads(out)["probs"], run.chain.probs, atol=1e-6)
+
+
+def test_parts_that_are_off_are_told_to_python_and_what_cannot_be_told_is_said() -> None:
+    (start,) = call(("state.js", "defaults", []))
+    values = {**start, "off": "0.1,3.mlp", "steps": 5}
+    model = {"vocabSize": 2, "contextLength": 3, "nLayer": 4, "nHead": 4, "nEmbd": 16, "bias": False}
+    command, code, foreign = call(
+        ("recipe.js", "commandLine", [values, True]),
+        ("recipe.js", "python", [values, model]),
+        ("recipe.js", "python", [values, model, True]),
+    )
+    space: dict[str, Any] = {}
+    exec(code, space)
+    switches = np.ones((4, 5))
+    switches[0, 1] = switches[3, 4] = 0
+    np.testing.assert_allclose(space["chain"].probs, space["run"].model.chain(switches=switches).probs)
+    assert command.startswith("# as trained")
+    assert "# as trained" in foreign
+    assert "# as trained" not in code
+
+
+def test_the_loss_shown_is_that_of_the_chain_on_the_data(notebook: Run) -> None:
+    arrows = typed("Int32Array", arrow_counts(notebook.data))
+    for step in (0, 20, 49):
+        run = train(config=TrainConfig(steps=step))
+        (found,) = call(("chain.js", "crossEntropy", [typed("Float32Array", run.chain.log_probs), arrows]))
+        assert found == pytest.approx(notebook.losses[step], abs=1e-6)
+
+
+def test_presets_are_the_same_in_the_library_whatever_the_rounding() -> None:
+    done = subprocess.run(
+        [str(NODE), "--input-type=module", "--eval", TRAINED_PRESETS], capture_output=True, text=True, check=True
+    )
+    for name, (values, vocab, chain) in json.loads(done.stdout).items():
+        data = Data.from_symbols(transform(values["data"], values["transform"]), context_length=values["context"])
+        config = GPTConfig(vocab_size=len(vocab), context_length=values["context"], n_layer=values["layers"])
+        run = train(data, config, TrainConfig(steps=values["steps"], lr=values["lr"]))
+        np.testing.assert_allclose(np.exp(chain), run.chain.probs.reshape(-1), atol=0.01, err_msg=name)
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
@@ -545,6 +590,23 @@ def test_presets_and_lessons_are_experiments_with_words() -> None:
 
 
 FOLDER = Path(finitegpt.page.__file__).parent.as_uri()
+TRAINED_PRESETS = f"""
+  const {{ PRESETS }} = await import("{FOLDER}/presets.js");
+  const {{ Engine }} = await import("{FOLDER}/engine.js");
+  const {{ experimentOf }} = await import("{FOLDER}/experiment.js");
+  const {{ defaults }} = await import("{FOLDER}/state.js");
+  const {{ readFileSync }} = await import("node:fs");
+  const engine = await Engine.from(readFileSync(new URL("{FOLDER}/../_engine/engine.wasm")));
+  const found = {{}};
+  for (const [name, set] of Object.entries(PRESETS)) {{
+    const values = {{ ...defaults(), ...set }};
+    const {{ experiment }} = experimentOf(values);
+    const training = engine.training(experiment.shape, experiment.plan, values.steps);
+    while (training.done() < values.steps) training.advance();
+    found[name] = [values, experiment.vocab, [...training.chains(1)]];
+  }}
+  process.stdout.write(JSON.stringify(found));
+"""
 PRESETS_AND_LESSONS = f"""
   const {{ PRESETS }} = await import("{FOLDER}/presets.js");
   const {{ lessonValues, LESSONS }} = await import("{FOLDER}/lessons.js");

@@ -106,7 +106,7 @@ def shown(view: Any) -> np.ndarray:
 
 def test_it_opens_with_the_notebooks_experiment_trained(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
-    assert "step 50 of 50, loss 0.4700 nats" in view.inner_text(".step")
+    assert "step 50 of 50, loss 0.4670 nats" in view.inner_text(".step")
     assert "1 79%" in view.text_content(".stage svg")
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
@@ -220,15 +220,17 @@ def test_the_walk_goes_on(visit: Callable[..., Any]) -> None:
     assert set(text) <= {"0", "1"}
     view.get_by_label("Speed of the walk").select_option("2000")
     view.get_by_role("button", name="Walk on").click()
-    view.wait_for_function("() => Number(document.querySelector('.visited').textContent.match(/\\d+/)[0]) > 4000")
+    view.wait_for_function(
+        "() => Number(document.querySelector('.visited').textContent.replaceAll(',', '').match(/\\d+/)[0]) > 4000"
+    )
     view.get_by_role("button", name="Stop").click()
     words = view.inner_text(".visited")
     assert float(words.split("two: ")[1].rstrip(". ")) < 0.05
-    visits = int(words.split()[2])
+    visits = int(words.replace(",", "").split(";")[0].split()[2])
     view.get_by_role("button", name="Write 0 yourself").click()
     view.get_by_role("button", name="Write 0 yourself").click()
-    assert f"Visits of {visits + 2} tokens" in view.inner_text(".visited")
-    assert "2 tokens came from outside" in view.inner_text(".visited")
+    assert f"Tokens walked: {visits + 2:,};" in view.inner_text(".visited")
+    assert "From outside: 2." in view.inner_text(".visited")
     assert view.inner_text(".walked .text").endswith("00")
 
 
@@ -248,8 +250,8 @@ def test_every_preset_trains_to_its_end(visit: Callable[..., Any], preset: str) 
     view = visit()
     view.get_by_role("combobox", name="Presets").select_option(preset)
     view.wait_for_function(
-        "() => { const m = document.querySelector('.step').textContent.match(/step (\\d+) of (\\d+)/);"
-        " return m && m[1] === m[2] && m[2] !== '50'; }"
+        "() => { const text = document.querySelector('.step').textContent.replaceAll(',', '');"
+        " const m = text.match(/step (\\d+) of (\\d+)/); return m && m[1] === m[2] && m[2] !== '50'; }"
     )
     assert view.inner_text(".notice") == ""
 
@@ -401,7 +403,7 @@ def test_hostile_files_leave_the_last_chain(visit: Callable[..., Any], notebook:
     for name, content in files.items():
         view.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": content})
         view.wait_for_function(
-            "() => /last good|weights are for|larger/.test(document.querySelector('.notice').textContent)"
+            "() => /last good|are for|larger|needs its data/.test(document.querySelector('.notice').textContent)"
         )
         view.evaluate("document.querySelector('.notice').textContent = ''")
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
@@ -412,7 +414,7 @@ def test_hostile_files_leave_the_last_chain(visit: Callable[..., Any], notebook:
           dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
         }"""
     )
-    view.wait_for_function("() => document.querySelector('.notice').textContent.includes('dropped.jpg is neither')")
+    view.wait_for_function("() => document.querySelector('.notice').textContent.includes('dropped.jpg is not what')")
     assert view.locator("img").count() == 0
 
 
@@ -428,16 +430,19 @@ def test_a_state_is_marked_red_from_its_card(visit: Callable[..., Any]) -> None:
 
 
 def test_the_tour_points_at_what_it_speaks_of(visit: Callable[..., Any]) -> None:
-    view = visit()
+    view = visit("data=0011010")
     view.get_by_role("button", name="Nine ideas").click()
     for k in range(1, 10):
         settle(view)
         assert f"Idea {k} of 9" in view.inner_text(".lesson")
         assert view.locator(".pointed").count() == 1
         assert view.locator(".pointed").is_visible()
+        assert view.locator(".lesson .main").evaluate("(e) => e.getBoundingClientRect().bottom <= innerHeight")
+        assert view.locator(".lesson h2").evaluate("(e) => e.getBoundingClientRect().top >= 0")
         assert f"lesson={k}" in view.url
         view.locator(".lesson .main").click()
     settle(view)
+    assert view.get_by_label("Sequence, one token a character").input_value() == "0011010"  # what there was before
     assert view.locator(".lesson").is_hidden()
     assert view.locator(".pointed").count() == 0
     other = visit("lesson=8&hide=model,training")
@@ -447,6 +452,13 @@ def test_the_tour_points_at_what_it_speaks_of(visit: Callable[..., Any]) -> None
     settle(other)
     assert other.get_by_role("textbox", name="Layers").count() == 1
     assert visit("lesson").locator(".lesson").is_visible()
+    phone = visit("lesson=3&hide=nudge", width=360)
+    phone.locator(".lesson .main").click()
+    settle(phone)
+    assert "Idea 5 of 9" in phone.inner_text(".lesson")  # the fourth needs what is hidden
+    boxes = [phone.locator(place).bounding_box() for place in (".stage", ".pointed", ".lesson")]
+    assert boxes[0]["y"] >= -1
+    assert boxes[1]["y"] < boxes[2]["y"]
 
 
 def test_larger_chains_are_dots_and_then_a_matrix(visit: Callable[..., Any]) -> None:
@@ -475,10 +487,10 @@ def test_larger_chains_are_dots_and_then_a_matrix(visit: Callable[..., Any]) -> 
 def test_long_trainings_stream_and_are_played(visit: Callable[..., Any]) -> None:
     view = visit("context=8")
     view.get_by_role("textbox", name="Steps").fill("5000")
-    view.wait_for_function("() => document.querySelector('.step').textContent.includes('of 5000')")
+    view.wait_for_function("() => document.querySelector('.step').textContent.includes('of 5,000')")
     steps = []
     for _ in range(4):
-        steps.append(int(view.inner_text(".step").split()[1]))
+        steps.append(int(view.inner_text(".step").replace(",", "").split()[1]))
         view.wait_for_timeout(150)
     assert steps == sorted(set(steps))
     assert steps[-1] < 5000

@@ -8,6 +8,7 @@ import { commandLine, python } from "./recipe.js";
 import { writeSafetensors } from "./safetensors.js";
 import { toHash } from "./state.js";
 import { say } from "./strings.js";
+import { isChanged } from "./view.js";
 
 const SCALE = 2; // pixels of a PNG for each of the screen
 const STYLED = [
@@ -33,6 +34,8 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     const copied = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error());
     copied.then(() => tell(done), () => tell(text));
   };
+  const share = (/** @type {string} */ address) =>
+    address.startsWith("#") ? tell(say("link.frame", { link: address })) : copy(address, say("link.done"));
   const withView = (/** @type {(now: import("./view.js").View) => void} */ act) => () => {
     const now = view();
     if (now) act(now);
@@ -46,7 +49,7 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     "section", { class: "away", "data-part": "away", "aria-label": say("away") },
     html("h2", {}, say("away")),
     html("div", { class: "transport" },
-      button(say("link"), () => copy(link(), say("link.done"))),
+      button(say("link"), () => share(link())),
       button(say("svg"), () => standalone(picture()).then((blob) => blob && save("chain.svg", blob)), { class: "svg" }),
       button(say("png"), () => pixels(picture()).then((blob) => blob && save("chain.png", blob))),
       button(say("csv"), withView((now) => save("chain.csv", new Blob([csv(now)], { type: "text/csv" })))),
@@ -59,7 +62,7 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     more("teacher", html("p", { class: "soft" }, say("teacher.text")), teacher,
       button(say("teacher.link"), () => {
         const hide = boxes().filter((box) => box.checked).map((box) => box.value).join(",");
-        copy(link(hide), say("link.done"));
+        share(link(hide));
       }, { class: "small" })),
   );
   return { element, update };
@@ -69,8 +72,10 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     if (!element.querySelector("details[open]")) return;
     /** @type {import("./state.js").Values} */
     const values = { ...now.values, width: now.shape.nEmbd };
-    setText(command, commandLine(values));
-    setText(code, python(values, now.V));
+    values.steps = now.step;
+    const { fixed } = now.trained;
+    setText(command, commandLine(values, fixed || isChanged(values)));
+    setText(code, python(values, now.shape, fixed || values.delta !== 0 || values.along !== 0));
     const hidden = names(values.hide);
     for (const box of boxes()) if (hidden.includes(box.value)) box.checked = true;
   }
@@ -84,19 +89,19 @@ function csv({ vocab, V, L, p }) {
 }
 
 /** @param {import("./view.js").View} now */
-function json({ values, vocab, V, L, n, p, counts, step, trained }) {
+function json({ values, vocab, V, L, n, p, counts, step, loss }) {
   const rows = Array.from({ length: n }, (_, id) => [...p.subarray(id * V, (id + 1) * V)]);
-  const loss = trained.losses[step - 1];
   return JSON.stringify({
     format: "finitegpt page 1", link: toHash(values), vocab, context_length: L, step,
     loss: Number.isFinite(loss) ? loss : null, counts: [...counts], probs: rows,
   });
 }
 
-/** What the library writes beside the weights. @param {import("./view.js").View} now */
-function metadata({ shape, vocab }) {
+/** What the library writes beside the weights, and the link. @param {import("./view.js").View} now */
+function metadata({ shape, vocab, values }) {
+  const own = { ...values, width: shape.nEmbd, delta: 0, along: 0, step: -1, pin: -1 }; // nudges are in the weights already
   const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
-  const facts = { vocab_size: vocabSize, context_length: contextLength, n_layer: nLayer, n_head: nHead, n_embd: nEmbd, bias, vocab };
+  const facts = { vocab_size: vocabSize, context_length: contextLength, n_layer: nLayer, n_head: nHead, n_embd: nEmbd, bias, vocab, link: toHash(own) };
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 

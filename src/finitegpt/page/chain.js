@@ -52,6 +52,18 @@ function normalise(row) {
   for (let y = 0; y < row.length; y++) row[y] -= top + Math.log(sum);
 }
 
+/** Mean of -log p over the arrows that the data takes, in nats. @param {Float32Array} logProbs @param {Int32Array} arrows */
+export function crossEntropy(logProbs, arrows) {
+  let sum = 0;
+  let total = 0;
+  for (let k = 0; k < arrows.length; k++)
+    if (arrows[k]) {
+      sum -= arrows[k] * logProbs[k];
+      total += arrows[k];
+    }
+  return total ? sum / total : NaN;
+}
+
 /** A distribution one step later. @param {Float64Array} p @param {number} V @param {Float64Array} pi */
 export function push(p, V, pi) {
   const n = pi.length;

@@ -16,7 +16,7 @@ const GROUPS = [
 const SLIDERS = { context: 8, layers: 8, heads: 8, width: 64, steps: 500, temperature: 3 };
 
 /** The groups of controls, and the other parts of the page that can be hidden. */
-export const PARTS = [...GROUPS.map(([group]) => group), "presets", "time", "state", "chain", "nudge", "walk", "away"];
+export const PARTS = [...GROUPS.map(([group]) => group), "presets", "lessons", "time", "state", "chain", "nudge", "walk", "away"];
 
 /** @param {(changes: Record<string, any>) => void} set @param {(text: string) => void} tell */
 export function controls(set, tell) {

@@ -75,9 +75,10 @@ export function largestOf(values, many) {
 export function redCard() {
   const names = [say("red.ever"), say("red.within", { n: HORIZON })];
   const values = names.map(() => html("dd", {}));
+  const text = html("p", { class: "soft" });
+  const list = html("dl", {}, ...names.flatMap((name, k) => [html("dt", {}, name), values[k]]));
   const element = html(
-    "section", { class: "card", "data-part": "red" }, html("h2", {}, say("red.title")), html("p", { class: "soft" }, say("red.start")),
-    html("dl", {}, ...names.flatMap((name, k) => [html("dt", {}, name), values[k]])),
+    "section", { class: "card", "data-part": "red" }, html("h2", {}, say("red.title")), text, list,
   );
   return {
     element,
@@ -86,11 +87,14 @@ export function redCard() {
       const many = red.reduce((sum, yes) => sum + yes, 0);
       element.hidden = many === 0;
       if (!many) return;
+      setText(text, say(many < n ? "red.start" : "red.all"));
+      list.hidden = many === n;
+      if (many === n) return;
       const first = counts.map((count, id) => (red[id] ? 0 : count));
       const total = first.reduce((sum, count) => sum + count, 0);
       const mean = (/** @type {Float64Array} */ x) =>
         x.reduce((sum, value, id) => sum + (red[id] ? 0 : value * (total ? first[id] / total : 1 / (n - many))), 0);
-      const found = many < n ? [mean(reach(p, V, red)), mean(reachWithin(p, V, red, HORIZON))] : [1, 1];
+      const found = [mean(reach(p, V, red)), mean(reachWithin(p, V, red, HORIZON))];
       found.forEach((value, k) => setText(values[k], value.toPrecision(4)));
     },
   };

@@ -55,7 +55,7 @@ export function stateGraph(vocab, L, choose) {
     }
   /** @type {[number, number, number, number][]} */
   const boxes = [];
-  if (n * V <= LABELLED) {
+  if (inside && n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
     const wide = 8 * (longest + 4);
     labels(place, lines, wide, 17).forEach(([x, y], k) => {

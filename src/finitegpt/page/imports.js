@@ -3,6 +3,7 @@
 import { readSafetensors } from "./safetensors.js";
 import { FIELDS, field, fromHash, read } from "./state.js";
 
+const RUN_FILES = ["run.json", "data.txt", "model.safetensors"];
 const MOST_BYTES = 64 * 2 ** 20;
 /** A run folder's names of what it was trained with, and ours. */
 const OF_RUN = [
@@ -24,11 +25,13 @@ const OF_RUN = [
 export function openFiles(files) {
   /** @type {Opened} */
   const opened = { changes: {}, weights: null };
-  for (const { name, bytes } of files) {
+  const run = files.some(({ name }) => name === RUN_FILES[0]);
+  for (const { name, bytes } of files.filter((file) => !run || RUN_FILES.includes(file.name))) {
     const problem = takeFile(bytes, opened);
     if (problem) return { opened: null, problem: { key: problem, values: { name: [...name].slice(0, 40).join("") } } };
   }
   const { weights, changes } = opened;
+  if (run && !("data" in changes)) return { opened: null, problem: { key: "notice.file.data", values: {} } };
   if (weights) {
     const { shape, heads } = weights;
     /** @type {Record<string, any>} */
@@ -49,7 +52,7 @@ function takeFile(bytes, opened) {
   const weights = readSafetensors(bytes);
   if (weights) {
     opened.weights = weights;
-    return null;
+    return weights.link === null ? null : takeLink(weights.link, opened);
   }
   let text;
   try {
@@ -74,12 +77,7 @@ function takeJson(text, opened) {
   } catch {
     return "notice.file";
   }
-  if (facts.format === "finitegpt page 1" && typeof facts.link === "string") {
-    const { values, problems } = fromHash(facts.link);
-    if (problems.length) return "notice.file";
-    for (const { key } of FIELDS) if (key !== "lang" && key !== "theme") opened.changes[key] = values[key];
-    return null;
-  }
+  if (facts.format === "finitegpt page 1" && typeof facts.link === "string") return takeLink(facts.link, opened);
   if (facts.format !== "finitegpt run 1") return "notice.file";
   for (const [part, theirs, ours] of OF_RUN) {
     const value = facts[part]?.[theirs] ?? (ours === "batch" ? 0 : undefined);
@@ -90,6 +88,26 @@ function takeJson(text, opened) {
     opened.changes.vocab = facts.vocab.join("");
   else return "notice.file.words";
   return null;
+}
+
+/** @param {string} link @param {Opened} opened @returns {string | null} */
+function takeLink(link, opened) {
+  const { values, problems } = fromHash(link);
+  if (problems.length) return "notice.file";
+  for (const { key } of FIELDS) if (key !== "lang" && key !== "theme" && key !== "lesson" && key !== "hide") opened.changes[key] = values[key];
+  return null;
+}
+
+/**
+ * The files that were dropped: a folder's own, where one was.
+ * @param {any[]} entries @param {File[]} files @returns {Promise<File[]>}
+ */
+export async function filesOf(entries, files) {
+  const folder = entries.find((entry) => entry?.isDirectory);
+  if (!folder) return files;
+  const inside = await new Promise((resolve, reject) => folder.createReader().readEntries(resolve, reject));
+  const plain = inside.filter((/** @type {any} */ entry) => entry.isFile && RUN_FILES.includes(entry.name));
+  return Promise.all(plain.map((/** @type {any} */ entry) => new Promise((resolve, reject) => entry.file(resolve, reject))));
 }
 
 /** @param {string} key @param {unknown} value */

@@ -4,17 +4,18 @@ import { button, html, setText } from "./dom.js";
 import { defaults } from "./state.js";
 import { say } from "./strings.js";
 
-/** What each idea sets, as changes of the start, and what it points at. @type {{set: Record<string, any>, at: string}[]} */
+/** What each idea sets, as changes of the start, the part of the page it needs, and what it points at there.
+ * @type {{set: Record<string, any>, part: string, at?: string}[]} */
 export const LESSONS = [
-  { set: {}, at: ".walked .transport" },
-  { set: { step: 0 }, at: ".time" },
-  { set: { state: 0 }, at: "[data-part=state]" },
-  { set: { along: 0.1 }, at: "[data-part=nudge]" },
-  { set: { startup: true }, at: "[data-part=startup]" },
-  { set: {}, at: "[data-part=chain]" },
-  { set: { greedy: true }, at: ".stage" },
-  { set: { red: "000" }, at: "[data-part=red]" },
-  { set: {}, at: ".outside" },
+  { set: {}, part: "walk", at: ".transport" },
+  { set: { step: 0 }, part: "time" },
+  { set: { state: 0 }, part: "state" },
+  { set: { along: 0.1 }, part: "nudge" },
+  { set: { startup: true }, part: "startup" },
+  { set: {}, part: "chain" },
+  { set: { greedy: true }, part: "stage" },
+  { set: { red: "000" }, part: "red" },
+  { set: {}, part: "walk", at: ".outside" },
 ];
 
 /** What a lesson makes of the page. @param {number} k from 1 on */
@@ -28,18 +29,31 @@ export function tour(go) {
   const title = html("h2", {});
   const text = html("p", {});
   let now = 0;
-  const back = button(say("lesson.back"), () => go(now - 1));
-  const on = button("", () => go(now === LESSONS.length ? 0 : now + 1), { class: "main" });
+  /** @type {string[]} */
+  let hidden = [];
+  const back = button(say("lesson.back"), () => go(next(-1)));
+  const on = button("", () => go(next(1)), { class: "main" });
   const end = button(say("lesson.end"), () => go(0));
   const element = html("section", { class: "lesson", "aria-label": say("lessons"), "aria-live": "polite", hidden: true },
     count, title, text, html("div", { class: "transport" }, back, on, end));
+
+  /** The lesson before or after whose part of the page is there, or 0. @param {number} by */
+  function next(by) {
+    let k = now + by;
+    while (k > 0 && k <= LESSONS.length && hidden.includes(LESSONS[k - 1].part)) k += by;
+    return k > LESSONS.length ? 0 : k;
+  }
+
   return {
     element,
-    /** @param {number} lesson @param {HTMLElement} page */
-    update(lesson, page) {
-      const target = lesson ? page.querySelector(LESSONS[lesson - 1].at) : null;
+    /** @param {number} lesson @param {HTMLElement} page @param {string[]} without parts of the page that are hidden */
+    update(lesson, page, without) {
+      hidden = without;
+      const { part, at } = LESSONS[lesson - 1] ?? {};
+      const target = lesson ? page.querySelector(`[data-part=${part}]${at ? ` ${at}` : ""}`) : null;
       for (const old of page.querySelectorAll(".pointed")) if (old !== target) old.classList.remove("pointed");
       target?.classList.add("pointed");
+      page.classList.toggle("touring", lesson > 0);
       element.hidden = !lesson;
       if (lesson === now) return;
       now = lesson;
@@ -47,10 +61,13 @@ export function tour(go) {
       setText(count, say("lesson.count", { k: lesson, of: LESSONS.length }));
       setText(title, say(`lesson.${lesson}.title`));
       setText(text, say(`lesson.${lesson}.text`));
-      back.disabled = lesson === 1;
-      setText(on, say(lesson === LESSONS.length ? "lesson.done" : "lesson.on"));
-      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      target?.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+      back.disabled = next(-1) === 0;
+      setText(on, say(next(1) === 0 ? "lesson.done" : "lesson.on"));
+      // On a narrow page the graph is brought up, and what is pointed at stands right below it.
+      const narrow = matchMedia("(max-width: 68rem)").matches;
+      const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+      if (narrow) page.querySelector(".stage")?.scrollIntoView({ block: "start", behavior });
+      else target?.scrollIntoView({ block: "nearest", behavior });
     },
   };
 }

@@ -8,7 +8,7 @@ import { MOST_DOTS, dots } from "./dots.js";
 import { experimentOf, names, switches } from "./experiment.js";
 import { factsCard, longRun, redCard, startupCard } from "./facts.js";
 import { LARGEST, stateGraph } from "./graph.js";
-import { openFiles } from "./imports.js";
+import { filesOf, openFiles } from "./imports.js";
 import { inspector } from "./inspector.js";
 import { lessonValues, tour } from "./lessons.js";
 import { matrix } from "./matrix.js";
@@ -42,6 +42,8 @@ export function start({ wasm, worker, strings, run }) {
   let good = values;
   /** Weights from a file, and the values they belong to. @type {{values: import("./state.js").Values, weights: Float32Array} | null} */
   let opened = null;
+  /** What there was before the tour. @type {import("./state.js").Values | null} */
+  let home = null;
   /** @type {any} */
   let looked = null;
   /** @type {import("./view.js").View | null} */
@@ -69,6 +71,7 @@ export function start({ wasm, worker, strings, run }) {
     const refused = notice;
     values = { ...first, lang: values.lang, theme: values.theme };
     retrain();
+    writeLink();
     tell(refused);
   }
   addEventListener("hashchange", () => {
@@ -90,7 +93,8 @@ export function start({ wasm, worker, strings, run }) {
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
-    open([...(event.dataTransfer?.files ?? [])]);
+    const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry?.());
+    filesOf(entries, [...(event.dataTransfer?.files ?? [])]).then(open, () => tell(say("notice.file", { name: "?" })));
   });
 
   /** What the link says, behind its # or its ?. A lesson begins with what it sets itself. */
@@ -119,15 +123,15 @@ export function start({ wasm, worker, strings, run }) {
       if (presets.value) become({ ...defaults(), ...PRESETS[presets.value] });
     } }, html("option", { value: "" }, say("preset")), ...Object.keys(PRESETS).map((name) => html("option", { value: name }, say(`preset.${name}`))));
     const panel = controls(set, tell);
-    const box = html("div", { class: "stage" });
+    const box = html("div", { class: "stage", "data-part": "stage" });
     const near = html("div", {});
     const legend = html("p", { class: "soft legend" });
     const time = timeline({ go: (step) => set({ step }), follow: () => set({ step: -1 }), pin: () => set({ pin: values.pin < 0 && view ? view.step : -1 }) });
     const walk = walker((id) => stage?.walk(id));
-    const lesson = tour((k) => (k ? become(lessonValues(k)) : set({ lesson: 0 })));
+    const lesson = tour(teach);
     const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
     const away = awaySection({
-      view: () => view, picture: () => stage.picture, link: (hide) => location.href.replace(/[?#].*$/, "") + link({ ...trainedAs(values, good), hide: hide ?? values.hide }), tell, open,
+      view: () => view, picture: () => stage.picture, link: (hide) => (location.protocol === "about:" ? "" : location.href.replace(/[?#].*$/, "")) + link({ ...trainedAs(values, good), hide: hide ?? values.hide }), tell, open,
       weights: () => new Promise((resolve) => {
         wantWeights.push(resolve);
         ask();
@@ -139,14 +143,14 @@ export function start({ wasm, worker, strings, run }) {
       html("header", {},
         html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, say("intro")),
         html("div", { class: "tools" }, presets,
-          button(say("lessons"), () => become(lessonValues(1))),
+          button(say("lessons"), () => teach(1), { "data-part": "lessons" }),
           button(say("language"), () => set({ lang: document.documentElement.lang === "zh" ? "en" : "zh" }), { class: "language", lang: document.documentElement.lang === "zh" ? "en" : "zh" }),
           button("◐", theme, { "aria-label": say("theme"), title: say("theme") }),
           button(say("reset"), () => become(first)))),
-      told, lesson.element,
+      told,
       html("main", { class: "screen" }, panel.element,
         html("div", { class: "middle" }, why, box, legend, near, time.element, walk.element),
-        html("aside", { class: "side", "aria-label": say("side") }, ...Object.values(cards).map((card) => card.element))),
+        html("aside", { class: "side", "aria-label": say("side") }, lesson.element, ...Object.values(cards).map((card) => card.element))),
       html("footer", {}, away.element, unhide),
     );
     stage = null;
@@ -181,6 +185,15 @@ export function start({ wasm, worker, strings, run }) {
     ui.time.stop();
     tell("");
     adopt(next);
+  }
+
+  /** Goes to a lesson, or with 0 back to what there was before the first. @param {number} k */
+  function teach(k) {
+    if (k && !values.lesson) home = values;
+    if (k) become(lessonValues(k));
+    else if (home) become({ ...home, lesson: 0 });
+    else set({ lesson: 0 });
+    if (!k) home = null;
   }
 
   /** @param {import("./state.js").Values} next */
@@ -305,7 +318,7 @@ export function start({ wasm, worker, strings, run }) {
     const preset = presetOf(next.values);
     ui.presets.value = preset ?? "";
     setText(ui.why, preset ? say(`why.${preset}`) : "");
-    ui.lesson.update(values.lesson, root);
+    ui.lesson.update(values.lesson, root, names(values.hide));
     hide();
   }
 

@@ -1,5 +1,6 @@
 // The experiment for other tools: the same on the command line, and in Python.
 
+import { switches } from "./experiment.js";
 import { patternsOf } from "./patterns.js";
 import { field } from "./state.js";
 
@@ -13,6 +14,8 @@ const DECODING = [
   ["temperature", "--temperature", "temperature"], ["topk", "--top-k", "top_k"], ["topp", "--top-p", "top_p"],
   ["greedy", "--greedy", "greedy"],
 ];
+
+const NOT_TOLD = "what is nudged, switched off or from a file is in the chain and the weights that the page saves";
 
 /** @param {import("./state.js").Values} values @param {string[][]} list */
 function unusual(values, list) {
@@ -29,18 +32,34 @@ function option(name, value) {
   return ` ${name}${value.startsWith("-") ? "=" : " "}${shell(value)}`;
 }
 
-/** Commands that train the same, and look at it as the page does. @param {import("./state.js").Values} values */
-export function commandLine(values) {
+/**
+ * Commands that train the same, and look at it as the page does.
+ * @param {import("./state.js").Values} values @param {boolean} changed whether the page shows other weights or parts
+ */
+export function commandLine(values, changed = false) {
   const flag = (/** @type {string[]} */ [key, name]) => (values[key] === true ? ` ${name}` : option(name, String(values[key])));
   const flags = unusual(values, FLAGS).map(flag).join("");
   const looks = unusual(values, DECODING).map(flag).join("");
   const red = patternsOf(values.red).map((one) => option("--red", one)).join("");
-  const trained = `finitegpt train${flags}${looks || red ? " --out run" : ""}${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
-  return looks || red ? `${trained}\nfinitegpt analyze run${looks}${red}` : trained;
+  const folder = `run-${fingerprint(JSON.stringify(FLAGS.map(([key]) => values[key]).concat(values.data)))}`;
+  const trained = `finitegpt train${flags}${looks || red ? ` --out ${folder}` : ""}${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
+  const lines = looks || red ? `${trained} &&\nfinitegpt analyze ${folder}${looks}${red}` : trained;
+  return changed ? `# as trained: ${NOT_TOLD}\n${lines}` : lines;
 }
 
-/** The same in Python. @param {import("./state.js").Values} values @param {number} vocabSize */
-export function python(values, vocabSize) {
+/** A short name for a text. @param {string} text */
+function fingerprint(text) {
+  let hash = 2166136261;
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 16777619);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+/**
+ * The same in Python.
+ * @param {import("./state.js").Values} values @param {import("./weights.js").Shape} shape
+ * @param {boolean} foreign whether the weights are others than those that training makes
+ */
+export function python(values, shape, foreign = false) {
   const call = (/** @type {string} */ name, /** @type {string[]} */ parts) => `finitegpt.${name}(${parts.join(", ")})`;
   const given = (/** @type {string[]} */ keys) =>
     unusual(values, FLAGS.filter(([key]) => keys.includes(key))).map(([key, , name]) => `${name}=${literal(values[key])}`);
@@ -52,8 +71,8 @@ export function python(values, vocabSize) {
   }
   lines.push("");
   if (values.vocab) data = call("Data.from_text", [data, `context_length=${values.context}`, `vocab=${pythonText(values.vocab)}`]);
-  const shape = given(["layers", "heads", "width", "bias"]);
-  const model = shape.length ? [call("GPTConfig", [`vocab_size=${vocabSize}`, `context_length=${values.context}`, ...shape])] : [];
+  const form = given(["layers", "heads", "width", "bias"]);
+  const model = form.length ? [call("GPTConfig", [`vocab_size=${shape.vocabSize}`, `context_length=${values.context}`, ...form])] : [];
   const config = given(["loss", "steps", "lr", "decay", "seed", "batch"]);
   const parts = [
     data,
@@ -63,7 +82,14 @@ export function python(values, vocabSize) {
   ];
   lines.push(`run = ${call("train", parts)}`);
   const how = unusual(values, DECODING).map(([key, , name]) => `${name}=${literal(values[key])}`);
-  lines.push(how.length ? `chain = ${call("decode", ["run.chain", ...how])}` : "chain = run.chain", "print(chain.probs)");
+  const off = [...switches(values.off, shape)];
+  if (off.includes(0)) {
+    lines[0] = "import finitegpt\nimport numpy";
+    lines.push(`switches = numpy.array(${JSON.stringify(off)}).reshape(${shape.nLayer}, ${shape.nHead + 1})`);
+  }
+  if (foreign) lines.push(`# as trained: ${NOT_TOLD}`);
+  const chain = off.includes(0) ? "run.model.chain(switches=switches)" : "run.chain";
+  lines.push(`chain = ${how.length ? call("decode", [chain, ...how]) : chain}`, "print(chain.probs)");
   return lines.join("\n");
 }
 

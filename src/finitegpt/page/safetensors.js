@@ -26,7 +26,8 @@ export function writeSafetensors(shape, weights, metadata) {
  * The shape and the flat weights in a file, or null where it holds no weights of a GPT that is whole and finite. Heads
  * cannot be told from the tensors: they come from the metadata, or are null.
  * @param {Uint8Array} bytes
- * @returns {{shape: Omit<import("./weights.js").Shape, "nHead">, heads: number | null, weights: Float32Array} | null}
+ * @returns {{shape: Omit<import("./weights.js").Shape, "nHead">, heads: number | null, link: string | null, weights: Float32Array} | null}
+ *   `link` is the experiment that they come from, where the page has saved them
  */
 export function readSafetensors(bytes) {
   const header = headerOf(bytes);
@@ -54,7 +55,18 @@ export function readSafetensors(bytes) {
   }
   if (!weights.every(Number.isFinite)) return null;
   const heads = Number(fields.__metadata__?.n_head);
-  return { shape, heads: Number.isInteger(heads) && heads > 0 && nEmbd % heads === 0 ? heads : null, weights };
+  const link = linkOf(fields.__metadata__?.link);
+  return { shape, link, heads: Number.isInteger(heads) && heads > 0 && nEmbd % heads === 0 ? heads : null, weights };
+}
+
+/** @param {unknown} text JSON of a text, as all that the library writes beside weights */
+function linkOf(text) {
+  try {
+    const link = JSON.parse(String(text));
+    return typeof link === "string" ? link : null;
+  } catch {
+    return null;
+  }
 }
 
 /** @param {Uint8Array} bytes @returns {{fields: Record<string, any>, start: number} | null} */

@@ -19,7 +19,10 @@ export function setLanguage(wanted, preferred) {
 /** The words for a key; `{name}` is filled in. @param {string} key @param {Record<string, string | number>} values */
 export function say(key, values = {}) {
   const text = all[language]?.[key] ?? all.en?.[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name] ?? "";
+    return Number.isInteger(value) ? value.toLocaleString("en") : String(value);
+  });
 }
 
 /** A probability in whole percent; what is neither 0 nor 1 is never rounded to it. @param {number} p */

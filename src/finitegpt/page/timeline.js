@@ -117,8 +117,8 @@ export function timeline({ go, follow, pin }) {
     step,
     stop: () => play(false),
     /** @param {import("./view.js").View} view */
-    update({ values, trained, step: at, entropy, V }) {
-      const { losses, done, experiment, finished, keepEvery, diverged, fixed } = trained;
+    update({ values, trained, step: at, entropy, V, loss }) {
+      const { losses, done, experiment, finished, keepEvery, fixed } = trained;
       const { steps } = experiment.plan;
       const following = values.step < 0 && !finished && !trained.carried;
       Object.assign(state, { steps, done, step: at, stride: keepEvery, finished, following });
@@ -153,7 +153,6 @@ export function timeline({ go, follow, pin }) {
       slider.disabled = fixed;
       playButton.disabled = fixed;
       slider.setAttribute("aria-valuetext", say("step", { done: at, steps }));
-      const loss = losses[Math.min(at, (finished && !diverged ? steps : done) - 1)];
       setText(told, fixed ? say("step.fixed") : Number.isFinite(loss) ? say("step.loss", { done: at, steps, loss: loss.toFixed(4) }) : say("step", { done: at, steps }));
     },
   };

@@ -1,6 +1,6 @@
 // What one frame shows: the chain after the step chosen, with parts switched off or weights moved, decoded. Pure.
 
-import { counted, decode, probabilities } from "./chain.js";
+import { counted, crossEntropy, decode, probabilities } from "./chain.js";
 import { names } from "./experiment.js";
 import { redStates } from "./patterns.js";
 import { chainAfter, shownStep } from "./training.js";
@@ -9,8 +9,9 @@ import { chainAfter, shownStep } from "./training.js";
  * @typedef {{values: import("./state.js").Values, trained: import("./training.js").Trained, vocab: string[], V: number,
  *   L: number, n: number, shape: import("./weights.js").Shape, counts: Int32Array, entropy: number, step: number,
  *   p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
- *   chosen: number, off: Set<string>, looked: any}} View
- *   `p` are the probabilities shown, `before` those of the step that is pinned, `ghost` those of the data itself.
+ *   chosen: number, off: Set<string>, looked: any, loss: number}} View
+ *   `p` are the probabilities shown, `before` those of the step that is pinned, `ghost` those of the data itself;
+ *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
  */
 
 /** Whether the chain differs from the one that training made. @param {import("./state.js").Values} values */
@@ -35,5 +36,6 @@ export function viewOf(values, trained, looked) {
     before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
+    loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(rows, arrows),
   };
 }
