@@ -543,6 +543,8 @@ def test_a_browser_without_simd_is_told(visit: Callable[..., Any]) -> None:
     view = visit("lang=zh", before="WebAssembly.validate = () => false")
     assert "WebAssembly SIMD" in view.inner_text(".notice")
     assert "无法" in view.inner_text(".notice")
+    blocked = visit(before="window.Worker = class { constructor() { throw new Error('validate'); } }")
+    assert "Reload" in blocked.inner_text(".notice")
 
 
 def test_it_fits_a_phone(visit: Callable[..., Any]) -> None:

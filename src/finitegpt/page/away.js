@@ -17,10 +17,10 @@ const STYLED = [
 ];
 
 /**
- * @param {{view: () => import("./view.js").View | null, picture: () => SVGElement | HTMLCanvasElement, link: (hide?: string) => string,
+ * @param {{view: () => import("./view.js").View | null, picture: () => SVGElement | HTMLCanvasElement, address: (hidden?: string) => string,
  *   weights: () => Promise<Float32Array>, open: (files: File[]) => void, tell: (text: string) => void}} app
  */
-export function awaySection({ view, picture, link, weights, open, tell }) {
+export function awaySection({ view, picture, address, weights, open, tell }) {
   const chosen = html("input", { type: "file", multiple: true, class: "hidden", tabindex: -1, "aria-hidden": "true", onchange: () => {
     open([...chosen.files]);
     chosen.value = "";
@@ -34,8 +34,8 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     const copied = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error());
     copied.then(() => tell(done), () => tell(text));
   };
-  const share = (/** @type {string} */ address) =>
-    address.startsWith("#") ? tell(say("link.frame", { link: address })) : copy(address, say("link.done"));
+  const share = (/** @type {string} */ whole) =>
+    whole.startsWith("#") ? tell(say("link.frame", { link: whole })) : copy(whole, say("link.done"));
   const withView = (/** @type {(now: import("./view.js").View) => void} */ act) => () => {
     const now = view();
     if (now) act(now);
@@ -49,9 +49,9 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     "section", { class: "away", "data-part": "away", "aria-label": say("away") },
     html("h2", {}, say("away")),
     html("div", { class: "transport" },
-      button(say("link"), () => share(link())),
-      button(say("svg"), () => standalone(picture()).then((blob) => blob && save("chain.svg", blob)), { class: "svg" }),
-      button(say("png"), () => pixels(picture()).then((blob) => blob && save("chain.png", blob))),
+      button(say("link"), () => share(address())),
+      button(say("svg"), withView(() => standalone(picture()).then((blob) => (blob ? save("chain.svg", blob) : tell(say("notice.svg")))))),
+      button(say("png"), withView(() => pixels(picture()).then((blob) => blob && save("chain.png", blob)))),
       button(say("csv"), withView((now) => save("chain.csv", new Blob([csv(now)], { type: "text/csv" })))),
       button(say("json"), withView((now) => save("chain.json", new Blob([json(now)], { type: "application/json" })))),
       button(say("weights"), withView((now) => weights().then((flat) =>
@@ -62,7 +62,7 @@ export function awaySection({ view, picture, link, weights, open, tell }) {
     more("teacher", html("p", { class: "soft" }, say("teacher.text")), teacher,
       button(say("teacher.link"), () => {
         const hide = boxes().filter((box) => box.checked).map((box) => box.value).join(",");
-        share(link(hide));
+        share(address(hide));
       }, { class: "small" })),
   );
   return { element, update };

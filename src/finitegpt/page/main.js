@@ -60,12 +60,15 @@ export function start({ wasm, worker, strings, run }) {
   /** @type {ReturnType<typeof build>} */
   let ui;
 
-  if (!WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
-    ui = build();
-    return tell(say("error.simd"));
+  const helper = helperOf(worker);
+  if (!helper || !WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
+    document.documentElement.lang = setLanguage(values.lang, navigator.languages);
+    root.replaceChildren(html("h1", {}, "FiniteGPT"), html("p", { class: "notice", role: "alert" }, say(helper ? "error.simd" : "error.engine")));
+    return;
   }
-  const trainer = new Trainer(worker(), wasm, { trained, looked: answered, failed: (key, filled) => tell(say(key, filled)) });
+  const trainer = new Trainer(helper, wasm, { trained, looked: answered, failed: (key, filled) => tell(say(key, filled)) });
   ui = build();
+  hide();
   if (problems.length) tell(say("notice.link", { list: problems.map(visible).join(", ") }));
   if (!retrain()) {
     const refused = notice;
@@ -90,6 +93,7 @@ export function start({ wasm, worker, strings, run }) {
     else return;
     event.preventDefault();
   });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
@@ -113,6 +117,12 @@ export function start({ wasm, worker, strings, run }) {
     return `#${toHash(shown, beginning(shown.lesson))}`;
   }
 
+  /** The whole link of what is shown; a frame that has no address has only its end. @param {string} hidden */
+  function address(hidden = values.hide) {
+    const page = location.protocol === "about:" ? "" : location.href.replace(/[?#].*$/, "");
+    return page + link({ ...trainedAs(values, good), hide: hidden });
+  }
+
   /** The whole page, in the language of now. */
   function build() {
     document.documentElement.lang = setLanguage(values.lang, navigator.languages ?? [navigator.language]);
@@ -131,7 +141,7 @@ export function start({ wasm, worker, strings, run }) {
     const lesson = tour(teach);
     const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
     const away = awaySection({
-      view: () => view, picture: () => stage.picture, link: (hide) => (location.protocol === "about:" ? "" : location.href.replace(/[?#].*$/, "")) + link({ ...trainedAs(values, good), hide: hide ?? values.hide }), tell, open,
+      view: () => view, picture: () => stage.picture, address, tell, open,
       weights: () => new Promise((resolve) => {
         wantWeights.push(resolve);
         ask();
@@ -222,6 +232,7 @@ export function start({ wasm, worker, strings, run }) {
     ui.time.stop();
     ui.walk.stop();
     ui = build();
+    hide();
     found = null;
     if (held) /** @type {HTMLElement} */ (root.querySelector(".language")).focus();
   }
@@ -257,7 +268,7 @@ export function start({ wasm, worker, strings, run }) {
   /** Something that is shown has changed: asks the engine what must be asked, and draws. */
   function refresh() {
     if (!trainer.trained) return;
-    if (isChanged(values) || values.state >= 0 || values.startup) ask();
+    if (isChanged(values) || values.state >= 0 || values.startup || wantWeights.length) ask();
     else looked = null;
     later();
   }
@@ -295,9 +306,9 @@ export function start({ wasm, worker, strings, run }) {
     view = next;
     if (next.bad.length) tell(say("notice.red", { list: next.bad.map(visible).join(", ") }));
     const key = `${next.vocab.join("")} ${next.L}`;
+    const [make, words] = kind(next);
     if (stage?.key !== key) {
-      const [make, words] = kind(next);
-      stage = { ...make(next.vocab, next.L, choose), key, words };
+      stage = { ...make(next.vocab, next.L, choose), key };
       ui.box.replaceChildren(stage.picture);
     }
     if (next.n <= AT_ONCE || !found || found.pi.length !== next.n) conclude();
@@ -307,7 +318,7 @@ export function start({ wasm, worker, strings, run }) {
     }, Math.max(0, SAYING - (performance.now() - said)));
     const law = /** @type {import("./facts.js").LongRun} */ (found);
     stage.update(next, values.greedy || law.ends.length > 1 ? law.inEnds : null);
-    setText(ui.legend, say(next.before ? (stage.words === "graph.large" ? "graph.large.pinned" : "legend.pinned") : stage.words, { n: next.n, step: values.pin }));
+    setText(ui.legend, say(next.before ? (words === "graph.large" ? "graph.large.pinned" : "legend.pinned") : words, { n: next.n, step: values.pin }));
     showNeighbours(next);
     ui.time.update(next);
     ui.panel.update(values);
@@ -379,7 +390,12 @@ export function start({ wasm, worker, strings, run }) {
   async function open(files) {
     if (!files.length) return;
     if (files.some(({ size }) => size > MOST_FILE)) return tell(say("notice.file.large", { name: visible(files[0].name) }));
-    const read = await Promise.all(files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
+    let read;
+    try {
+      read = await Promise.all(files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
+    } catch {
+      return tell(say("notice.file", { name: visible(files[0].name) })); // it has gone, or may not be read
+    }
     const result = openFiles(read);
     if (!result.opened) return tell(say(result.problem.key, result.problem.values));
     const { changes, weights } = result.opened;
@@ -396,6 +412,15 @@ export function start({ wasm, worker, strings, run }) {
       retrain();
     }
     tell(say("notice.opened", { name: files.map(({ name }) => visible([...name].slice(0, 40).join(""))).join(", ") }));
+  }
+}
+
+/** The worker, or null where the browser allows none. @param {() => Worker} worker */
+function helperOf(worker) {
+  try {
+    return worker();
+  } catch {
+    return null;
   }
 }
 

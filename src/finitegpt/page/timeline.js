@@ -41,7 +41,7 @@ export function timeline({ go, follow, pin }) {
   const speed = html("select", { class: "speed", "aria-label": say("speed"), title: say("speed") },
     ...SPEEDS.map((times) => html("option", { value: times, selected: times === 1 }, `${times}×`)));
   const pinButton = button(say("pin"), pin, { class: "pin" });
-  const told = html("output", { class: "soft step", for: "timeline" });
+  const told = html("output", { class: "soft step", for: "timeline", "aria-live": "off" });
   const element = html(
     "section", { class: "time", "aria-label": say("timeline") },
     html("div", { class: "transport" },
