@@ -1,10 +1,14 @@
 """The picture of a machine: the few states that a chain comes down to."""
 
-from finitegpt.analysis import Machine
+from typing import TYPE_CHECKING
+
 from finitegpt.errors import TooLargeError
 from finitegpt.picture import layout, svg
 from finitegpt.picture.graph import LABEL, MARGIN, NODE, TITLE, arrow, label_patch, percent
 from finitegpt.states import visible
+
+if TYPE_CHECKING:
+    from finitegpt.analysis import Machine  # only its shape: importing it would bring SciPy to every picture
 
 LARGEST_MACHINE = 32
 """More states than this are not drawn."""
@@ -12,7 +16,7 @@ LARGEST_MACHINE = 32
 _LONGEST_NAME = 10
 
 
-def machine_graph(machine: Machine, title: str = "the smallest machine") -> str:
+def machine_graph(machine: "Machine", title: str = "the smallest machine") -> str:
     """SVG of a machine on a ring; what two tokens both do is one arrow. TooLargeError beyond 32 states or 8 tokens."""
     if len(machine) > LARGEST_MACHINE or len(machine.vocab) > len(svg.PALETTE):
         raise TooLargeError(
@@ -68,7 +72,7 @@ def _short(name: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME else "…" + shown[1 - _LONGEST_NAME :]
 
 
-def _order(machine: Machine) -> list[int]:
+def _order(machine: "Machine") -> list[int]:
     """Along the most probable arrows where they lead to a state that has no place yet, then the next free one."""
     order: list[int] = []
     free = list(range(len(machine)))
