@@ -1,6 +1,7 @@
 """The page's modules against the library: each function of theirs has its twin here."""
 
 import json
+import math
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from finitegpt.analysis import (
     mixing_time,
     period,
     recurrent_classes,
+    red_states,
     stationary_distributions,
     total_variation,
 )
@@ -525,6 +527,45 @@ def test_presets_are_the_same_in_the_library_whatever_the_rounding() -> None:
         config = GPTConfig(vocab_size=len(vocab), context_length=values["context"], n_layer=values["layers"])
         run = train(data, config, TrainConfig(steps=values["steps"], lr=values["lr"]))
         np.testing.assert_allclose(np.exp(chain), run.chain.probs.reshape(-1), atol=0.01, err_msg=name)
+
+
+def test_the_numbers_in_lessons_and_reasons_are_true(notebook: Run) -> None:
+    english = strings()["en"]
+    assert f"{notebook.model.config.n_params:,} weights" in english["lesson.4.text"]
+    before, after = (100 * chain.probs[0] for chain in (notebook.initial_chain, notebook.chain))
+    assert "from about 50% to {:.0f}% and {:.0f}%".format(*after) in english["lesson.3.text"]
+    assert abs(before - 50).max() < 5
+    assert "that makes 14" in english["lesson.5.text"]
+    assert notebook.chain.n_states + sum(len(rows) for rows in notebook.chain.startup or ()) == 14
+    gpt2, larger = (math.log2(50_257) * length for length in (1024, 32_000))
+    assert f"{gpt2:,.0f} bits" in english["lesson.6.text"]
+    assert larger / 8 / 1024 == pytest.approx(64, abs=4)
+    found = red_states(notebook.chain, ["000"], horizons=[100])
+    assert found.ever.value == 1
+    assert found.within[100].value == pytest.approx(0.75, abs=0.01)
+    assert red_states(decode(notebook.chain, greedy=True), ["000"]).ever.value == 0
+    (start,) = call(("state.js", "defaults", []))
+    done = subprocess.run(
+        [
+            str(NODE),
+            "--input-type=module",
+            "--eval",
+            f"""
+          const {{ PRESETS }} = await import("{FOLDER}/presets.js");
+          process.stdout.write(JSON.stringify(PRESETS.bigger));
+        """,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    bigger = {**start, **json.loads(done.stdout)}
+    counts = Data.from_text(bigger["data"], context_length=bigger["context"]).counts()
+    allowed = sum("11" not in f"{k:010b}" for k in range(1024))
+    assert (
+        f"1,024 states, of which {allowed} obey the golden mean and {np.count_nonzero(counts)} occur"
+        in english["why.bigger"]
+    )
 
 
 def test_what_cannot_be_trained_is_refused() -> None:

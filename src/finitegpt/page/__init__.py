@@ -19,8 +19,8 @@ _WASM = _HERE.parent / "_engine" / "engine.wasm"
 _MODULES = (
     *("state", "random", "data", "chain", "layout", "strings", "patterns", "transforms", "weights"),
     *("experiment", "training", "view", "safetensors", "imports", "recipe", "presets"),
-    *("dom", "graph", "dots", "matrix", "neighbours", "timeline", "inspector", "facts", "walk", "nudge"),
-    *("controls", "lessons", "away", "main"),
+    *("dom", "graph", "dots", "matrix", "neighbours", "stage", "timeline", "inspector", "facts", "walk", "nudge"),
+    *("controls", "lessons", "address", "away", "main"),
 )
 _WORKER = ("random", "weights", "engine", "worker")
 _START = """
@@ -42,7 +42,7 @@ def page(run: Run | None = None) -> str:
     script = f'"use strict";(() => {{\n{_joined(_MODULES)}{_START}}})();'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval' blob:; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; "
         "worker-src blob:; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     parts = {

@@ -81,22 +81,6 @@ export class Engine {
     return this.put(Int32Array.of(vocabSize, contextLength, nLayer, nHead, nEmbd, bias ? 1 : 0));
   }
 
-  /** @param {Shape} shape */
-  nParams(shape) {
-    return this.scratch(() => Number(this.exports.fg_n_params(this.config(shape))));
-  }
-
-  /** The weights that PyTorch would draw. @param {Shape} shape @param {number} seed */
-  init(shape, seed) {
-    return this.scratch(() => {
-      const config = this.config(shape);
-      const n = Number(this.exports.fg_n_params(config));
-      const weights = this.room(4 * n);
-      this.exports.fg_init(config, seed, weights);
-      return this.float32(weights, n).slice();
-    });
-  }
-
   /**
    * Next-token log-probabilities of all contexts of `length` tokens.
    * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number} length

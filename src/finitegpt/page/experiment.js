@@ -3,7 +3,7 @@
 import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
 import { transform } from "./transforms.js";
 
-export const MOST_STATES = 4096;
+const MOST_STATES = 4096;
 const MOST_TOKENS = 64;
 
 /**

@@ -198,7 +198,7 @@ export function stateGraph(vocab, L, choose) {
 }
 
 /** @param {import("./layout.js").Curve} curve */
-export function bezier({ start, control1, control2, end }) {
+function bezier({ start, control1, control2, end }) {
   return `M${fixed(start)} C${fixed(control1)} ${fixed(control2)} ${fixed(end)}`;
 }
 

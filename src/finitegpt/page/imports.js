@@ -4,7 +4,7 @@ import { readSafetensors } from "./safetensors.js";
 import { FIELDS, field, fromHash, read } from "./state.js";
 
 const RUN_FILES = ["run.json", "data.txt", "model.safetensors"];
-const MOST_BYTES = 64 * 2 ** 20;
+export const MOST_BYTES = 64 * 2 ** 20;
 /** A run folder's names of what it was trained with, and ours. */
 const OF_RUN = [
   ["model", "context_length", "context"], ["model", "n_layer", "layers"], ["model", "n_head", "heads"],
@@ -62,7 +62,6 @@ function takeFile(bytes, opened) {
   }
   if (text.trimStart().startsWith("{")) return takeJson(text, opened);
   const data = text.replace(/\r?\n$/, "");
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0008\u000e-\u001f]/.test(data) || !data) return "notice.file";
   if (read(field("data"), data) === undefined) return "notice.file.long";
   opened.changes.data = data;

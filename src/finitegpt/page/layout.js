@@ -4,7 +4,7 @@
 /** @typedef {{start: Point, control1: Point, control2: Point, end: Point}} Curve */
 
 /** All ids, each a successor of the one before: windows of the least de Bruijn sequence. @param {number} V @param {number} L */
-export function ringOrder(V, L) {
+function ringOrder(V, L) {
   /** @type {number[]} */
   const sequence = [];
   const word = new Array(L + 1).fill(0);

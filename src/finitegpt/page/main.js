@@ -1,33 +1,28 @@
 // Wires the page: the link -> controls -> the engine's worker -> view -> pictures. Only the newest frame is drawn.
 
+import { addressOf } from "./address.js";
 import { awaySection } from "./away.js";
 import { controls } from "./controls.js";
-import { label, vocabulary } from "./data.js";
+import { context, label, vocabulary } from "./data.js";
 import { button, html, setText } from "./dom.js";
-import { MOST_DOTS, dots } from "./dots.js";
 import { experimentOf, names, switches } from "./experiment.js";
 import { factsCard, longRun, redCard, startupCard } from "./facts.js";
-import { LARGEST, stateGraph } from "./graph.js";
-import { filesOf, openFiles } from "./imports.js";
+import { MOST_BYTES, filesOf, openFiles } from "./imports.js";
 import { inspector } from "./inspector.js";
 import { lessonValues, tour } from "./lessons.js";
-import { matrix } from "./matrix.js";
-import { neighbourhood } from "./neighbours.js";
 import { nudgeCard } from "./nudge.js";
 import { patternOf, patternsOf } from "./patterns.js";
 import { PRESETS, presetOf } from "./presets.js";
-import { defaults, fromHash, sameTraining, toHash, trainedAs } from "./state.js";
+import { stageOf } from "./stage.js";
+import { defaults, sameTraining, toHash, trainedAs } from "./state.js";
 import { say, setLanguage, setStrings, visible } from "./strings.js";
 import { timeline } from "./timeline.js";
 import { Trainer, shownStep } from "./training.js";
 import { isChanged, viewOf } from "./view.js";
 import { walker } from "./walk.js";
 
-const MOST_COLOURS = 8; // tokens that have a colour of their own
 const AT_ONCE = 16; // up to so many states, what is said of the chain is said in the same frame
 const SAYING = 90; // milliseconds between two times otherwise
-const LINKING = 120; // milliseconds until the link follows: browsers allow only so many changes a second
-const MOST_FILE = 64 * 2 ** 20;
 
 /**
  * @typedef {{values: Record<string, any>, weights: Float32Array, losses: number[]}} CarriedRun
@@ -37,7 +32,8 @@ const MOST_FILE = 64 * 2 ** 20;
 export function start({ wasm, worker, strings, run }) {
   setStrings(strings);
   const first = { ...defaults(), ...run?.values };
-  let { values, problems } = linked();
+  const address = addressOf(first);
+  let { values, problems } = address.read();
   /** What was last found to be trainable. */
   let good = values;
   /** Weights from a file, and the values they belong to. @type {{values: import("./state.js").Values, weights: Float32Array} | null} */
@@ -50,11 +46,9 @@ export function start({ wasm, worker, strings, run }) {
   let view = null;
   /** @type {import("./facts.js").LongRun | null} */
   let found = null;
-  /** @type {any} */
-  let stage = null;
   /** @type {((weights: Float32Array) => void)[]} */
   let wantWeights = [];
-  let [frame, linking, saying, said, newest] = [0, 0, 0, 0, 0];
+  let [frame, saying, said] = [0, 0, 0];
   let notice = "";
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   /** @type {ReturnType<typeof build>} */
@@ -74,11 +68,11 @@ export function start({ wasm, worker, strings, run }) {
     const refused = notice;
     values = { ...first, lang: values.lang, theme: values.theme };
     retrain();
-    writeLink();
+    address.write(values);
     tell(refused);
   }
   addEventListener("hashchange", () => {
-    const next = linked();
+    const next = address.read();
     if (toHash(next.values) === toHash(values)) return;
     tell("");
     adopt(next.values);
@@ -101,28 +95,6 @@ export function start({ wasm, worker, strings, run }) {
     filesOf(entries, [...(event.dataTransfer?.files ?? [])]).then(open, () => tell(say("notice.file", { name: "?" })));
   });
 
-  /** What the link says, behind its # or its ?. A lesson begins with what it sets itself. */
-  function linked() {
-    const text = (location.hash.length > 1 ? location.hash : location.search).slice(1);
-    return fromHash(text, beginning(fromHash(text, first).values.lesson));
-  }
-
-  /** What a link leaves out. @param {number} lesson */
-  function beginning(lesson) {
-    return lesson ? { ...lessonValues(lesson), lesson: 0 } : first;
-  }
-
-  /** The link's part behind the #. @param {import("./state.js").Values} shown */
-  function link(shown) {
-    return `#${toHash(shown, beginning(shown.lesson))}`;
-  }
-
-  /** The whole link of what is shown; a frame that has no address has only its end. @param {string} hidden */
-  function address(hidden = values.hide) {
-    const page = location.protocol === "about:" ? "" : location.href.replace(/[?#].*$/, "");
-    return page + link({ ...trainedAs(values, good), hide: hidden });
-  }
-
   /** The whole page, in the language of now. */
   function build() {
     document.documentElement.lang = setLanguage(values.lang, navigator.languages ?? [navigator.language]);
@@ -133,15 +105,14 @@ export function start({ wasm, worker, strings, run }) {
       if (presets.value) become({ ...defaults(), ...PRESETS[presets.value] });
     } }, html("option", { value: "" }, say("preset")), ...Object.keys(PRESETS).map((name) => html("option", { value: name }, say(`preset.${name}`))));
     const panel = controls(set, tell);
-    const box = html("div", { class: "stage", "data-part": "stage" });
-    const near = html("div", {});
-    const legend = html("p", { class: "soft legend" });
+    const stage = stageOf(choose);
     const time = timeline({ go: (step) => set({ step }), follow: () => set({ step: -1 }), pin: () => set({ pin: values.pin < 0 && view ? view.step : -1 }) });
-    const walk = walker((id) => stage?.walk(id));
+    const walk = walker(stage.walk);
     const lesson = tour(teach);
     const cards = { state: inspector({ choose, toggle, redden, tell }), red: redCard(), facts: factsCard(), startup: startupCard(), nudge: nudgeCard(set) };
     const away = awaySection({
-      view: () => view, picture: () => stage.picture, address, tell, open,
+      view: () => view, picture: stage.picture, tell, open,
+      address: (hide = values.hide) => address.whole({ ...trainedAs(values, good), hide }),
       weights: () => new Promise((resolve) => {
         wantWeights.push(resolve);
         ask();
@@ -159,13 +130,12 @@ export function start({ wasm, worker, strings, run }) {
           button(say("reset"), () => become(first)))),
       told,
       html("main", { class: "screen" }, panel.element,
-        html("div", { class: "middle" }, why, box, legend, near, time.element, walk.element),
+        html("div", { class: "middle" }, why, ...stage.elements, time.element, walk.element),
         html("aside", { class: "side", "aria-label": say("side") }, lesson.element, ...Object.values(cards).map((card) => card.element))),
       html("footer", {}, away.element, unhide),
     );
-    stage = null;
     document.documentElement.dataset.theme = values.theme;
-    return { told, why, presets, panel, box, near, legend, time, walk, lesson, cards, away, unhide, lang: values.lang };
+    return { told, why, presets, panel, stage, time, walk, lesson, cards, away, unhide };
   }
 
   /** @param {string} text */
@@ -180,18 +150,14 @@ export function start({ wasm, worker, strings, run }) {
     if (!sameTraining(next, values)) next.step = -1;
     if (Object.keys(changes).some((key) => key !== "step" && key !== "state")) tell("");
     adopt(next);
-    linking ||= window.setTimeout(writeLink, LINKING);
+    address.writeSoon(values);
   }
 
   /** Another experiment altogether, which the Back button leaves again. @param {import("./state.js").Values} wanted */
   function become(wanted) {
-    writeLink();
+    address.write(values);
     const next = { ...wanted, lang: values.lang, theme: values.theme, hide: values.hide };
-    try {
-      history.pushState(null, "", link(next));
-    } catch {
-      // A frame without an address has no history: the page works all the same.
-    }
+    address.push(next);
     ui.time.stop();
     tell("");
     adopt(next);
@@ -215,16 +181,6 @@ export function start({ wasm, worker, strings, run }) {
     document.documentElement.dataset.theme = values.theme;
     if (sameTraining(before, values)) refresh();
     else retrain();
-  }
-
-  function writeLink() {
-    clearTimeout(linking);
-    linking = 0;
-    try {
-      history.replaceState(null, "", link(values));
-    } catch {
-      // As above.
-    }
   }
 
   function rebuild() {
@@ -259,8 +215,7 @@ export function start({ wasm, worker, strings, run }) {
 
   function trained() {
     const { id, diverged } = /** @type {import("./training.js").Trained} */ (trainer.trained);
-    if (id !== newest) looked = null;
-    newest = id;
+    if (looked?.id !== id) looked = null;
     if (diverged) tell(say("notice.diverged"));
     refresh();
   }
@@ -282,7 +237,7 @@ export function start({ wasm, worker, strings, run }) {
       step: shownStep(now, values.step), question: state, rows: isChanged(values), startup: values.startup,
       nudge: { param: values.param, delta: values.delta, along: values.along, direction: values.direction },
       switches: switches(values.off, shape), weights: wantWeights.length > 0,
-      context: state < 0 ? null : Array.from({ length: L }, (_, k) => Math.floor(state / V ** (L - 1 - k)) % V),
+      context: state < 0 ? null : context(state, V, L),
     });
   }
 
@@ -305,21 +260,13 @@ export function start({ wasm, worker, strings, run }) {
     if (next.p.some(Number.isNaN)) return tell(say("notice.diverged"));
     view = next;
     if (next.bad.length) tell(say("notice.red", { list: next.bad.map(visible).join(", ") }));
-    const key = `${next.vocab.join("")} ${next.L}`;
-    const [make, words] = kind(next);
-    if (stage?.key !== key) {
-      stage = { ...make(next.vocab, next.L, choose), key };
-      ui.box.replaceChildren(stage.picture);
-    }
     if (next.n <= AT_ONCE || !found || found.pi.length !== next.n) conclude();
     else if (!saying) saying = window.setTimeout(() => {
       saying = 0;
       conclude();
+      if (view) ui.stage.update(view, marked());
     }, Math.max(0, SAYING - (performance.now() - said)));
-    const law = /** @type {import("./facts.js").LongRun} */ (found);
-    stage.update(next, values.greedy || law.ends.length > 1 ? law.inEnds : null);
-    setText(ui.legend, say(next.before ? (words === "graph.large" ? "graph.large.pinned" : "legend.pinned") : words, { n: next.n, step: values.pin }));
-    showNeighbours(next);
+    ui.stage.update(next, marked());
     ui.time.update(next);
     ui.panel.update(values);
     ui.cards.state.update(next);
@@ -333,30 +280,19 @@ export function start({ wasm, worker, strings, run }) {
     hide();
   }
 
-  /** @param {import("./view.js").View} now @returns {[(vocab: string[], L: number, choose: (id: number) => void) => any, string]} */
-  function kind({ n, V, counts }) {
-    if (n <= LARGEST && V <= MOST_COLOURS) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
-    return n <= MOST_DOTS && V <= MOST_COLOURS ? [dots, "graph.dots"] : [matrix, "graph.large"];
-  }
-
   /** What is said of the chain as it is now. */
   function conclude() {
     if (!view) return;
     said = performance.now();
-    const before = found;
     found = longRun(view.p, view.V);
     ui.cards.facts.update(view, found);
     ui.cards.red.update(view);
     ui.walk.update(view, found);
-    if (before && stage && view.n > AT_ONCE && (values.greedy || found.ends.length > 1)) stage.update(view, found.inEnds);
   }
 
-  /** @param {import("./view.js").View} now */
-  function showNeighbours(now) {
-    const shown = now.n > LARGEST && now.chosen >= 0;
-    const within = ui.near.contains(document.activeElement);
-    ui.near.replaceChildren(...(shown ? [neighbourhood(now, choose)] : []));
-    if (within) /** @type {HTMLElement | null} */ (ui.near.querySelector(".chosen"))?.focus();
+  /** The states that are never left, where they are worth a mark. */
+  function marked() {
+    return found && (values.greedy || found.ends.length > 1) ? found.inEnds : null;
   }
 
   function hide() {
@@ -389,7 +325,7 @@ export function start({ wasm, worker, strings, run }) {
   /** @param {File[]} files */
   async function open(files) {
     if (!files.length) return;
-    if (files.some(({ size }) => size > MOST_FILE)) return tell(say("notice.file.large", { name: visible(files[0].name) }));
+    if (files.some(({ size }) => size > MOST_BYTES)) return tell(say("notice.file.large", { name: visible(files[0].name) }));
     let read;
     try {
       read = await Promise.all(files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));

@@ -2,7 +2,7 @@
 
 import { button, html, setText } from "./dom.js";
 import { say } from "./strings.js";
-import { tensors } from "./weights.js";
+import { countWeights, tensors } from "./weights.js";
 
 /** @param {(changes: Record<string, number>) => void} set */
 export function nudgeCard(set) {
@@ -48,8 +48,7 @@ export function nudgeCard(set) {
         tensor.replaceChildren(...all.map(({ name, shape: size }, k) =>
           html("option", { value: k }, `${name.replace("transformer.", "")} (${size.join("×")})`)));
       }
-      const end = all[all.length - 1].start + all[all.length - 1].size;
-      const param = Math.min(values.param, end - 1);
+      const param = Math.min(values.param, countWeights(shape) - 1);
       const which = all.findIndex(({ start, size }) => param >= start && param < start + size);
       tensor.value = String(which);
       place.max = String(all[which].size - 1);

@@ -1,6 +1,7 @@
 // Experiments with a reason each, as changes of the start. Their words are `preset.NAME` and `why.NAME`. None is chaotic:
 // where rounding is another, the same comes out.
 
+import { hashed } from "./random.js";
 import { defaults, sameTraining } from "./state.js";
 
 const PASSAGE =
@@ -29,8 +30,7 @@ export function presetOf(values) {
 
 /** A coin that is the same for the same past. @param {string} past */
 function coin(past) {
-  let hash = 2166136261;
-  for (let k = Math.max(0, past.length - 24); k < past.length; k++) hash = Math.imul(hash ^ past.charCodeAt(k), 16777619);
+  let hash = hashed(past.slice(-24));
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0x5bd1e995);
   return ((hash ^ (hash >>> 15)) & 1) === 1;

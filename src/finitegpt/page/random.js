@@ -11,6 +11,13 @@ export function random(seed) {
   };
 }
 
+/** A number below 2**32 for a text (FNV-1a). @param {string} text */
+export function hashed(text) {
+  let hash = 2166136261;
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 16777619);
+  return hash >>> 0;
+}
+
 /** Independent normal numbers (Box and Muller 1958). @param {number} n @param {number} seed */
 export function gaussians(n, seed) {
   const uniform = random(seed);

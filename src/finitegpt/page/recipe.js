@@ -2,6 +2,7 @@
 
 import { switches } from "./experiment.js";
 import { patternsOf } from "./patterns.js";
+import { hashed } from "./random.js";
 import { field } from "./state.js";
 
 const FLAGS = [
@@ -41,17 +42,10 @@ export function commandLine(values, changed = false) {
   const flags = unusual(values, FLAGS).map(flag).join("");
   const looks = unusual(values, DECODING).map(flag).join("");
   const red = patternsOf(values.red).map((one) => option("--red", one)).join("");
-  const folder = `run-${fingerprint(JSON.stringify(FLAGS.map(([key]) => values[key]).concat(values.data)))}`;
+  const folder = `run-${hashed(`${flags} ${values.data}`).toString(16)}`;
   const trained = `finitegpt train${flags}${looks || red ? ` --out ${folder}` : ""}${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
   const lines = looks || red ? `${trained} &&\nfinitegpt analyze ${folder}${looks}${red}` : trained;
   return changed ? `# as trained: ${NOT_TOLD}\n${lines}` : lines;
-}
-
-/** A short name for a text. @param {string} text */
-function fingerprint(text) {
-  let hash = 2166136261;
-  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 16777619);
-  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /**

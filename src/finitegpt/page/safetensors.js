@@ -1,6 +1,6 @@
 // Weights as a safetensors file: eight bytes that count a header, the header as JSON, then the numbers.
 
-import { tensors } from "./weights.js";
+import { countWeights, tensors } from "./weights.js";
 
 const LONGEST_HEADER = 1e6;
 
@@ -42,7 +42,7 @@ export function readSafetensors(bytes) {
   const sizes = [vocabSize, contextLength, nLayer, nEmbd];
   if (!sizes.every((k) => Number.isInteger(k) && k > 0 && k <= 4096)) return null;
   const wanted = tensors({ ...shape, nHead: 1 });
-  const total = wanted[wanted.length - 1].start + wanted[wanted.length - 1].size;
+  const total = countWeights({ ...shape, nHead: 1 });
   if (4 * total > bytes.length) return null;
   const weights = new Float32Array(total);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,7 +1,7 @@
 // A walk through the chain: text grows, and the visits of states come to the stationary distribution.
 
 import { totalVariation } from "./chain.js";
-import { label, successor } from "./data.js";
+import { context, label, successor } from "./data.js";
 import { bar, button, html, setText } from "./dom.js";
 import { barScale, largestOf } from "./facts.js";
 import { COLOURS } from "./graph.js";
@@ -123,7 +123,7 @@ export function walker(marked) {
         key = changed;
         at = counts.indexOf(counts.reduce((a, b) => Math.max(a, b)));
         draws = random(1);
-        tokens = Array.from({ length: L }, (_, k) => Math.floor(at / V ** (L - 1 - k)) % V);
+        tokens = context(at, V, L);
         outside.replaceChildren(...(V <= MOST_OUTSIDE ? [html("span", { class: "soft" }, say("walk.outside")),
           ...vocab.map((symbol, token) => button(visible(symbol), () => {
             take(token);

@@ -1,7 +1,7 @@
 // The engine's worker: trains, and looks into what it has trained, always for the newest request of its kind.
 
 import { Engine, EngineError } from "./engine.js";
-import { lens, nudged, tensors } from "./weights.js";
+import { countWeights, lens, nudged } from "./weights.js";
 
 const SLICE = 30; // milliseconds between two reports of a long training
 const MOST_BYTES = 160 * 2 ** 20; // for the chains and the weights after all steps that are kept
@@ -54,7 +54,7 @@ async function train(ready, request) {
     await pause();
     if (wanted.train) return;
   }
-  const size = tensors(shape).reduce((sum, one) => sum + one.size, 0) + shape.vocabSize ** (shape.contextLength + 1);
+  const size = countWeights(shape) + shape.vocabSize ** (shape.contextLength + 1);
   const keepEvery = Math.max(1, Math.ceil((4 * (plan.steps + 1) * size) / MOST_BYTES));
   const training = ready.training(shape, plan, keepEvery);
   current = { id, shape, weights: training.keptWeights, keepEvery, steps: plan.steps, last: carried };
