@@ -14,6 +14,7 @@ from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ordered, ranges
+from finitegpt.walk import walk
 
 if TYPE_CHECKING:
     import graphviz
@@ -308,24 +309,3 @@ def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:
     else:
         for _ in ordered(part, ranges(total, _PIECE)):
             pass
-
-
-def walk(
-    next_row: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    tokens: list[int],
-    n: int,
-    context_length: int,
-    seed: int,
-) -> list[int]:
-    """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
-    if n < 0:
-        raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
-    if seed < 0:
-        raise InputError(f"expected a seed of 0 or more, got {seed}; try 0")
-    require_memory(64 * n, "a walk", "fewer tokens")
-    rng = np.random.default_rng(seed)
-    walked = list(tokens)
-    for u in rng.random(n):
-        cumulative = np.cumsum(np.exp(next_row(np.array(walked[-context_length:], np.int64)), dtype=np.float64))
-        walked.append(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")))
-    return walked

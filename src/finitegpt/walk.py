@@ -1,0 +1,30 @@
+"""Sampling: a walk that draws each token from what the window before it says."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finitegpt.errors import InputError
+from finitegpt.limits import require_memory
+
+
+def walk(
+    next_row: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    tokens: list[int],
+    n: int,
+    context_length: int,
+    seed: int,
+) -> list[int]:
+    """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
+    if n < 0:
+        raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
+    if seed < 0:
+        raise InputError(f"expected a seed of 0 or more, got {seed}; try 0")
+    require_memory(64 * n, "a walk", "fewer tokens")
+    rng = np.random.default_rng(seed)
+    walked = list(tokens)
+    for u in rng.random(n):
+        cumulative = np.cumsum(np.exp(next_row(np.array(walked[-context_length:], np.int64)), dtype=np.float64))
+        walked.append(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")))
+    return walked
