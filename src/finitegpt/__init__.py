@@ -7,7 +7,8 @@ from finitegpt.decode import decode, greedy, temperature, top_k, top_p
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
 from finitegpt.model import Model, chain_of
-from finitegpt.train import Run, train
+from finitegpt.run import Run
+from finitegpt.train import train
 
 __all__ = [
     "Chain",
@@ -30,3 +31,12 @@ __all__ = [
     "train",
     "train_many",
 ]
+
+
+def _shown(run: Run) -> str:
+    from finitegpt.page import frame  # only when it is asked for
+
+    return frame(run)
+
+
+Run.shown = staticmethod(_shown)

@@ -15,7 +15,8 @@ from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ordered
-from finitegpt.train import Run, prepare, train
+from finitegpt.run import Run
+from finitegpt.train import prepare, train
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -15,8 +15,8 @@ from finitegpt.picture import loss_curve, seed_spread, state_graph, to_png
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
 from finitegpt.picture.spread import LARGEST_SPREAD
 from finitegpt.report.page import analysis_page
+from finitegpt.run import Run
 from finitegpt.summary import Summary
-from finitegpt.train import Run
 
 
 def _write_graph(chain: Chain, title: str, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress
 from finitegpt.errors import FileError, InputError
-from finitegpt.train import Run
+from finitegpt.run import Run
 
 if TYPE_CHECKING:
     from finitegpt.chain import Chain

@@ -8,7 +8,7 @@ from pathlib import Path
 from finitegpt.cli.shared import Flag, app
 from finitegpt.errors import FileError, InputError
 from finitegpt.files import new_file
-from finitegpt.train import Run
+from finitegpt.run import Run
 
 
 @app.command

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from finitegpt import states
 from finitegpt.cli.shared import Decoding, Flag, Sign, app, print_json
 from finitegpt.errors import InputError
-from finitegpt.train import Run
+from finitegpt.run import Run
 
 
 @app.command

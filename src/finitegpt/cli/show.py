@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress
 from finitegpt.errors import InputError
-from finitegpt.train import Run
+from finitegpt.run import Run
 
 
 @app.command

@@ -10,7 +10,8 @@ from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import InputError
 from finitegpt.files import read_text
-from finitegpt.train import Run, train
+from finitegpt.run import Run
+from finitegpt.train import train
 
 _LENGTH = 10_000
 

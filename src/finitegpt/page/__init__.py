@@ -9,8 +9,8 @@ from pathlib import Path
 
 from finitegpt.data import vocabulary
 from finitegpt.errors import InputError
+from finitegpt.run import Run
 from finitegpt.states import is_spaced
-from finitegpt.train import Run
 
 _HERE = Path(__file__).parent
 _MOST_DATA = 100_000

@@ -11,8 +11,8 @@ from finitegpt.picture import curves, loss_curve, machine_graph, state_graph
 from finitegpt.picture.automaton import LARGEST_MACHINE
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
 from finitegpt.report.sections import Section, ends_in, sections
+from finitegpt.run import Run
 from finitegpt.summary import Summary
-from finitegpt.train import Run
 
 _STYLE = """
 :root { color-scheme: light; }

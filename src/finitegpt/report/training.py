@@ -11,8 +11,8 @@ from rich.text import Text
 from finitegpt import states
 from finitegpt.report.chain import chain_json, is_small, more, most_seen, row, state, state_space, state_table
 from finitegpt.report.layout import TAIL, count, facts, indent, section, short, tail
+from finitegpt.run import Run
 from finitegpt.states import visible
-from finitegpt.train import Run
 
 
 def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:

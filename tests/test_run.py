@@ -1,0 +1,135 @@
+"""Runs: what survives the disk, what is damaged, and what a notebook shows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finitegpt import Data, FileError, GPTConfig, Run, TrainConfig, train
+
+
+def test_a_run_survives_the_disk(tmp_path: Path) -> None:
+    run = train("ab\nba  ab\nb", config=TrainConfig(steps=3), keep_steps=True)
+    run.save(tmp_path / "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    again = Run.load(tmp_path / "run")
+    assert (again.data.text, again.train, again.model.config, again.model.vocab) == (
+        run.data.text,
+        run.train,
+        run.model.config,
+        run.model.vocab,
+    )
+    np.testing.assert_array_equal(again.model.weights, run.model.weights)
+    np.testing.assert_array_equal(again.losses, run.losses)
+    np.testing.assert_array_equal(again.trajectory, run.trajectory)  # type: ignore[arg-type]
+    with pytest.raises(FileError, match="exists; try another name"):
+        run.save(tmp_path / "run")
+
+
+@pytest.mark.parametrize("text", ["ab\n", "ab\r\n", "a\nb\n\n", "\ufeffab", "a\rb\r"])
+def test_line_ends_in_data_survive_the_disk(tmp_path: Path, text: str) -> None:
+    run = train(text * 3, config=TrainConfig(steps=1), context_length=1)
+    run.save(tmp_path / "run")
+    assert Run.load(tmp_path / "run").data.text == text * 3
+
+
+def test_words_and_the_name_of_a_source_survive_the_disk(tmp_path: Path) -> None:
+    data = Data.from_symbols(["the", "cat", "a", "cat", "the", "cat", "a"], context_length=1, source="periodic:0")
+    train(data, config=TrainConfig(steps=1)).save(tmp_path / "run")
+    again = Run.load(tmp_path / "run").data
+    assert (again.text, again.vocab, again.source) == (data.text, ("a", "cat", "the"), "periodic:0")
+    np.testing.assert_array_equal(again.tokens, data.tokens)
+
+
+def test_runs_of_older_versions_have_no_source(tmp_path: Path, notebook: Run) -> None:
+    notebook.save(tmp_path / "run")
+    change_json(data={"sha256": notebook.data.digest, "tokens": 15})(tmp_path / "run")
+    assert Run.load(tmp_path / "run").data.source is None
+
+
+def change_json(**values: object):
+    def damage(folder: Path) -> None:
+        facts = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**facts, **values}))
+
+    return damage
+
+
+def write(name: str, content: bytes):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def cut(name: str, size: int):
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:size])
+
+
+DAMAGES = {
+    "no run.json": lambda folder: (folder / "run.json").unlink(),
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "no data": lambda folder: (folder / "data.txt").unlink(),
+    "not JSON": write("run.json", b"{"),
+    "deep JSON": write("run.json", b"[" * 100_000),
+    "not UTF-8": write("run.json", b"\xff"),
+    "a list": write("run.json", b"[]"),
+    "another format": change_json(format="finitegpt run 99"),
+    "no model": change_json(model=None),
+    "a model of other fields": change_json(model={"vocab_size": 2}),
+    "a model of another shape": change_json(model=GPTConfig(vocab_size=2, context_length=4).to_dict()),
+    "a huge model": change_json(model=GPTConfig(vocab_size=2, context_length=3, n_embd=2**14).to_dict()),
+    "text for a number": change_json(train={**TrainConfig().to_dict(), "steps": "50"}),
+    "losses that are no numbers": change_json(losses=["a"]),
+    "losses that are none": change_json(losses=None),
+    "losses that are not finite": change_json(losses=[1e400]),
+    "losses beyond floats": lambda folder: change_json(losses=[10**400])(folder),
+    "another vocabulary": change_json(vocab=["a", "b"]),
+    "a vocabulary of numbers": change_json(vocab=[0, 1]),
+    "symbols with spaces": change_json(vocab=["0 1", "1"]),
+    "no digest": change_json(data={}),
+    "a source that is no name": change_json(
+        data={"sha256": Data.from_text("110", context_length=1).digest, "source": 1}
+    ),
+    "other data": write("data.txt", b"111101111011111"),
+    "empty weights": write("model.safetensors", b""),
+    "half the weights": cut("model.safetensors", 20_000),
+    "half a header": cut("model.safetensors", 100),
+    "a header that promises too much": write("model.safetensors", b"\xff" * 64),
+    "a trajectory that is none": write("trajectory.safetensors", b"hello"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damaged_runs_are_one_clear_line(tmp_path: Path, notebook: Run, damage) -> None:
+    notebook.save(tmp_path / "run")
+    damage(tmp_path / "run")
+    with pytest.raises(FileError, match=r"expected .*got") as caught:
+        Run.load(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_finite(tmp_path: Path, notebook: Run) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    notebook.save(tmp_path / "run")
+    path = tmp_path / "run" / "model.safetensors"
+    tensors = load_file(path)
+    tensors["transformer.wte.weight"][0, 0] = np.nan
+    save_file(tensors, path)
+    with pytest.raises(FileError, match="finite"):
+        Run.load(tmp_path / "run")
+
+
+def test_a_failed_save_leaves_nothing(tmp_path: Path, notebook: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finitegpt.weights.save", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        notebook.save(tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_notebook_shows_the_page(notebook: Run) -> None:
+    assert (notebook._repr_html_() or "").startswith("<iframe srcdoc=")
+    large = train("01" * 50, config=TrainConfig(steps=1), context_length=13)
+    assert (large._repr_html_() or "").startswith("<p>expected a run that the page can show")
