@@ -1,6 +1,5 @@
 """The Markov chain that a GPT is: every context a state, every next token an arrow."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
 from finitegpt.engine import Engine
-from finitegpt.errors import InputError, TooLargeError
+from finitegpt.errors import InputError
+from finitegpt.exchange.csr import csr
+from finitegpt.exchange.digraph import digraph
+from finitegpt.exchange.dot import dot
+from finitegpt.exchange.table import write_table
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ordered, ranges
 from finitegpt.walk import walk
@@ -27,7 +30,6 @@ Rows = NDArray[np.float32]
 LEAST = -708.0
 """Log-probabilities below this, whose probabilities double precision barely holds, are those of arrows that are not."""
 
-_LARGEST_DRAWING = 4096
 _PIECE = 2**17
 
 
@@ -230,76 +232,19 @@ class Chain:
 
     def to_csr(self) -> "scipy.sparse.csr_array":
         """The transition matrix (V**L, V**L), sparse, float64; arrows of probability zero are left out."""
-        import scipy.sparse
-
-        V, n = self.vocab_size, self.n_states
-        require_memory(16 * n * V + 8 * n, "a sparse matrix", "push and pull, which need none")
-        small = n * V < 2**31
-        columns = states.successors(np.arange(n), V, self.context_length).reshape(-1)
-        rows = np.arange(0, n * V + 1, V)
-        index = np.int32 if small else np.int64
-        matrix = scipy.sparse.csr_array(
-            (self.probs.reshape(-1).copy(), columns.astype(index), rows.astype(index)), shape=(n, n)
-        )
-        if not self.probs.all():
-            matrix.eliminate_zeros()
-        return matrix
-
-    def _arrows(self) -> list[tuple[int, int, int, float]]:
-        """(state, token, successor, probability) of every arrow that is not zero; for small chains."""
-        if self.n_states > _LARGEST_DRAWING:
-            raise TooLargeError(
-                f"expected at most {_LARGEST_DRAWING} states to list, got {self.n_states}; try to_csr or a CSV file"
-            )
-        targets = states.successors(np.arange(self.n_states), self.vocab_size, self.context_length)
-        return [
-            (state, token, int(targets[state, token]), float(p))
-            for state, row in enumerate(self.probs)
-            for token, p in enumerate(row)
-            if p > 0
-        ]
+        return csr(self.probs, self.context_length)
 
     def to_networkx(self) -> "networkx.DiGraph":
         """A directed graph of the labels; edges have `token`, `probability` and the same as `weight`."""
-        import networkx
-
-        graph = networkx.DiGraph()
-        for id, name in enumerate(self.labels):
-            graph.add_node(name, id=id, **({} if self.counts is None else {"count": int(self.counts[id])}))
-        for state, token, target, p in self._arrows():
-            graph.add_edge(self.labels[state], self.labels[target], token=self.vocab[token], probability=p, weight=p)
-        return graph
+        return digraph(self.probs, self.vocab, self.context_length, self.counts)
 
     def to_graphviz(self) -> "graphviz.Digraph":
         """The notebook's digraph for `circo`: labels such as `1(79%)`, never-seen states dashed."""
-        import graphviz
-
-        graph = graphviz.Digraph("chain", engine="circo")
-        escape = graphviz.escape
-        for id, name in enumerate(self.labels):
-            style = "dashed" if self.counts is not None and not self.counts[id] else "solid"
-            graph.node(str(id), label=escape(name), style=style)
-        for state, token, target, p in self._arrows():
-            graph.edge(str(state), str(target), label=escape(f"{self.vocab[token]}({p:.0%})"))
-        return graph
+        return dot(self.probs, self.vocab, self.context_length, self.counts)
 
     def write_csv(self, file: TextIO) -> None:
         """Writes a row an arrow: state, next token, successor, probability, its natural logarithm, and the count."""
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["state", "next", "to", "probability", "log_probability", "count"])
-        for id in range(self.n_states):
-            targets = states.successors(id, self.vocab_size, self.context_length)
-            for token, symbol in enumerate(self.vocab):
-                writer.writerow(
-                    [
-                        self.label(id),
-                        symbol,
-                        self.label(int(targets[token])),
-                        repr(float(self.probs[id, token])),
-                        repr(float(self.log_probs[id, token])),
-                        "" if self.counts is None else int(self.counts[id]),
-                    ]
-                )
+        write_table(self.probs, self.log_probs, self.vocab, self.context_length, self.counts, file)
 
 
 def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:
