@@ -29,8 +29,9 @@ from finitegpt import Chain, GPTConfig, Model, TrainConfig
 from finitegpt.analysis import machine as smallest_machine
 from finitegpt.analysis import stationary_distribution
 from finitegpt.analysis.aggregation import aggregate
-from finitegpt.engine import Engine, builds
+from finitegpt.engine import Engine
 from finitegpt.gth import gth
+from finitegpt.library import builds
 from finitegpt.sources import golden_mean
 from finitegpt.torch import GPT, from_model
 

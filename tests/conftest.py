@@ -6,7 +6,8 @@ import pytest
 from hypothesis import settings
 
 import finitegpt
-from finitegpt.engine import Engine, builds
+from finitegpt.engine import Engine
+from finitegpt.library import builds
 
 # The same examples in every run; --hypothesis-profile search looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finitegpt import GPTConfig, InputError, TooLargeError, states
-from finitegpt.engine import Engine, Windows, builds
+from finitegpt.engine import Engine, Windows
+from finitegpt.library import builds
 from strategies import SEEDS, Case, cases, configs
 
 NOTEBOOK = GPTConfig(vocab_size=2, context_length=3)

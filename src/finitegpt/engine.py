@@ -5,96 +5,20 @@ own; calls may run in as many threads as wanted.
 """
 
 import ctypes
-import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import states
+from finitegpt import library, states
 from finitegpt.config import GPTConfig
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 
-_FOLDER = Path(__file__).parent / "_engine"
-_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-
-
-class _Config(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_int32) for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias")
-    ]
-
-
-class _Windows(ctypes.Structure):
-    _fields_ = [
-        ("tokens", ctypes.c_void_p),
-        ("starts", ctypes.c_void_p),
-        ("weights", ctypes.c_void_p),
-        ("batch", ctypes.c_int64),
-        ("fresh", ctypes.c_int32),
-        ("every_position", ctypes.c_int32),
-    ]
-
-
-class _Pointer:
-    """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
-
-    @classmethod
-    def from_param(cls, value: Any) -> Any:
-        return value.ctypes if isinstance(value, np.ndarray) else value
-
-
-_ARGUMENTS = {
-    "p": _Pointer,
-    "i": ctypes.c_int32,
-    "u": ctypes.c_uint32,
-    "l": ctypes.c_int64,
-    "d": ctypes.c_double,
-    "": None,
-}
-_SIGNATURES = {  # kernel -> what it returns, its arguments
-    "fg_n_params": ("l", "p"),
-    "fg_workspace": ("l", "pl"),
-    "fg_init": ("", "pup"),
-    "fg_seed": ("", "up"),
-    "fg_randint": ("", "plup"),
-    "fg_gradient": ("d", "ppppp"),
-    "fg_train": ("", "ppddllpppppp"),
-    "fg_evaluate": ("", "pppillpp"),
-    "fg_predict": ("", "pppiplpp"),
-    "fg_inspect": ("", "pppippppp"),
-    "fg_push": ("", "llppllp"),
-    "fg_pull": ("", "llppllp"),
-    "fg_entropy": ("", "lplp"),
-    "fg_change": ("d", "lpp"),
-    "fg_cpu_level": ("i", ""),
-}
-
-
-@cache
-def builds() -> tuple[str, ...]:
-    """The builds of the engine in this installation that this processor can run, the fastest first."""
-    names = sorted((path.stem for path in _FOLDER.glob(f"engine-*{_SUFFIX}")), reverse=True)
-    if not names:
-        raise ImportError("the engine is not built; install finitegpt with pip, or run python hatch_build.py")
-    level = _load(names[-1]).fg_cpu_level()
-    return tuple(name for name in names if int(name.removeprefix("engine-")) <= level)
-
-
-@cache
-def _load(name: str | Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(name if isinstance(name, Path) else _FOLDER / (name + _SUFFIX)))
-    for function, (result, arguments) in _SIGNATURES.items():
-        getattr(library, function).restype = _ARGUMENTS[result]
-        getattr(library, function).argtypes = [_ARGUMENTS[letter] for letter in arguments]
-    return library
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +47,8 @@ class Engine:
     """
 
     def __init__(self, build: str | Path | None = None) -> None:
-        self.build = build or builds()[0]
-        self._library = _load(self.build)
+        self.build = build or library.builds()[0]
+        self._library = library.load(self.build)
 
     def init(self, config: GPTConfig, seed: int) -> Float32:
         """The weights (n_params,) that PyTorch draws on a CPU for this model after `torch.manual_seed(seed)`."""
@@ -348,12 +272,12 @@ class Engine:
 
 
 def _config(config: GPTConfig) -> Any:
-    return ctypes.byref(_Config(*(getattr(config, field[0]) for field in _Config._fields_)))
+    return ctypes.byref(library.Config(*(getattr(config, field[0]) for field in library.Config._fields_)))
 
 
 def _windows(windows: Windows) -> Any:
     return ctypes.byref(
-        _Windows(
+        library.Windows(
             windows.tokens.ctypes.data,
             windows.starts.ctypes.data,
             None if windows.shares is None else windows.shares.ctypes.data,

@@ -1,0 +1,88 @@
+"""Which build of the engine is loaded, and what its kernels take. `engine/engine.h` says what each does."""
+
+import ctypes
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_FOLDER = Path(__file__).parent / "_engine"
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+
+class Config(ctypes.Structure):
+    """fg_config."""
+
+    _fields_ = [
+        (name, ctypes.c_int32) for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias")
+    ]
+
+
+class Windows(ctypes.Structure):
+    """fg_windows."""
+
+    _fields_ = [
+        ("tokens", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("batch", ctypes.c_int64),
+        ("fresh", ctypes.c_int32),
+        ("every_position", ctypes.c_int32),
+    ]
+
+
+class _Pointer:
+    """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
+
+    @classmethod
+    def from_param(cls, value: Any) -> Any:
+        return value.ctypes if isinstance(value, np.ndarray) else value
+
+
+_ARGUMENTS = {
+    "p": _Pointer,
+    "i": ctypes.c_int32,
+    "u": ctypes.c_uint32,
+    "l": ctypes.c_int64,
+    "d": ctypes.c_double,
+    "": None,
+}
+_SIGNATURES = {  # kernel -> what it returns, its arguments
+    "fg_n_params": ("l", "p"),
+    "fg_workspace": ("l", "pl"),
+    "fg_init": ("", "pup"),
+    "fg_seed": ("", "up"),
+    "fg_randint": ("", "plup"),
+    "fg_gradient": ("d", "ppppp"),
+    "fg_train": ("", "ppddllpppppp"),
+    "fg_evaluate": ("", "pppillpp"),
+    "fg_predict": ("", "pppiplpp"),
+    "fg_inspect": ("", "pppippppp"),
+    "fg_push": ("", "llppllp"),
+    "fg_pull": ("", "llppllp"),
+    "fg_entropy": ("", "lplp"),
+    "fg_change": ("d", "lpp"),
+    "fg_cpu_level": ("i", ""),
+}
+
+
+@cache
+def builds() -> tuple[str, ...]:
+    """The builds of the engine in this installation that this processor can run, the fastest first."""
+    names = sorted((path.stem for path in _FOLDER.glob(f"engine-*{_SUFFIX}")), reverse=True)
+    if not names:
+        raise ImportError("the engine is not built; install finitegpt with pip, or run python hatch_build.py")
+    level = load(names[-1]).fg_cpu_level()
+    return tuple(name for name in names if int(name.removeprefix("engine-")) <= level)
+
+
+@cache
+def load(name: str | Path) -> ctypes.CDLL:
+    """A build by name, or a library by its path, with the signatures of its kernels."""
+    library = ctypes.CDLL(str(name if isinstance(name, Path) else _FOLDER / (name + _SUFFIX)))
+    for function, (result, arguments) in _SIGNATURES.items():
+        getattr(library, function).restype = _ARGUMENTS[result]
+        getattr(library, function).argtypes = [_ARGUMENTS[letter] for letter in arguments]
+    return library
