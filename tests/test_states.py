@@ -53,3 +53,21 @@ def test_tokens_outside_the_vocabulary() -> None:
 
 def test_every_sign_can_be_shown_on_one_line() -> None:
     assert states.visible("a b\n\t\x00é字") == "a·b¶»\ufffdé字"
+
+
+@pytest.mark.parametrize(("vocab_size", "context_length"), [(1, 1), (1, 3), (2, 1), (2, 4), (3, 3), (5, 2)])
+def test_successors_drop_the_oldest_token_and_append_another(vocab_size: int, context_length: int) -> None:
+    every = states.every(vocab_size, context_length)
+    contexts = states.contexts(every, vocab_size, context_length)
+    moved = states.successors(every, vocab_size, context_length)
+    assert every.dtype == moved.dtype == np.int32
+    for token in range(vocab_size):
+        after = np.column_stack([contexts[:, 1:], np.full(len(contexts), token)])
+        np.testing.assert_array_equal(moved[:, token], states.ids(after, vocab_size))
+    np.testing.assert_array_equal(states.first_successors(every, vocab_size, context_length), moved[:, 0])
+
+
+def test_successors_beyond_32_bits() -> None:
+    last = np.array([2**31 - 1], np.int32)
+    assert states.successors(last, 2, 40).tolist() == [[2**32 - 2, 2**32 - 1]]
+    assert states.successors(last, 2, 31).tolist() == [[2**31 - 2, 2**31 - 1]]

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.errors import InputError, TooLargeError
 
+Ids = NDArray[np.int32 | np.int64]
+
 LARGEST_ID = 2**62
 """State ids stay below this, so that a successor can be computed in 64 bits."""
 
@@ -80,15 +82,37 @@ def contexts(ids: ArrayLike, vocab_size: int, context_length: int) -> NDArray[np
     return np.asarray(ids, np.int64)[..., None] // powers % vocab_size
 
 
-def successors(ids: ArrayLike, vocab_size: int, context_length: int) -> NDArray[np.int64]:
+def every(vocab_size: int, context_length: int) -> Ids:
+    """The ids of all states (V**L,), in 32 bits where those hold the successors' too."""
+    _check_enumerable(vocab_size, context_length)
+    return np.arange(vocab_size**context_length, dtype=_id_type(vocab_size, context_length))
+
+
+def successors(ids: ArrayLike, vocab_size: int, context_length: int) -> Ids:
     """The states (n, V) that each state (n,) can move to, by the token appended.
 
     >>> successors([5], vocab_size=2, context_length=3)
     array([[2, 3]])
     """
+    first = first_successors(ids, vocab_size, context_length)
+    return first[..., None] + np.arange(vocab_size, dtype=first.dtype)
+
+
+def first_successors(ids: ArrayLike, vocab_size: int, context_length: int) -> Ids:
+    """The state (n,) that each state (n,) moves to by token 0; the one by token y is y further.
+
+    >>> first_successors([5], vocab_size=2, context_length=3)
+    array([2])
+    """
     _check_enumerable(vocab_size, context_length)
-    kept = np.asarray(ids, np.int64)[..., None] % vocab_size ** (context_length - 1)
-    return kept * vocab_size + np.arange(vocab_size)
+    array = np.asarray(ids)
+    if array.dtype != np.int32 or _id_type(vocab_size, context_length) != np.int32:
+        array = array.astype(np.int64)
+    return array % vocab_size ** (context_length - 1) * vocab_size
+
+
+def _id_type(vocab_size: int, context_length: int) -> type[np.int32] | type[np.int64]:
+    return np.int32 if vocab_size ** (context_length + 1) < 2**31 else np.int64
 
 
 def startup_contexts(vocab_size: int, context_length: int) -> list[tuple[int, ...]]:

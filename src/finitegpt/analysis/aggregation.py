@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from finitegpt import states
 from finitegpt.chain import Chain
 from finitegpt.gth import gth
 
@@ -59,16 +60,17 @@ class _Contexts:
     def push(self, pi: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.chain.push(pi)
 
-    def _kept(self) -> NDArray[np.int64]:
-        return np.arange(self.n) % (self.n // self.chain.vocab_size) * self.chain.vocab_size
+    def _first_successors(self) -> states.Ids:
+        shape = self.chain.vocab_size, self.chain.context_length
+        return states.first_successors(states.every(*shape), *shape)
 
     def strongest(self) -> NDArray[np.int64]:
-        return self._kept() + self.chain.log_probs.argmax(1)
+        return self._first_successors() + self.chain.log_probs.argmax(1)
 
     def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> csr_array:
-        kept, total = self._kept(), csr_array((m, m))
+        first, total = self._first_successors(), csr_array((m, m))
         for token in range(self.chain.vocab_size):
-            goal = label[kept + token]
+            goal = label[first + token]
             crosses = np.flatnonzero((goal != label) & (pi > 0))
             amount = pi[crosses] * self.chain.probs[crosses, token]
             total = total + csr_array((amount, (label[crosses], goal[crosses])), shape=(m, m))

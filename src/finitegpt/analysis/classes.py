@@ -75,7 +75,8 @@ def communicating_classes(chain: Chain) -> Classes:
     from scipy.sparse.csgraph import connected_components
 
     require_memory(40 * n * V, "the graph of a chain", "a shorter context, or the chain without truncation")
-    targets = _targets(chain)
+    shape = chain.vocab_size, chain.context_length
+    targets = states.successors(states.every(*shape), *shape)  # (V**L, V)
     ends = np.concatenate(([0], np.cumsum(chain.support.sum(1))))
     graph = csr_array((np.ones(ends[-1], np.int8), targets[chain.support], ends), shape=(n, n))
     _, found = connected_components(graph, connection="strong")
@@ -159,10 +160,3 @@ def _require_class(chain: Chain, members: Ids) -> None:
         if np.isin(goals, members).all():
             return
     raise InputError("expected the ids of a recurrent class, got others; try one of recurrent_classes")
-
-
-def _targets(chain: Chain) -> NDArray[np.int32] | Ids:
-    """The successor by each token (V**L, V), in 32 bits where that is enough."""
-    ids = np.arange(chain.n_states, dtype=np.int32 if chain.n_states * chain.vocab_size < 2**31 else np.int64)
-    kept = ids % (chain.n_states // chain.vocab_size) * chain.vocab_size
-    return kept[:, None] + np.arange(chain.vocab_size, dtype=ids.dtype)

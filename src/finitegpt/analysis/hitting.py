@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
-from finitegpt.analysis.classes import _targets, communicating_classes
+from finitegpt.analysis.classes import communicating_classes
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.chain import Chain
@@ -174,14 +174,15 @@ def _reaching(chain: Chain, goal: Mask, stop: Mask) -> Mask:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
-    n, V = chain.n_states, chain.vocab_size
+    n, V, L = chain.n_states, chain.vocab_size, chain.context_length
     usable = chain.support & ~stop[:, None]
+    targets = states.successors(states.every(V, L), V, L)
     source = np.repeat(np.arange(n), V)[usable.reshape(-1)]
     reverse = csr_array(
         (
             np.ones(len(source) + int(goal.sum()), np.int8),
             (
-                np.concatenate((_targets(chain)[usable], np.full(int(goal.sum()), n))),
+                np.concatenate((targets[usable], np.full(int(goal.sum()), n))),
                 np.concatenate((source, np.flatnonzero(goal))),
             ),
         ),

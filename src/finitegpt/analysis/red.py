@@ -114,10 +114,11 @@ def _entries(
         within[step] = entered
     slack = (longest * (chain.vocab_size + 18) + 64) * ROUNDING
     bounds = {n: Bound.around(within[n], within[n] * slack).within(0.0, 1.0) for n in horizons}
-    V, kept = chain.vocab_size, np.arange(chain.n_states) % (chain.n_states // chain.vocab_size) * chain.vocab_size
+    V, L = chain.vocab_size, chain.context_length
+    to = states.first_successors(states.every(V, L), V, L)
     best = (0.0, 0, 0)
     for token in range(V):
-        source = np.flatnonzero(red[kept + token] & (visits > 0))
+        source = np.flatnonzero(red[to + token] & (visits > 0))
         if len(source):
             flow = visits[source] * chain.probs[source, token]
             k = int(flow.argmax())

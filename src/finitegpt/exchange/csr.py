@@ -18,7 +18,7 @@ def csr(probs: NDArray[np.float64], context_length: int) -> "scipy.sparse.csr_ar
 
     n, V = probs.shape
     require_memory(16 * n * V + 8 * n, "a sparse matrix", "push and pull, which need none")
-    columns = states.successors(np.arange(n), V, context_length).reshape(-1)
+    columns = states.successors(states.every(V, context_length), V, context_length).reshape(-1)
     rows = np.arange(0, n * V + 1, V)
     index = np.int32 if n * V < 2**31 else np.int64
     matrix = scipy.sparse.csr_array((probs.reshape(-1).copy(), columns.astype(index), rows.astype(index)), shape=(n, n))
