@@ -74,6 +74,14 @@ FG_API void fg_predict(const fg_config *config, const float *weights, const floa
 FG_API void fg_inspect(const fg_config *config, const float *weights, const float *switches, int32_t length,
                        const int32_t *context, float *attention, float *residual, float *logits, void *workspace);
 
+/* A chain: float32 or float64 log-probabilities [V][suffixes][V] with suffixes = V**(L-1). */
+typedef struct {
+    int64_t vocab_size;
+    int64_t suffixes;
+    const void *log_probs;
+    int32_t wide; /* whether they are float64 */
+} fg_chain;
+
 /* One step forward: out[b - first][y] = sum over a of pi[a][b] p[a][b][y] for `count` suffixes b from `first` on. The
  * chain is log_probs [V][suffixes][V] with suffixes = V**(L-1); pi [V][suffixes]. Rows are normalised on the way. */
 FG_API void fg_push(int64_t vocab_size, int64_t suffixes, const float *log_probs, const double *pi, int64_t first,
@@ -88,6 +96,47 @@ FG_API void fg_entropy(int64_t vocab_size, const float *log_probs, int64_t count
 
 /* The largest |after - before| / before over n numbers of 0 or more; infinite where only before is 0. */
 FG_API double fg_change(int64_t n, const double *before, const double *after);
+
+/* The arrows of a chain of n states, those of state k from first[k] to first[k + 1]; none has a probability of 0. */
+typedef struct {
+    int64_t n;
+    const int64_t *first; /* [n + 1] */
+    const int32_t *to;    /* [arrows] */
+    const double *probs;  /* [arrows] */
+} fg_graph;
+
+/* The arrows of a chain, into first [n + 1], to and probs [n V]; row [V] is scratch memory. Returns their number. */
+FG_API int64_t fg_arrows(const fg_chain *chain, int64_t *first, int32_t *to, double *probs, double *row);
+
+/* The communicating classes: a label for each state [n], by smallest state, and for each class whether it is never left
+ * [n]. Returns how many there are. space [5 n]. */
+FG_API int32_t fg_classes(const fg_graph *graph, int32_t *label, uint8_t *recurrent, int32_t *space);
+
+/* The period of a recurrent class, and how many arrows its states are from its first one [n], -1 elsewhere. space [n]. */
+FG_API int64_t fg_period(const fg_graph *graph, const int32_t *label, int32_t which, int32_t *distance, int32_t *space);
+
+/* What the graph says of coming to `targets` [n]: 0 perhaps, 1 surely, 2 never. space [2 n + 2 + arrows]. */
+FG_API void fg_reach(const fg_graph *graph, const uint8_t *targets, uint8_t *decided, int32_t *space);
+
+/* An order [m] in which to take out the m states whose part [n] is -1. Returns how many arrows there will be, for
+ * fg_eliminate_space, and how many products it takes. */
+FG_API int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, double *work, void *space);
+FG_API int64_t fg_plan_space(const fg_graph *graph, int64_t m);
+FG_API int64_t fg_eliminate_space(const fg_graph *graph, int64_t m, int64_t ends, int64_t entries);
+
+/* The stationary distribution, in that order [m], of a recurrent class of m states. Returns the relative error that each
+ * may have, infinite where there is none. `rounding` is the relative error of each arrow. Numbers too small for double
+ * precision are 2**-1022, which is then a bound. */
+FG_API double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t entries,
+                            double rounding, double *probs, void *space);
+
+/* Where m states lead in the end: part [n] is -1 for them, and 0 .. ends - 1 for the ends. For the first `wanted` ends
+ * the probability of ending there, in that order [wanted][m]; from `start` [n], unless NULL, the probabilities of all
+ * ends [ends], what starts in one left out; and for `gains` [n] above 0, unless NULL, their mean sum until an end [m],
+ * with ones the time. Returns as fg_stationary does; numbers too large are the largest double, which is then a bound. */
+FG_API double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t ends,
+                        int64_t entries, double rounding, const double *start, double *weights, int64_t wanted,
+                        double *values, const double *gains, double *sums, void *space);
 
 /* The best instruction set this processor has: x86-64 level 1, 3 (AVX2) or 4 (AVX-512); 0 elsewhere. */
 FG_API int32_t fg_cpu_level(void);

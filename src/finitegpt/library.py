@@ -33,6 +33,17 @@ class Windows(ctypes.Structure):
     ]
 
 
+class Rows(ctypes.Structure):
+    """fg_chain."""
+
+    _fields_ = [
+        ("vocab_size", ctypes.c_int64),
+        ("suffixes", ctypes.c_int64),
+        ("log_probs", ctypes.c_void_p),
+        ("wide", ctypes.c_int32),
+    ]
+
+
 class _Pointer:
     """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
 
@@ -64,6 +75,15 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_pull": ("", "llppllp"),
     "fg_entropy": ("", "lplp"),
     "fg_change": ("d", "lpp"),
+    "fg_arrows": ("l", "ppppp"),
+    "fg_classes": ("i", "pppp"),
+    "fg_period": ("l", "ppipp"),
+    "fg_reach": ("", "pppp"),
+    "fg_plan": ("l", "ppppp"),
+    "fg_plan_space": ("l", "pl"),
+    "fg_eliminate_space": ("l", "plll"),
+    "fg_stationary": ("d", "ppplldpp"),
+    "fg_absorb": ("d", "ppplll" + "dpplp" + "ppp"),
     "fg_cpu_level": ("i", ""),
 }
 
@@ -86,3 +106,9 @@ def load(name: str | Path) -> ctypes.CDLL:
         getattr(library, function).restype = _ARGUMENTS[result]
         getattr(library, function).argtypes = [_ARGUMENTS[letter] for letter in arguments]
     return library
+
+
+@cache
+def default() -> ctypes.CDLL:
+    """The fastest build that this processor runs."""
+    return load(builds()[0])
