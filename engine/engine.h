@@ -97,6 +97,10 @@ FG_API void fg_entropy(int64_t vocab_size, const float *log_probs, int64_t count
 /* The largest |after - before| / before over n numbers of 0 or more; infinite where only before is 0. */
 FG_API double fg_change(int64_t n, const double *before, const double *after);
 
+/* How probable it is at least that two copies of a chain that start anywhere, or in `members` [n], which they do not
+ * leave, can be made to meet within L steps. space [2 n + V]. */
+FG_API double fg_overlap(const fg_chain *chain, const uint8_t *members, double *space);
+
 /* The arrows of a chain of n states, those of state k from first[k] to first[k + 1]; none has a probability of 0. */
 typedef struct {
     int64_t n;

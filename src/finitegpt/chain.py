@@ -1,20 +1,22 @@
 """The Markov chain that a GPT is: every context a state, every next token an arrow."""
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states
+from finitegpt import library, states
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.exchange.csr import csr
 from finitegpt.exchange.digraph import digraph
 from finitegpt.exchange.dot import dot
 from finitegpt.exchange.table import write_table
+from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ordered, ranges
 from finitegpt.walk import walk
@@ -103,6 +105,51 @@ class Chain:
     def support(self) -> NDArray[np.bool_]:
         """Which arrows there are (V**L, V): those of a probability of at least 1e-307, as `push` and `pull` see it."""
         return self.log_probs >= LEAST
+
+    @property
+    def width(self) -> int:
+        """The most arrows that a state has: V."""
+        return self.vocab_size
+
+    @property
+    def rounding(self) -> float:
+        """The relative error of each probability, as kernels compute it from the rows."""
+        return 8 * 2.0**-53
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether no arrow is missing, so that every state can come to every other."""
+        return bool(self.support.all())
+
+    @cached_property
+    def graph(self) -> Graph:
+        """All arrows, for what is computed by them; TooLargeError where they would not fit in memory."""
+        V, n = self.vocab_size, self.n_states
+        require_memory(24 * n * V + 8 * n, "the arrows of a chain", "a shorter context")
+        first, to, probs = np.empty(n + 1, np.int64), np.empty(n * V, np.int32), np.empty(n * V)
+        many = library.default().fg_arrows(self._struct, first, to, probs, np.empty(V))
+        return Graph(first=first, to=to[:many], probs=probs[:many], rounding=self.rounding)
+
+    def overlap(self, members: "NDArray[np.int64] | None" = None) -> tuple[int, float]:
+        """L and a lower bound of the probability that two copies, started anywhere, can be made to meet in L steps.
+
+        Copies that share their last k tokens share the next one, too, with the probability that all contexts ending in
+        those k tokens agree on: the sum over tokens of the least of their rows. After L common tokens they are one.
+        With `members`, the ids of a recurrent class, copies that start in it.
+        """
+        n, V, L = self.n_states, self.vocab_size, self.context_length
+        require_memory(16 * n, "the bound by coupling", "a shorter context")
+        inside = None
+        if members is not None and len(members) < n:
+            inside = np.zeros(n, np.uint8)
+            inside[members] = 1
+        beta = library.default().fg_overlap(self._struct, inside, np.empty(2 * n + V))
+        return L, beta * (1 - L * (self.rounding + (V + 8) * 2.0**-53))
+
+    @property
+    def _struct(self) -> Any:
+        rows, V = self.log_probs, self.vocab_size
+        return ctypes.byref(library.Rows(V, len(rows) // V, rows.ctypes.data, rows.dtype == np.float64))
 
     def label(self, id: int) -> str:
         """A state as text, such as `101`."""

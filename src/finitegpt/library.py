@@ -75,6 +75,7 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_pull": ("", "llppllp"),
     "fg_entropy": ("", "lplp"),
     "fg_change": ("d", "lpp"),
+    "fg_overlap": ("d", "ppp"),
     "fg_arrows": ("l", "ppppp"),
     "fg_classes": ("i", "pppp"),
     "fg_period": ("l", "ppipp"),

@@ -23,8 +23,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from finitegpt import states
-from finitegpt.chain import Chain
-from finitegpt.gth import gth
+from finitegpt.engine import Engine
+from finitegpt.graph import Graph
+from finitegpt.operator import Operator
 
 _CYCLES = 60
 _EXACT = 1024
@@ -48,10 +49,10 @@ class _Level(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _Contexts:
+class _States:
     """The chain itself, or one recurrent class of it."""
 
-    chain: Chain
+    chain: Operator
 
     @property
     def n(self) -> int:
@@ -60,21 +61,20 @@ class _Contexts:
     def push(self, pi: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.chain.push(pi)
 
-    def _first_successors(self) -> states.Ids:
-        shape = self.chain.vocab_size, self.chain.context_length
-        return states.first_successors(states.every(*shape), *shape)
-
     def strongest(self) -> NDArray[np.int64]:
-        return self._first_successors() + self.chain.log_probs.argmax(1)
+        graph = self.chain.graph
+        most = np.maximum.reduceat(graph.probs, graph.first[:-1])  # every state has an arrow
+        top = np.flatnonzero(graph.probs == most[graph.source])[::-1]
+        goal = np.empty(self.n, np.int64)
+        goal[graph.source[top]] = graph.to[top]  # of equal ones the first
+        return goal
 
     def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> csr_array:
-        first, total = self._first_successors(), csr_array((m, m))
-        for token in range(self.chain.vocab_size):
-            goal = label[first + token]
-            crosses = np.flatnonzero((goal != label) & (pi > 0))
-            amount = pi[crosses] * self.chain.probs[crosses, token]
-            total = total + csr_array((amount, (label[crosses], goal[crosses])), shape=(m, m))
-        return total
+        graph = self.chain.graph
+        source, goal = label[graph.source], label[graph.to]
+        crosses = np.flatnonzero((source != goal) & (pi[graph.source] > 0))
+        amount = pi[graph.source[crosses]] * graph.probs[crosses]
+        return csr_array((amount, (source[crosses], goal[crosses])), shape=(m, m))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +99,15 @@ class _Basins:
 
 
 def aggregate(
-    chain: Chain,
+    chain: Operator,
     pi: NDArray[np.float64],
     members: NDArray[np.int64],
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """The stationary distribution (V**L,) of a recurrent class of a chain, from a first guess; and its residual."""
     inside = None if len(members) == chain.n_states else members
-    pi = _solve(_Contexts(chain), pi, 2 * chain.context_length, inside, progress)
-    return pi, chain.residual(pi)
+    pi = _solve(_States(chain), pi, 2 * max(8, int(np.log2(chain.n_states))), inside, progress)
+    return pi, Engine().change(pi, chain.push(pi))
 
 
 def _solve(
@@ -163,8 +163,12 @@ def _groups(level: _Level, inside: NDArray[np.int64] | None) -> tuple[NDArray[np
 def _coarse(flows: csr_array, held: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much each basin holds in the long run, from what flows between them while they hold `held`."""
     if len(held) <= _EXACT:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return gth(flows.toarray() / held[:, None])
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            rates = flows.toarray() / held[:, None]
+        if not np.isfinite(rates).all():
+            return np.full(len(held), np.nan)
+        share, error = Graph.of(rates).stationary(np.ones(len(held), bool))
+        return share if np.isfinite(error) else np.full(len(held), np.nan)
     # Of rare moves only the order matters: the chain of moves, and then how long each basin waits for one.
     leaving = flows.sum(1)
     moves = csr_array(flows.multiply(1 / leaving[:, None]))

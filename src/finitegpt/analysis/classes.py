@@ -16,10 +16,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import states
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
-from finitegpt.limits import require_memory
+from finitegpt.operator import Operator
 
 Ids = NDArray[np.int64]
 
@@ -61,35 +60,19 @@ class Classes:
         return np.concatenate(([0], np.cumsum(np.bincount(self.label, minlength=len(self)))))
 
 
-def communicating_classes(chain: Chain) -> Classes:
+def communicating_classes(chain: Operator) -> Classes:
     """All communicating classes, recurrent or not: the strongly connected components of the arrows.
 
     >>> chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
     >>> [ids.tolist() for ids in communicating_classes(chain)], communicating_classes(chain).recurrent.tolist()
     ([[0], [1]], [True, False])
     """
-    n, V = chain.n_states, chain.vocab_size
-    if chain.support.all():
-        return Classes(np.zeros(n, np.int32), np.ones(1, bool))
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
-    require_memory(40 * n * V, "the graph of a chain", "a shorter context, or the chain without truncation")
-    shape = chain.vocab_size, chain.context_length
-    targets = states.successors(states.every(*shape), *shape)  # (V**L, V)
-    ends = np.concatenate(([0], np.cumsum(chain.support.sum(1))))
-    graph = csr_array((np.ones(ends[-1], np.int8), targets[chain.support], ends), shape=(n, n))
-    _, found = connected_components(graph, connection="strong")
-    _, first, label = np.unique(found, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int32)
-    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    label = rank[label]
-    leaves = ((label[targets] != label[:, None]) & chain.support).any(1)
-    recurrent = np.bincount(label[leaves], minlength=len(first)) == 0
-    return Classes(label, recurrent)
+    if chain.is_complete:
+        return Classes(np.zeros(chain.n_states, np.int32), np.ones(1, bool))
+    return Classes(*chain.graph.classes())
 
 
-def recurrent_classes(chain: Chain) -> list[Ids]:
+def recurrent_classes(chain: Operator) -> list[Ids]:
     """The classes that are never left, as state ids; at least one.
 
     >>> [ids.tolist() for ids in recurrent_classes(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))]
@@ -99,7 +82,7 @@ def recurrent_classes(chain: Chain) -> list[Ids]:
     return [classes[k] for k in np.flatnonzero(classes.recurrent).tolist()]
 
 
-def cyclic_classes(chain: Chain, members: Ids) -> list[Ids]:
+def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     """The parts of a recurrent class (m,) that the chain visits in turn, as many as its period.
 
     >>> chain = Chain.from_probs([[0, 1], [1, 0]], "ab", 1)
@@ -110,7 +93,7 @@ def cyclic_classes(chain: Chain, members: Ids) -> list[Ids]:
     return [np.asarray(members)[distance % d == k] for k in range(d)]
 
 
-def period(chain: Chain, members: Ids | None = None) -> int:
+def period(chain: Operator, members: Ids | None = None) -> int:
     """The period of a recurrent class (m,); of the whole chain, the least common multiple of those of all.
 
     >>> period(Chain.from_probs([[0, 1], [1, 0]], "ab", 1))
@@ -118,45 +101,31 @@ def period(chain: Chain, members: Ids | None = None) -> int:
     """
     if members is not None:
         return _distances(chain, np.asarray(members))[1]
-    if chain.support.all():
+    if chain.is_complete and chain.width > 1:
         return 1
     return math.lcm(*(_distances(chain, ids)[1] for ids in recurrent_classes(chain)))
 
 
-def _distances(chain: Chain, members: Ids) -> tuple[Ids, int]:
+def _distances(chain: Operator, members: Ids) -> tuple[Ids, int]:
     """Arrows from the first member to each (m,), and the period: the common divisor of all detours."""
     _require_class(chain, members)
-    if chain.support.all():
+    if chain.is_complete and chain.width > 1:
         return np.zeros(len(members), np.int64), 1
-    support = chain.support[members]
-    targets = states.successors(members, chain.vocab_size, chain.context_length)
-    place = np.searchsorted(members, targets).clip(0, len(members) - 1)  # arrows never lead out of a recurrent class
-    distance = np.full(len(members), -1, np.int64)
-    if support.sum() == len(members):  # one cycle, which may be long
-        following = place[support].tolist()
-        at = 0
-        for k in range(len(members)):
-            distance[at] = k
-            at = following[at]
-        return distance, len(members)
-    distance[0], front, steps = 0, np.zeros(1, np.int64), 0
-    while len(front):
-        steps += 1
-        reached = np.unique(place[front][support[front]])
-        front = reached[distance[reached] < 0]
-        distance[front] = steps
-    detours = (distance[:, None] + 1 - distance[place])[support]
-    return distance, int(np.gcd.reduce(np.abs(detours)))
+    label = np.zeros(chain.n_states, np.int32)
+    label[members] = 1
+    d, distance = chain.graph.period(label, 1)
+    return distance[members].astype(np.int64), d
 
 
-def _require_class(chain: Chain, members: Ids) -> None:
+def _require_class(chain: Operator, members: Ids) -> None:
     """InputError unless the ids are some, in order, and nothing leads out of them."""
     n = chain.n_states
     listed = members.ndim == 1 and len(members) and members.dtype.kind in "iu" and (np.diff(members) > 0).all()
     if listed and members[0] >= 0 and members[-1] < n:
         if len(members) == n:
             return
-        goals = states.successors(members, chain.vocab_size, chain.context_length)[chain.support[members]]
-        if np.isin(goals, members).all():
+        inside = np.zeros(n, bool)
+        inside[members] = True
+        if inside[chain.graph.to[inside[chain.graph.source]]].all():
             return
     raise InputError("expected the ids of a recurrent class, got others; try one of recurrent_classes")

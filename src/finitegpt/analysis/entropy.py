@@ -8,6 +8,8 @@ since pi (P h - h) = 0. A better h makes the interval narrower; value iteration,
 section 8.5). The interval holds whatever h is, and however wrong pi was computed.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,6 +18,8 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.graph import LEAST
+from finitegpt.operator import Operator
 
 _STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
 _CHECK = 10
@@ -29,18 +33,27 @@ def entropy_rate(chain: Chain, law: StationaryDistribution | None = None) -> Bou
     >>> print(entropy_rate(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6))
     0.386427
     """
-    most = float(np.log(chain.vocab_size))
-    return (
-        average(chain, chain.row_entropy(), law)
-        .widened(64 * ROUNDING * most)
-        .within(0.0, float(np.nextafter(most, 1e3)))
-    )
+    most = float(np.nextafter(np.log(chain.vocab_size), np.inf))
+    rows = chain.row_entropy()
+    return average(chain, rows, law, rounding=entropy_rounding(chain)).within(0.0, most)
 
 
-def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | None = None) -> Bound:
+def entropy_rounding(chain: Chain) -> float:
+    """The relative error of each row's entropy.
+
+    An entropy is a sum of terms of one sign, each p ln(1/p), and p is right within `chain.rounding`. That changes p and
+    ln(1/p), which is at least ln(1/p) of the others' sum where p is near one, by no more than three times as much.
+    """
+    return 4 * chain.rounding + (chain.vocab_size + 16) * ROUNDING
+
+
+def average(
+    chain: Operator, function: ArrayLike, law: StationaryDistribution | None = None, *, rounding: float = 0.0
+) -> Bound:
     """The average of a function of the state (V**L,) under a stationary distribution, with its certificate.
 
-    The function may be infinite on states that the law says the chain never visits in the long run.
+    The function may be infinite on states that the law says the chain never visits in the long run. `rounding` is the
+    relative error that its values may have.
     """
     law = law_of(chain, law)
     f = np.array(function, np.float64)
@@ -55,34 +68,57 @@ def average(chain: Chain, function: ArrayLike, law: StationaryDistribution | Non
     if len(infinite) == 2:
         raise InputError("expected a function that is infinite to one side, got both; try two averages")
     f[np.isinf(f)] = 0.0
-    smallest, largest = float(f[inside].min()), float(f[inside].max())
-    value = float(law.probs @ f[inside])
-    low, high = smallest, largest
-    if law.certified:
-        slack = law.error * (largest - smallest) + 4 * ROUNDING * max(abs(smallest), abs(largest))
-        low, high = max(low, value - slack), min(high, value + slack)
-    good = 1e-12 * max(abs(smallest), abs(largest), 1e-300)
-    if high - low > good:
-        below, above = _interval(chain, f, inside, good)
+    kept = f[inside]
+    smallest, largest = float(kept.min()), float(kept.max())
+    value = math.fsum(law.probs * kept)
+    size = max(abs(smallest), abs(largest))
+    low, high = smallest - rounding * abs(smallest), largest + rounding * abs(largest)
+    if np.isfinite(law.relative):
+        below, above = _relative(law, kept, rounding)
         low, high = max(low, below), min(high, above)
+    if law.certified:
+        slack = law.error * (largest - smallest) + (rounding + 4 * ROUNDING) * size
+        low, high = max(low, value - slack), min(high, value + slack)
+    good = 1e-12 * max(size, 1e-300)
+    if high - low > good and not np.isfinite(law.relative):
+        below, above = _interval(chain, f, inside, good)
+        low, high = max(low, below - rounding * size), min(high, above + rounding * size)
     value = min(max(value, low), high) if low <= high else value
     return Bound(value, min(low, value), max(high, value))
 
 
+def _relative(law: StationaryDistribution, f: NDArray[np.float64], rounding: float) -> tuple[float, float]:
+    """Between what the average lies, where each probability is right relatively, as those of elimination are."""
+    off = law.relative + rounding + 4 * ROUNDING
+    ends = []
+    for sign in (1, -1):
+        part = np.maximum(sign * f, 0.0)
+        terms = law.probs * part
+        total = math.fsum(terms)
+        # Probabilities and products that double precision does not hold may be anything down to zero.
+        lost = math.fsum(np.where((law.probs <= LEAST) | (terms <= LEAST), terms + part * LEAST + 5e-324, 0.0))
+        ends.append((max(0.0, total * (1 - off) - lost * 2), total * (1 + off) + lost * 2))
+    (plus_low, plus_high), (minus_low, minus_high) = ends
+    return (
+        float(np.nextafter(plus_low - minus_high, -np.inf)) if plus_low or minus_high else 0.0,
+        float(np.nextafter(plus_high - minus_low, np.inf)) if plus_high or minus_low else 0.0,
+    )
+
+
 def _interval(
-    chain: Chain, f: NDArray[np.float64], inside: slice | NDArray[np.int64], good: float
+    chain: Operator, f: NDArray[np.float64], inside: slice | NDArray[np.int64], good: float
 ) -> tuple[float, float]:
     """Value iteration until the interval is narrow enough or gets no narrower."""
     h, gain = np.zeros_like(f), np.empty_like(f)
     low, high, before = -np.inf, np.inf, np.inf
-    for step in range(max(_STEPS, min(_WORK // chain.log_probs.size, 100 * _STEPS))):
+    for step in range(max(_STEPS, min(_WORK // (chain.n_states * chain.width), 100 * _STEPS))):
         chain.pull(h, out=gain)
         gain -= h
         gain += f
         if step % _CHECK == _CHECK - 1:
             values = gain[inside]
             size = max(float(np.abs(f[inside]).max()), 2 * float(np.abs(h[inside]).max()))
-            slack = (chain.vocab_size + 24) * ROUNDING * size
+            slack = (2 * chain.rounding + (chain.width + 24) * ROUNDING) * size
             low = max(low, float(values.min()) - slack)
             high = min(high, float(values.max()) + slack)
             if high - low <= good or (high - low) > 0.999 * before:

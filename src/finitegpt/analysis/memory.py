@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.analysis.entropy import average, entropy_rounding
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
@@ -21,43 +22,66 @@ class Memory:
 
     h: NDArray[np.float64]
     """h_0 .. h_L, (L+1,), in nats."""
-    error: float
-    """No h_k is farther from the truth than this; infinite where that is not proved."""
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    """Between what each is proved to lie (L+1,); from 0 to infinity where nothing is proved."""
+    why: str = ""
+    """Where nothing is proved, why."""
+
+    @property
+    def error(self) -> float:
+        """No h_k is farther from the truth than this; infinite where that is not proved."""
+        return float(np.maximum(self.high - self.h, self.h - self.low).max())
 
     def tokens(self, tolerance: float = 1e-3) -> int:
         """The least k whose h_k is within `tolerance` nats of h_L: how many tokens the chain uses.
 
-        >>> Memory(np.array([0.69, 0.51, 0.5, 0.5]), 0.0).tokens()
+        >>> h = np.array([0.69, 0.51, 0.5, 0.5])
+        >>> Memory(h, h, h).tokens()
         2
         """
         return int(np.argmax(self.h <= self.h[-1] + tolerance))
 
     def at(self, k: int) -> Bound:
         """h_k with its certificate."""
-        value = float(self.h[k])
-        return Bound.around(value, self.error).within(0.0, np.inf) if np.isfinite(self.error) else Bound(value)
+        value, low, high = float(self.h[k]), float(self.low[k]), float(self.high[k])
+        return Bound(value, low, high) if np.isfinite(high) else Bound(value, why=self.why)
 
 
 def memory(chain: Chain, law: StationaryDistribution | None = None) -> Memory:
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 
-    The error follows from that of the law: entropies given a variable differ by at most
-    e ln V + (1 + e) H(e / (1 + e)) where laws are e apart in total variation (Alicki and Fannes 2004, Winter 2016).
+    What is proved follows from the law. Where its probabilities are right relatively, within r, so are those of the last
+    k tokens and the next, and each logarithm of a ratio of two of them is within 2 r. Where it is e from the truth in
+    total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki and Fannes 2004,
+    Winter 2016).
 
     >>> memory(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).h.round(4).tolist()
     [0.4506, 0.3864]
     """
     law = law_of(chain, law)
-    V, pi = chain.vocab_size, law.dense()
-    h = [float(pi @ chain.row_entropy())]
+    V, L, pi = chain.vocab_size, chain.context_length, law.dense()
+    last = average(chain, chain.row_entropy(), law, rounding=entropy_rounding(chain))
+    h, bounds = [last.value], [(last.low, last.high)]
+    rounded = (64 + V + np.log2(chain.n_states)) * ROUNDING  # of sums of terms of one sign, in halves
+    relative = law.relative + chain.rounding + (L + 1) * (V + 2) * ROUNDING
+    apart = _continuity(law.error + chain.rounding + 1e-15, V)
     # The law of the last k tokens and the next, for k = L - 1 at first: without the oldest token.
     joint = chain.push(pi).reshape(-1, V)  # a step of the chain is exactly this sum
     while True:
-        h.append(conditional_entropy(joint))
+        value = conditional_entropy(joint)
+        off = min(apart, relative * value + 2 * relative * (1 + relative)) + rounded * (value + float(np.log(V)))
+        h.append(value)
+        bounds.append((value - off, value + off))
         if len(joint) == 1:
             break
         joint = joint.reshape(V, -1, V).sum(0)
-    return Memory(np.array(h[::-1]), _continuity(law.error + 1e-15, V) + 64 * ROUNDING * np.log(V))
+    found = np.array(h[::-1])
+    low, high = np.array(bounds[::-1]).T
+    # h_k never rises with k, so one that is known says something of the others.
+    low, high = np.maximum.accumulate(low[::-1])[::-1], np.minimum.accumulate(high)
+    low = np.minimum(np.maximum(low, 0.0), found)
+    return Memory(found, low, np.maximum(high, found), law.why)
 
 
 def conditional_entropy(joint: NDArray[np.float64]) -> float:
@@ -70,6 +94,8 @@ def conditional_entropy(joint: NDArray[np.float64]) -> float:
 def _continuity(e: float, V: int) -> float:
     if not e < 1:
         return np.inf
+    if e == 0:
+        return 0.0
     x = e / (1 + e)
     binary = -x * np.log(x) - (1 - x) * np.log1p(-x)
     return float(e * np.log(V) + (1 + e) * binary)

@@ -2,39 +2,45 @@
 
 How, by what the chain is like:
 
-- power iteration, where it settles within some hundred steps;
-- GTH elimination, up to 4,096 states, exact to rounding however slowly the chain mixes;
+- elimination (`gth`), up to some 16,384 states, exact to rounding however slowly the chain mixes;
+- power iteration, where it settles within some hundred steps, which is faster from some hundred states on;
 - aggregation and disaggregation beyond (`aggregation.py`): for metastable chains, such as those at low temperature.
 
-What is certified is the total variation distance to the truth. A small residual is no certificate: a nearly
-decomposable chain can have one of 1e-10 and still be wrong by 0.1.
+A small residual is no certificate: a nearly decomposable chain can have one of 1e-10 and still be wrong by 0.1. What is
+certified is
 
-- power iteration and aggregation: any two copies of the chain can be run so that, within L steps, they meet with a
-  probability of at least beta, because L common tokens are a common state (Doeblin). Then
+- by elimination: that each probability is right relatively, by counting what is rounded (`graph.py`);
+- else the total variation distance to the truth: any two copies of the chain can be run so that, within L steps, they
+  meet with a probability of at least beta, because L common tokens are a common state (Doeblin). Then
   TV <= L * residual / beta.
-- GTH: its a priori bound (O'Cinneide 1993).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
-from finitegpt.chain import LEAST, Chain
+from finitegpt.chain import Chain
 from finitegpt.engine import Engine
-from finitegpt.errors import InputError
-from finitegpt.gth import error_bound, stationary_law
+from finitegpt.errors import InputError, TooLargeError
+from finitegpt.graph import LEAST
+from finitegpt.operator import Operator
 
-LARGEST_GTH = 4096
-"""Classes of more states than this are solved by iteration."""
+Method = Literal["gth", "power", "aggregation"]
 
-_CERTAIN = 1e-9
-_DOUBTFUL = 0.01  # nothing seems to move in a chain that hardly does, so what is hardly proved is done again
+LARGEST_GTH = 16384
+"""Classes of more states than this are not eliminated."""
+MOST_PRODUCTS = 1e10
+"""Nor are those that would take so many products, which are some ten seconds, unless they have at most 4,096 states."""
+
+_AT_ONCE = 512  # so many states are eliminated faster than iterated
+_SURE = 4096
+_CERTAIN = 1e-12
 _STEPS = 512
 _LUMPED, _CORRECT = 8192, 4
 _CHECK = 16
@@ -55,10 +61,15 @@ class StationaryDistribution:
     """V**L, of the whole chain."""
     error: float
     """The total variation distance to the truth is proved to be at most this; infinite where nothing is proved."""
+    relative: float = np.inf
+    """Each probability is proved to be right within this, relatively, and those of 2**-1022 to be at most so large;
+    infinite where that is not proved."""
     residual: float
     """The largest |pi P - pi| / pi: small, but no proof."""
     method: str
     """`cycle`, `power`, `gth` or `aggregation`."""
+    why: str = ""
+    """Where nothing is proved, why, and what would help."""
 
     @property
     def certified(self) -> bool:
@@ -79,28 +90,46 @@ class StationaryDistribution:
         if mask.shape != (self.n_states,) or mask.dtype != bool:
             raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
         inside = mask[self.states]
-        value = min(1.0, float(self.probs[inside].sum()))
-        return Bound.around(value, self.error).within(0.0, 1.0) if self.certified else Bound(value)
+        if inside.all() or not inside.any():
+            return Bound(*3 * (float(inside.all()),))
+        value, rest = (min(1.0, float(self.probs[part].sum())) for part in (inside, ~inside))
+        if not self.certified:
+            return Bound(value, why=self.why)
+        low, high = max(0.0, value - self.error), min(1.0, value + self.error)
+        if np.isfinite(self.relative):
+            # Rounding of the sum, and of what double precision cannot hold.
+            relative, least = self.relative + len(inside) * ROUNDING, len(inside) * LEAST
+            low = max(low, value * (1 - relative) - least, 1 - rest * (1 + relative) - least - 2 * ROUNDING)
+            high = min(high, value * (1 + relative) + least, 1 - rest * (1 - relative) + least + 2 * ROUNDING)
+        value = min(max(value, low), high)
+        return Bound(value, max(0.0, low), min(1.0, high))
 
 
-def stationary_distributions(chain: Chain, *, progress: Progress | None = None) -> list[StationaryDistribution]:
+def stationary_distributions(
+    chain: Operator, *, method: Method | None = None, progress: Progress | None = None
+) -> list[StationaryDistribution]:
     """One stationary distribution for each recurrent class, in the order of their smallest state.
 
-    Every stationary distribution of the chain is a mixture of these.
+    Every stationary distribution of the chain is a mixture of these. `method` is `gth` (elimination; TooLargeError where
+    that is too much), `power` or `aggregation`; by default what suits the chain.
 
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
     >>> [law.probs.round(6).tolist() for law in stationary_distributions(chain)]
     [[0.833333, 0.166667]]
     """
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
     classes = communicating_classes(chain)
     found = np.flatnonzero(classes.recurrent).tolist()
     whole = len(classes) == 1
-    return [_one(chain, np.arange(chain.n_states) if whole else classes[k], progress) for k in found]
+    return [_one(chain, np.arange(chain.n_states) if whole else classes[k], method, progress) for k in found]
 
 
-def stationary_distribution(chain: Chain, *, progress: Progress | None = None) -> StationaryDistribution:
+def stationary_distribution(
+    chain: Operator, *, method: Method | None = None, progress: Progress | None = None
+) -> StationaryDistribution:
     """The stationary distribution of a chain with one recurrent class; InputError where there are several."""
-    laws = stationary_distributions(chain, progress=progress)
+    laws = stationary_distributions(chain, method=method, progress=progress)
     if len(laws) > 1:
         raise InputError(
             f"expected a chain with one recurrent class, got {len(laws):,}; try one of stationary_distributions"
@@ -108,61 +137,103 @@ def stationary_distribution(chain: Chain, *, progress: Progress | None = None) -
     return laws[0]
 
 
-def _one(chain: Chain, members: Ids, progress: Progress | None) -> StationaryDistribution:
+def _one(chain: Operator, members: Ids, method: Method | None, progress: Progress | None) -> StationaryDistribution:
     m, n = len(members), chain.n_states
     if not _branches(chain, members):
+        exact = 0.0 if m & (m - 1) == 0 else ROUNDING  # 1/3 is not a double
         return StationaryDistribution(
-            states=members, probs=np.full(m, 1 / m), n_states=n, error=0.0, residual=0.0, method="cycle"
+            states=members,
+            probs=np.full(m, 1 / m),
+            n_states=n,
+            error=exact / 2,
+            relative=exact,
+            residual=0.0,
+            method="cycle",
         )
+    if method == "gth" or (method is None and m <= _AT_ONCE):
+        return _eliminated(chain, members, np.inf)
     start = np.zeros(n)
     start[members] = 1 / m
-    beta = overlap(chain, members)
-    pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
-    method, error = "power", _doeblin(chain, pi, beta)
-    if m <= LARGEST_GTH and not (settled and error <= max(_CERTAIN, error_bound(m))):
-        probs, wrong = stationary_law(_submatrix(chain, members))
-        if np.isfinite(probs).all() and (wrong < 1 or not settled):
-            full = np.zeros(n)
-            full[members] = probs
-            return StationaryDistribution(
-                states=members,
-                probs=probs,
-                n_states=n,
-                error=wrong if wrong < 1 else np.inf,
-                residual=chain.residual(full),
-                method="gth",
-            )
-    if not settled or error > _DOUBTFUL:
+    steps, beta = chain.overlap(members)
+    eliminable = method is None and m <= LARGEST_GTH
+    best, settled, pi, residual = None, False, start, np.inf
+    if method != "aggregation" and not (eliminable and steps * 1e-15 > beta * _CERTAIN):
+        pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
+        best = _iterated(chain, members, pi, residual, "power", steps, beta)
+        if best.error <= _CERTAIN or method == "power":
+            return best
+    if eliminable:
+        try:
+            law = _eliminated(chain, members, np.inf if m <= _SURE else MOST_PRODUCTS)
+            return law if best is None or law.error <= best.error else best
+        except TooLargeError:
+            pass
+    if best is None or not settled or best.error > 0.01:  # nothing seems to move in a chain that hardly does
         pi, residual = aggregate(chain, pi, members, progress)
-        method, error = "aggregation", _doeblin(chain, pi, beta)
+        best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
+    return best
+
+
+def _eliminated(chain: Operator, members: Ids, most: float) -> StationaryDistribution:
+    """By elimination, of at most so many products."""
+    inside = np.zeros(chain.n_states, bool)
+    inside[members] = True
+    pi, relative = chain.graph.stationary(inside, most)
     return StationaryDistribution(
         states=members,
-        probs=pi if m == n else pi[members],
-        n_states=n,
-        error=error,
-        residual=residual,
-        method=method,
+        probs=pi[members],
+        n_states=chain.n_states,
+        error=relative / 2,  # half the sum of all differences
+        relative=relative,
+        residual=Engine().change(pi, chain.push(pi)),
+        method="gth",
     )
 
 
-def _branches(chain: Chain, members: Ids) -> bool:
+def _iterated(
+    chain: Operator, members: Ids, pi: NDArray[np.float64], residual: float, method: str, steps: int, beta: float
+) -> StationaryDistribution:
+    """What iteration has found, with the bound by coupling where copies that meet prove one."""
+    error = np.inf
+    if beta > 0:
+        off = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + chain.rounding + (chain.width + 16) * ROUNDING
+        error = steps * off / beta
+    m = len(members)
+    why = (
+        f"copies of the chain that start apart cannot be shown to meet, and {m:,} states are too many to eliminate; "
+        "a higher temperature or a shorter context would help"
+    )
+    return StationaryDistribution(
+        states=members,
+        probs=pi if m == chain.n_states else pi[members],
+        n_states=chain.n_states,
+        error=error if error < 1 else np.inf,
+        residual=residual,
+        method=method,
+        why="" if error < 1 else why,
+    )
+
+
+def _branches(chain: Operator, members: Ids) -> bool:
     """Whether any state of a class has more than one arrow."""
-    support = chain.support if len(members) == chain.n_states else chain.support[members]
-    return bool(support.all()) or bool((support.sum(1) > 1).any())
+    if chain.is_complete:
+        return chain.width > 1
+    first = chain.graph.first
+    return bool((first[members + 1] - first[members] > 1).any())
 
 
 def _power(
-    chain: Chain, pi: NDArray[np.float64], *, lazy: bool, progress: Progress | None
+    chain: Operator, pi: NDArray[np.float64], *, lazy: bool, progress: Progress | None
 ) -> tuple[NDArray[np.float64], float, bool]:
     """Steps until nothing changes; gives up where that is not in sight. Lazy ones, (I + P) / 2, never cycle.
 
     In large chains, what recent tokens decide is put right on the way by a small chain of theirs: it gives the start,
     and what they hold after every few steps.
     """
-    lump = not lazy and chain.n_states > 2 * _LUMPED
+    lumpable = chain if isinstance(chain, Chain) and not lazy and chain.n_states > 2 * _LUMPED else None
     check, change, enough = _CHECK, Engine().change, 1e-15
-    if lump:
-        check, pi, enough = _CHECK // 2, _from_recent_tokens(chain, pi), 3e-14
+    if lumpable:
+        check, pi, enough = _CHECK // 2, _from_recent_tokens(lumpable, pi), 3e-14
     new, before, residual = np.empty_like(pi), np.inf, np.inf
     for step in range(1, _STEPS + 1):
         chain.push(pi, out=new)
@@ -171,8 +242,8 @@ def _power(
             new *= 0.5
         pi, new = new, pi
         if step % check:
-            if lump and step % _CORRECT == 0:
-                _put_right(chain, pi)
+            if lumpable and step % _CORRECT == 0:
+                _put_right(lumpable, pi)
             continue
         residual = change(new, pi) * (2 if lazy else 1)
         if progress:
@@ -184,8 +255,8 @@ def _power(
         if step >= 4 * _CHECK and step + check * np.log(1e-13 / residual) / min(np.log(rate), -1e-9) > _STEPS:
             break
         before = residual
-        if lump:
-            _put_right(chain, pi)
+        if lumpable:
+            _put_right(lumpable, pi)
     return pi / pi.sum(), residual, False
 
 
@@ -238,45 +309,3 @@ def _small_law(rows: NDArray[np.float64], law: NDArray[np.float64], most: int) -
         if done:
             break
     return law / law.sum()
-
-
-def overlap(chain: Chain, members: Ids | None = None) -> float:
-    """A lower bound for the probability that two copies of a chain, started anywhere, can be made to meet in L steps.
-
-    Copies that share their last k tokens share the next one, too, with the probability that all contexts ending in
-    those k tokens agree on: the sum over tokens of the least of their rows. After L common tokens they are one.
-    With `members`, the ids of a recurrent class, copies that start in it.
-    """
-    V, L = chain.vocab_size, chain.context_length
-    rows = chain.log_probs
-    if members is not None and len(members) < chain.n_states:
-        rows = np.zeros_like(rows)  # contexts outside agree with everything
-        rows[members] = chain.log_probs[members]
-    least = rows.reshape(V, -1, V).min(0)  # (V**(L-1), V): over the oldest token
-    least[least < LEAST] = -np.inf
-    agreed = [np.exp(least) * np.float32(1 - 1e-5)]  # rows sum to one nearly, and single precision errs by less
-    for _ in range(L - 1):
-        agreed.append(agreed[-1].reshape(V, -1, V).min(0))
-    meet = np.ones(chain.n_states, np.float32)
-    for row in agreed:
-        meet = np.minimum(np.einsum("sy,sy->s", row, meet.reshape(-1, V)), np.float32(1))
-    return float(meet[0])
-
-
-def _doeblin(chain: Chain, pi: NDArray[np.float64], beta: float) -> float:
-    """The bound of the total variation distance by coupling; infinite where copies may never meet."""
-    if beta <= 0:
-        return np.inf
-    residual = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + (chain.vocab_size + 16) * ROUNDING
-    error = float(chain.context_length * residual / beta)
-    return error if error < 1 else np.inf
-
-
-def _submatrix(chain: Chain, members: Ids) -> NDArray[np.float64]:
-    """The transition matrix (m, m) of a recurrent class."""
-    targets = states.successors(members, chain.vocab_size, chain.context_length)
-    support, probs = chain.support[members], chain.probs[members]
-    matrix = np.zeros((len(members), len(members)))
-    source, token = np.nonzero(support)
-    matrix[source, np.searchsorted(members, targets[source, token])] = probs[source, token]
-    return matrix
