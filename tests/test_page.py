@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import finitegpt.page
-from finitegpt import Chain, Data, GPTConfig, InputError, Model, Run, TrainConfig, decode, train, weights
+from finitegpt import Chain, Data, GPTConfig, InputError, Model, Run, TrainConfig, decode, train, weights, words
 from finitegpt.analysis import (
     communicating_classes,
     hitting_probabilities,
@@ -74,6 +74,39 @@ def chains() -> list[Chain]:
     ]
     found += [decode(chain, top_p=0.7) for chain in found] + [decode(chain, greedy=True) for chain in found]
     return [*found, Chain.from_probs(np.eye(3)[[1, 2, 0]], "abc", 1)]
+
+
+def test_numbers_are_written_as_the_library_writes_them() -> None:
+    rng = np.random.default_rng(11)
+    intervals = [(0.25, -np.inf, np.inf), (0.25, 0, np.inf), (np.inf, 0, np.inf), (1, 1, 1), (0, 0, 0), (0, -1, 1)]
+    intervals += [(1, low, np.inf) for low in (371.6, -2, np.inf)] + [(1, -np.inf, high) for high in (-np.inf, 371.6)]
+    intervals += [(1, 1 - 1e-16, 1), (5e-324, 5e-324, 5e-324), (0, 0, 5e-324), (0, -1.7e308, 1.7e308), (1 / 3,) * 3]
+    for _ in range(4000):
+        x = rng.normal() * 10 ** rng.choice([rng.uniform(-3, 3), rng.uniform(-320, 300), rng.uniform(4, 9)])
+        step = 10.0 ** rng.integers(-8, 4)
+        error = abs(x) * 10 ** rng.uniform(-17, 0.5)
+        ends = [
+            (x - error * rng.uniform(), x + error),
+            (0.0, abs(x)),
+            (x, x),
+            (math.floor(x) / 2 * step, (math.floor(x) + int(rng.integers(3))) / 2 * step),  # where ties are
+            (round(x) % 10**7,) * 2,
+        ][rng.integers(5)]
+        intervals.append((x, min(ends), max(ends)))
+    shares = [tuple(min(abs(end), 1.0) for end in interval) for interval in intervals]
+    shares = [(value, min(ends), max(ends)) for value, *ends in shares]
+    calls = [("numbers.js", "bounded", interval) for interval in intervals]
+    calls += [("numbers.js", "boundedShare", share) for share in shares]
+    plain = [(*names, [sendable(x) for x in numbers]) for *names, numbers in calls]
+    found = call(("strings.js", "setStrings", [strings()]), *plain)[1:]
+    expected = [words.number(*numbers) for numbers in intervals] + [words.percent(*share) for share in shares]
+    assert found == expected
+    assert len(set(found)) > 3000
+
+
+def sendable(x: float) -> Any:
+    """A number, also where JSON has no sign for it."""
+    return float(x) if np.isfinite(x) else {"type": "Number", "value": str(float(x)).replace("inf", "Infinity")}
 
 
 def test_windows_and_counts_are_those_of_the_library() -> None:

@@ -1,5 +1,6 @@
 """Everything that `analyze` says of a chain, gathered in one place: the answers of `analysis`, decoded or not."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -210,20 +211,18 @@ def _ends(chain: Chain, start: NDArray[np.float64]) -> tuple[list[RecurrentClass
         return [one], len(classes), classes.n_transient, 1, entropy_rate(chain, law)
     weights = absorption_weights(chain, start)
     order = np.argsort(-weights.values, kind="stable").tolist()
-    value = low = high = 0.0
+    top = math.nextafter(math.log(chain.vocab_size), math.inf)
+    total = Bound(0.0, 0.0, 0.0)
     for k in order[:_MOST_CLASSES]:
-        rate, weight = entropy_rate(chain, laws[k]), weights.at(k)
-        value += weight.value * rate.value
-        low += weight.low * rate.low
-        high += weight.high * rate.high
-    rest = float(weights.high[order[_MOST_CLASSES:]].sum())  # classes that nobody has looked into
-    top = float(np.log(chain.vocab_size))
+        total = total.plus(weights.at(k).times(entropy_rate(chain, laws[k])))
+    if order[_MOST_CLASSES:]:  # classes that nobody has looked into
+        rest = math.nextafter(math.fsum(weights.high[order[_MOST_CLASSES:]].tolist()), math.inf)
+        total = total.plus(Bound(0.0, 0.0, rest).times(Bound(0.0, 0.0, top)))
     found = [
         RecurrentClass(law=laws[k], period=period(chain, laws[k].states), weight=weights.at(k))
         for k in order[:_MOST_CLASSES]
     ]
-    total = Bound(value, low, high + rest * top).within(0.0, top)
-    return found, len(classes), classes.n_transient, len(laws), total
+    return found, len(classes), classes.n_transient, len(laws), total.within(0.0, top)
 
 
 def _decoded(

@@ -6,7 +6,10 @@ import { readFileSync } from "node:fs";
 const PAGE = new URL("../../src/finitegpt/page/", import.meta.url);
 const TYPES = { Float32Array, Float64Array, Int32Array, Uint8Array };
 
-const incoming = (_, value) => (value && value.type in TYPES ? TYPES[value.type].from(value.values) : value);
+const incoming = (_, value) => {
+  if (value && value.type === "Number") return Number(value.value); // what JSON has no sign for
+  return value && value.type in TYPES ? TYPES[value.type].from(value.values) : value;
+};
 const outgoing = (_, value) => {
   if (ArrayBuffer.isView(value)) return Array.from(value, (x) => (Number.isFinite(x) ? x : String(x)));
   return value === undefined ? null : value;

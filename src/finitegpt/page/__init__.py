@@ -17,7 +17,7 @@ _MOST_DATA = 100_000
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
 
 _MODULES = (
-    *("state", "random", "data", "chain", "layout", "strings", "patterns", "transforms", "weights"),
+    *("state", "random", "data", "chain", "layout", "strings", "numbers", "patterns", "transforms", "weights"),
     *("experiment", "training", "view", "safetensors", "imports", "recipe", "presets"),
     *("dom", "graph", "dots", "matrix", "neighbours", "stage", "timeline", "inspector", "facts", "walk", "nudge"),
     *("controls", "lessons", "address", "away", "main"),
