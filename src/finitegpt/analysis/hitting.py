@@ -1,40 +1,46 @@
 """Will a set of states be reached, when, and which class catches the chain in the end.
 
-A pass over the graph first: where the answer is 0 or 1, it is so exactly. Elsewhere an equation x = b + Q x is solved
-over the states that are undecided, Q being the chain among them: by elimination without subtractions up to 2,048 of
-them, whose error is known beforehand. Whatever solves it beyond, the answer is proved after the fact: with any w > 0
-such that r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the true solution of w = 1 + Q w
-between w / max(r) and w / min(r) (comparison principle for M-matrices).
+A pass over the graph first: where the answer is 0 or 1, it is so exactly, and nowhere else. Elsewhere an equation
+x = b + Q x is solved over the states that are undecided, Q being the chain among them. Up to some 16,384 of them by
+elimination without subtractions (`graph.py`), so that every number is right relatively, however small it is, and so is
+what it lacks to one. Beyond, whatever solves it, the answer is proved after the fact: with any w > 0 such that
+r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the true solution of w = 1 + Q w between
+w / max(r) and w / min(r) (comparison principle for M-matrices).
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import communicating_classes
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
-from finitegpt.chain import Chain
+from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import TooLargeError
-from finitegpt.gth import absorption_solution
+from finitegpt.graph import LEAST, MOST, NEVER, SURELY, Graph
+from finitegpt.operator import Operator
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_DENSE = 2048
+_SURE = 4096  # so many states are always eliminated
 _KRYLOV = 500
-_TIGHT = 1e-9
 _PATIENCE = 100
 _STEPS, _WORK = 1000, 2**30
 _CHECK = 10
+_POWERS = 40
+_WHY = (
+    "the chain stays among too many states, too long, to show when it leaves them; "
+    "a higher temperature or a shorter context would help"
+)
 
 
-def hitting_probabilities(chain: Chain, targets: ArrayLike, within: int | None = None) -> Bounds:
+def hitting_probabilities(chain: Operator, targets: ArrayLike, within: int | None = None) -> Bounds:
     """The probability (V**L,), from each state, of ever being in `targets`, or within so many tokens; 1 on a target.
 
     `targets` is a pattern, a list of them, ids, or a mask (V**L,).
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
     >>> hitting_probabilities(chain, "a").values.tolist()
     [1.0, 1.0]
@@ -44,42 +50,76 @@ def hitting_probabilities(chain: Chain, targets: ArrayLike, within: int | None =
     target = select(chain, targets)
     if within is not None:
         return _within(chain, target, within)
-    never, surely = _decided(chain, target)
-    x = np.where(surely, 1.0, 0.0)
-    low, high = x.copy(), x.copy()
-    open_ = ~(never | surely)
-    if open_.any():
-        b = chain.pull(x)
-        x, error = _solve(chain, open_, np.where(open_, b, 0.0), x)
-        low, high = np.where(open_, x - error, low).clip(0, 1), np.where(open_, x + error, high).clip(0, 1)
-        x = x.clip(low, high)
-    return Bounds(x, low, high)
+    decided = _decided(chain, target)
+    x = np.where(decided == SURELY, 1.0, 0.0)
+    open_ = decided == 0
+    if not open_.any():
+        return Bounds(x, x, x)
+    if _is_small(open_):
+        try:
+            part = np.where(open_, -1, np.where(decided == NEVER, 1, 0))
+            found = chain.graph.absorb(part, 2, wanted=2, most=_most(open_))
+        except TooLargeError:
+            pass
+        else:
+            (hit, miss), off = found.probs, found.error
+            # What is missing to one is known as well, relatively.
+            low = np.maximum(_below(hit, off), 1 - _above(miss, off) - ROUNDING)
+            high = np.minimum(_above(hit, off), 1 - _below(miss, off) + ROUNDING)
+            low, high = (np.where(open_, end, x).clip(0, 1) for end in (low, high))
+            return Bounds(np.where(open_, hit, x).clip(low, high), low, high)
+    b = np.where(open_, chain.pull(x), 0.0)
+    w, least, _ = _times(chain, open_)
+    solved = _krylov(chain, open_, b, np.where(open_, 0.5, 0.0))
+    solved = np.where(open_, solved, x)
+    left = np.abs(b + _among(chain, open_, solved) - np.where(open_, solved, 0.0)).max()
+    left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
+    error = left / least * w if least > 0 else np.ones(chain.n_states)
+    low, high = (np.where(open_, solved + sign * error, x).clip(0, 1) for sign in (-1, 1))
+    # Who is undecided may come there, and may not.
+    high = np.where(open_, np.maximum(high, LEAST), high)
+    return Bounds(np.where(open_, solved, x).clip(low, high), low, high, "" if least > 0 else _WHY)
 
 
-def mean_first_passage_times(chain: Chain, targets: ArrayLike) -> Bounds:
+def mean_first_passage_times(chain: Operator, targets: ArrayLike) -> Bounds:
     """The mean number of tokens (V**L,), from each state, until `targets` is reached: 0 there, infinite if not surely.
 
+    >>> from finitegpt import Chain
     >>> mean_first_passage_times(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").values.round(6).tolist()
     [10.0, 0.0]
     """
     target = select(chain, targets)
-    _, surely = _decided(chain, target)
+    surely = _decided(chain, target) == SURELY
     times = np.where(surely, 0.0, np.inf)
-    low, high = times.copy(), times.copy()
     open_ = surely & ~target
-    if open_.any():
-        w, least, most = _times(chain, open_)
-        low[open_] = w[open_] / most
-        high[open_] = w[open_] / least if least > 0 else np.inf
-        times[open_] = w[open_].clip(low[open_], high[open_])
-    return Bounds(times, low, high)
+    if not open_.any():
+        return Bounds(times, times, times)
+    low, high = times.copy(), times.copy()
+    if _is_small(open_):
+        try:
+            part = np.where(open_, -1, np.where(target, 0, -2))
+            found = chain.graph.absorb(part, 1, gains=np.ones(chain.n_states), most=_most(open_))
+        except TooLargeError:
+            pass
+        else:
+            w = found.sums[open_]
+            times[open_], low[open_] = w, np.maximum(_below(w, found.error), 1.0)
+            high[open_] = np.where(w >= MOST, np.inf, _above(w, found.error))
+            times[open_] = w.clip(low[open_], high[open_])
+            return Bounds(times, low, high)
+    w, least, most = _times(chain, open_)
+    low[open_] = np.maximum(w[open_] / most * (1 - 4 * ROUNDING), 1.0)
+    high[open_] = w[open_] / least * (1 + 4 * ROUNDING) if least > 0 else np.inf
+    times[open_] = w[open_].clip(low[open_], high[open_])
+    return Bounds(times, low, high, "" if least > 0 else _WHY)
 
 
-def absorption_probabilities(chain: Chain) -> list[Bounds]:
+def absorption_probabilities(chain: Operator) -> list[Bounds]:
     """For each recurrent class, in order, the probability (V**L,) that a state's chain ends in it.
 
     TooLargeError where these are too many numbers; `absorption_weights` then tells it for one start.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0], [0, 1], [1, 0], [0, 1]], "ab", 2)
     >>> [bounds.values.tolist() for bounds in absorption_probabilities(chain)]
     [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
@@ -94,39 +134,134 @@ def absorption_probabilities(chain: Chain) -> list[Bounds]:
     return [hitting_probabilities(chain, classes[k]) for k in recurrent]
 
 
-def absorption_weights(chain: Chain, start: ArrayLike) -> Bounds:
+def absorption_weights(chain: Operator, start: ArrayLike) -> Bounds:
     """The probability (recurrent classes,) that a chain begun with the distribution `start` (V**L,) ends in each."""
     classes = communicating_classes(chain)
     recurrent = np.flatnonzero(classes.recurrent)
     pi = start_distribution(chain, start)
-    held, transient = np.zeros(len(classes)), ~classes.recurrent[classes.label]
+    rank = np.full(len(classes), -1)
+    rank[recurrent] = np.arange(len(recurrent))
+    part = rank[classes.label]
+    open_ = part < 0
+    if len(recurrent) == 1:
+        return Bounds(np.ones(1), np.ones(1), np.ones(1))
+    held = np.bincount(part[~open_], pi[~open_], len(recurrent)).astype(np.float64)
+    slack = (chain.n_states + 16) * ROUNDING  # of a start that sums to nearly one, and of its sums
+    if not open_.any() or not pi[open_].any():
+        return Bounds(held, (held * (1 - slack)).clip(0), (held * (1 + slack)).clip(0, 1))
+    if _is_small(open_):
+        try:
+            found = chain.graph.absorb(part, len(recurrent), start=np.where(open_, pi, 0.0), most=_most(open_))
+        except TooLargeError:
+            pass
+        else:
+            off = found.error + slack
+            total = held + np.where(found.weights <= LEAST, 0.0, found.weights)
+            low, high = total * (1 - off), (held + found.weights) * (1 + off)
+            return Bounds(total.clip(0, 1), low.clip(0, 1), high.clip(0, 1))
+    return _absorbed_by_steps(chain, part, len(recurrent), pi)
+
+
+def _absorbed_by_steps(chain: Operator, part: NDArray[np.int64], ends: int, pi: Values) -> Bounds:
+    """The same for many states, by following the start until nearly all of it has come to an end."""
+    held, transient = np.zeros(ends), part < 0
     step, left = 0, 1.0
     for step in range(_STEPS * 10):
-        held += np.bincount(classes.label, np.where(transient, 0.0, pi), len(classes))
-        pi[~transient] = 0.0
+        held += np.bincount(part[~transient], pi[~transient], ends)
+        pi = np.where(transient, pi, 0.0)
         left = float(pi.sum())
-        if left < 1e-15 or step * chain.log_probs.size > 10 * _WORK:
+        if left < 1e-15 or step * chain.n_states * chain.width > 10 * _WORK:
             break
         pi = chain.push(pi)
-    held = held[recurrent]
-    slack = 8 * (step + chain.vocab_size + 16) * ROUNDING
+    slack = 8 * (step + 1) * (chain.width + 16) * ROUNDING + (step + 1) * chain.rounding
     held = held.clip(0, 1)
-    return Bounds(held, (held - slack).clip(0), (held + left + slack).clip(0, 1))
+    high = (held + left + slack).clip(0, 1)
+    return Bounds(held, (held - slack).clip(0), high, "" if left < 1e-6 else _WHY)
 
 
-def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
+def hazard(chain: Operator, targets: ArrayLike) -> Bound:
+    """How likely a chain that has long avoided `targets` is to come there by one more token: 1 - `survival_rate`.
+
+    Right relatively, however small, where the states outside are few enough to eliminate.
+
+    >>> from finitegpt import Chain
+    >>> hazard(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").value.__round__(6)
+    0.1
+    """
+    outside = ~select(chain, targets)
+    if _is_small(outside):
+        try:
+            return _hazard(chain.graph, outside)
+        except TooLargeError:
+            pass
+    rho = _survival(chain, outside)
+    return Bound(1 - rho.value, 1 - rho.high, 1 - rho.low, rho.why).widened(ROUNDING).within(0.0, 1.0)
+
+
+def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
     """How likely a chain that has long avoided `targets` is to avoid it for one more token.
 
-    The spectral radius of the chain among other states, between the least and the largest of (Q x) / x for any x > 0
-    (Collatz 1942, Wielandt 1950).
+    The spectral radius of the chain among other states (Collatz 1942, Wielandt 1950).
 
+    >>> from finitegpt import Chain
     >>> survival_rate(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").value.__round__(6)
     0.9
     """
     outside = ~select(chain, targets)
+    if _is_small(outside):
+        try:
+            found = _hazard(chain.graph, outside)
+        except TooLargeError:
+            pass
+        else:
+            exact = found.low == found.high
+            low, high = 1 - found.high, 1 - found.low
+            return Bound(1 - found.value, low, high).widened(0.0 if exact else ROUNDING).within(0.0, 1.0)
+    return _survival(chain, outside)
+
+
+def _hazard(graph: Graph, outside: Mask) -> Bound:
+    """1 - the spectral radius among some states: the least of those of their classes.
+
+    For any y > 0, and x the mean sum of y until a class is left, y = x - Q x; so 1 - rho lies between the least and the
+    largest of y / x (Collatz 1942, Wielandt 1950). Taking x for the next y closes that interval.
+    """
+    inside = outside[graph.source] & outside[graph.to]
+    kept = graph.source[inside]
+    first = np.searchsorted(kept, np.arange(graph.n_states + 1)).astype(np.int64)
+    among = Graph(first=first, to=graph.to[inside], probs=graph.probs[inside], rounding=graph.rounding)
+    label, _ = among.classes()
+    cyclic = np.unique(label[kept[label[kept] == label[among.to]]])  # others die out by themselves
+    if len(cyclic) == 0:
+        return Bound(1.0, 1.0, 1.0)
+    low = high = value = 1.0
+    for which in cyclic.tolist():
+        members = label == which
+        if not (members[graph.source] & ~members[graph.to]).any():
+            return Bound(0.0, 0.0, 0.0)  # it is never left
+        part = np.where(members, -1, 0)
+        y, below, above = np.ones(graph.n_states), 0.0, 1.0
+        for _ in range(_POWERS):
+            found = graph.absorb(part, 1, gains=y, most=_most(members))
+            x = found.sums
+            if not np.isfinite(found.error) or (x[members] >= MOST).any():
+                break
+            ratio = y[members] / x[members]
+            before = above - below
+            below = max(below, float(ratio.min()) * (1 - found.error - 2 * ROUNDING))
+            above = min(above, float(ratio.max()) * (1 + found.error + 2 * ROUNDING))
+            if above - below <= 4 * found.error * above or above - below > 0.99 * before:
+                break
+            y = np.where(members, np.maximum(x / x[members].max(), 1e-280), 1.0)
+        low, high, value = min(low, below), min(high, above), min(value, (below * above) ** 0.5)
+    return Bound(min(max(value, low), high), low, high)
+
+
+def _survival(chain: Operator, outside: Mask) -> Bound:
+    """The spectral radius among many states, between the least and the largest of (Q x) / x for any x > 0."""
     x, low, high, value, narrowed = outside.astype(np.float64), 0.0, 1.0, 0.0, 0
-    slack = 2 * (chain.vocab_size + 16) * ROUNDING
-    for step in range(max(_STEPS, min(_WORK // chain.log_probs.size, 20 * _STEPS))):
+    slack = 2 * (chain.width + 16) * ROUNDING + chain.rounding
+    for step in range(max(_STEPS, min(_WORK // (chain.n_states * chain.width), 20 * _STEPS))):
         new = chain.pull(x)
         new[~outside] = 0.0
         if not new.any():
@@ -149,82 +284,77 @@ def survival_rate(chain: Chain, targets: ArrayLike) -> Bound:
     return Bound(value, low, high)
 
 
-def _within(chain: Chain, target: Mask, tokens: int) -> Bounds:
+def _within(chain: Operator, target: Mask, tokens: int) -> Bounds:
     tokens = token_count(tokens)
     x, new = target.astype(np.float64), np.empty(chain.n_states)
     for _ in range(tokens):
         chain.pull(x, out=new)
         new[target] = 1.0
         x, new = new, x
-    slack = tokens * (chain.vocab_size + 16) * ROUNDING  # relative: nothing is subtracted
-    return Bounds(x.clip(0, 1), x * (1 - slack), (x * (1 + slack)).clip(0, 1))
+    # Relative, since nothing is subtracted, but for what is too small for double precision.
+    slack = tokens * ((chain.width + 16) * ROUNDING + chain.rounding)
+    lost = tokens * (chain.width + 1) * 5e-324
+    low, high = (x * (1 - slack) - lost).clip(0, 1), (x * (1 + slack) + lost).clip(0, 1)
+    if not x.all():
+        high[~in_time(chain, target, tokens)] = 0.0
+    low[target] = 1.0
+    return Bounds(x.clip(low, high), low, high)
 
 
-def _decided(chain: Chain, target: Mask) -> tuple[Mask, Mask]:
-    """From where the target is reached with probability 0, and from where with probability 1."""
-    if chain.support.all():
-        return np.zeros(chain.n_states, bool), np.ones(chain.n_states, bool)
-    never = ~_reaching(chain, target, target)
-    surely = ~_reaching(chain, never, target) if never.any() else np.ones(chain.n_states, bool)
-    return never, surely | target
+def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:
+    """The states (V**L,) from where a target can be reached by so many arrows."""
+    reached = target.copy()
+    if chain.is_complete and chain.width > 1 and tokens >= chain.n_states:
+        return np.ones_like(reached)
+    graph = chain.graph
+    for _ in range(tokens):
+        found = graph.source[reached[graph.to]]
+        before = int(reached.sum())
+        reached[found] = True
+        if int(reached.sum()) == before:
+            break
+    return reached
 
 
-def _reaching(chain: Chain, goal: Mask, stop: Mask) -> Mask:
-    """From where `goal` can be reached without leaving a state of `stop`."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import breadth_first_order
-
-    n, V, L = chain.n_states, chain.vocab_size, chain.context_length
-    usable = chain.support & ~stop[:, None]
-    targets = states.successors(states.every(V, L), V, L)
-    source = np.repeat(np.arange(n), V)[usable.reshape(-1)]
-    reverse = csr_array(
-        (
-            np.ones(len(source) + int(goal.sum()), np.int8),
-            (
-                np.concatenate((targets[usable], np.full(int(goal.sum()), n))),
-                np.concatenate((source, np.flatnonzero(goal))),
-            ),
-        ),
-        shape=(n + 1, n + 1),
-    )
-    reached = breadth_first_order(reverse, n, return_predecessors=False)
-    mask = np.zeros(n + 1, bool)
-    mask[reached] = True
-    return mask[:n]
+def _decided(chain: Operator, target: Mask) -> NDArray[np.uint8]:
+    """SURELY where the target is reached with probability 1, NEVER where with probability 0, else 0."""
+    if chain.is_complete:
+        return np.full(chain.n_states, SURELY, np.uint8)
+    return chain.graph.reach(target)
 
 
-def _among(chain: Chain, open_: Mask, x: Values) -> Values:
+def _is_small(open_: Mask) -> bool:
+    return int(open_.sum()) <= LARGEST_GTH
+
+
+def _most(open_: Mask) -> float:
+    """How many products elimination may take."""
+    return np.inf if int(open_.sum()) <= _SURE else MOST_PRODUCTS
+
+
+def _below(x: Values, relative: float) -> Values:
+    """Numbers that are right relatively from below; those too small for double precision may be anything above 0."""
+    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST)) if np.isfinite(relative) else np.zeros_like(x)
+
+
+def _above(x: Values, relative: float) -> Values:
+    with np.errstate(over="ignore"):
+        return x * (1 + relative) if np.isfinite(relative) else np.full_like(x, np.inf)
+
+
+def _among(chain: Operator, open_: Mask, x: Values) -> Values:
     """Q x: the chain among the undecided states."""
     result = chain.pull(np.where(open_, x, 0.0))
     result[~open_] = 0.0
     return result
 
 
-def _solve(chain: Chain, open_: Mask, b: Values, start: Values) -> tuple[Values, Values]:
-    """x with x = b + Q x on the undecided states and `start` elsewhere, and how far it can be off (V**L,)."""
-    solved, relative = _eliminated(chain, open_, b)
-    if relative < _TIGHT:
-        return np.where(open_, solved, start), solved * relative
-    w, least, _ = _times(chain, open_)
-    if np.isinf(relative):
-        solved = _krylov(chain, open_, b, np.where(open_, 0.5, 0.0))
-    x = np.where(open_, solved, start)
-    left = np.abs(b + _among(chain, open_, x) - np.where(open_, x, 0.0)).max() + 2 * (chain.vocab_size + 16) * ROUNDING
-    error = left / least * w if least > 0 else np.full(chain.n_states, np.inf)
-    return x, np.minimum(error, solved * relative) if np.isfinite(relative) else error
-
-
-def _times(chain: Chain, open_: Mask) -> tuple[Values, float, float]:
-    """w, the mean times among the undecided states, and factors: the true ones are from w / most to w / least.
+def _times(chain: Operator, open_: Mask) -> tuple[Values, float, float]:
+    """w, the mean times among many undecided states, and factors: the true ones are from w / most to w / least.
 
     `least` is 0 where nothing can be proved.
     """
     one = open_.astype(np.float64)
-    w, error = _eliminated(chain, open_, one)
-    if np.isfinite(error):
-        least, most = _defect(chain, open_, w)
-        return w, max(least, 1 - error), min(most, 1 + error)
     rate = _leaving(chain, open_)
     # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
     guess = one / rate if rate > 0 else one
@@ -233,7 +363,7 @@ def _times(chain: Chain, open_: Mask) -> tuple[Values, float, float]:
     return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))
 
 
-def _krylov(chain: Chain, open_: Mask, b: Values, guess: Values) -> Values:
+def _krylov(chain: Operator, open_: Mask, b: Values, guess: Values) -> Values:
     """x with x = b + Q x on the undecided states, 0 elsewhere, by BiCGSTAB (van der Vorst 1992)."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 
@@ -245,7 +375,7 @@ def _krylov(chain: Chain, open_: Mask, b: Values, guess: Values) -> Values:
     return x if np.isfinite(x).all() else guess
 
 
-def _leaving(chain: Chain, open_: Mask) -> float:
+def _leaving(chain: Operator, open_: Mask) -> float:
     """How fast a chain that has long been among the undecided states leaves them: a probability for each token."""
     mu, rate = open_ / open_.sum(), 0.0
     for _ in range(200):
@@ -259,27 +389,10 @@ def _leaving(chain: Chain, open_: Mask) -> float:
     return rate
 
 
-def _defect(chain: Chain, open_: Mask, w: Values) -> tuple[float, float]:
+def _defect(chain: Operator, open_: Mask, w: Values) -> tuple[float, float]:
     """The least and the largest of w - Q w, rounding included; 0 and infinity where w proves nothing."""
     through = _among(chain, open_, w)
-    slack = (chain.vocab_size + 16) * ROUNDING * (through[open_] + np.abs(w[open_]))
+    slack = ((chain.width + 16) * ROUNDING + chain.rounding) * (through[open_] + np.abs(w[open_]))
     rest = w[open_] - through[open_]
     positive = bool((w[open_] > 0).all()) and bool(np.isfinite(rest).all())
     return (max(float((rest - slack).min()), 0.0), float((rest + slack).max())) if positive else (0.0, np.inf)
-
-
-def _eliminated(chain: Chain, open_: Mask, b: Values) -> tuple[Values, float]:
-    """x with x = b + Q x on the undecided states, 0 elsewhere, and its relative error, infinite for too many."""
-    ids = np.flatnonzero(open_)
-    if len(ids) > _DENSE:
-        return np.zeros(chain.n_states), np.inf
-    place = np.full(chain.n_states, -1)
-    place[ids] = np.arange(len(ids))
-    goals = place[states.successors(ids, chain.vocab_size, chain.context_length)]
-    inside, probs = goals >= 0, chain.probs[ids]
-    source, token = np.nonzero(inside)
-    moves = np.zeros((len(ids), len(ids)))
-    np.add.at(moves, (source, goals[source, token]), probs[source, token])
-    x = np.zeros(chain.n_states)
-    x[ids], error = absorption_solution(moves, np.where(inside, 0.0, probs).sum(1), b[ids])
-    return x, error / (1 - error) if error < 0.1 and np.isfinite(x).all() else np.inf

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.operator import Operator
 from finitegpt.states import is_spaced
 
 _LONGEST = 62
@@ -47,17 +48,15 @@ def match(chain: Chain, pattern: str) -> NDArray[np.bool_]:
     return found
 
 
-def select(chain: Chain, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
+def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
     """A set of states as a mask (V**L,): from a pattern, several, a mask, or ids; InputError where it is empty.
 
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 4, "01", 2)
     >>> select(chain, ["00", "?1"]).tolist(), select(chain, [3]).tolist()
     ([True, True, False, True], [False, False, False, True])
     """
-    if isinstance(which, str):
-        return match(chain, which)
     values = np.asarray(which)
-    if values.dtype.kind in "UO" and values.size:
+    if values.dtype.kind in "UO" and values.size and isinstance(chain, Chain):
         return np.logical_or.reduce([match(chain, str(pattern)) for pattern in values.reshape(-1)])
     if values.dtype == bool and values.shape == (chain.n_states,) and values.any():
         return values

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound
-from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times, survival_rate
+from finitegpt.analysis.hitting import hazard, hitting_probabilities, in_time, mean_first_passage_times, survival_rate
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.chain import Chain
@@ -45,6 +45,8 @@ class RedStates:
     """The same within so many tokens."""
     survival: Bound
     """The probability of avoiding red for one more token, once it has long been avoided."""
+    hazard: Bound
+    """1 - survival: right relatively, also where it is tiny."""
     mean_time: Bound
     """Mean tokens until red; infinite where it may never be reached."""
     arrow: Arrow | None
@@ -81,7 +83,8 @@ def red_states(
         raise InputError("expected a start outside the red states, got one inside; try another start or pattern")
     ever = hitting_probabilities(chain, mask)
     sure = bool((ever.low[first > 0] == 1).all())
-    time = mean_first_passage_times(chain, mask).mean(first) if sure else Bound(np.inf, np.inf, np.inf)
+    never = Bound(np.inf, np.inf, np.inf)
+    time = mean_first_passage_times(chain, mask).mean(first).within(1.0, np.inf) if sure else never
     within, arrow = _entries(chain, mask, first, horizons)
     named = np.atleast_1d(np.asarray(red)) if mask is not red else np.zeros(0)
     return RedStates(
@@ -91,6 +94,7 @@ def red_states(
         ever=ever.mean(first).within(0.0, 1.0),
         within=within,
         survival=survival_rate(chain, mask),
+        hazard=hazard(chain, mask),
         mean_time=time,
         arrow=arrow,
     )
@@ -112,8 +116,15 @@ def _entries(
         entered += float(new[red].sum())
         np.multiply(new, outside, out=at)
         within[step] = entered
-    slack = (longest * (chain.vocab_size + 18) + 64) * ROUNDING
-    bounds = {n: Bound.around(within[n], within[n] * slack).within(0.0, 1.0) for n in horizons}
+    # Relative, since nothing is subtracted, but for what is too small for double precision.
+    slack = longest * ((chain.vocab_size + 18) * ROUNDING + chain.rounding) + (chain.n_states + 64) * ROUNDING
+    lost = longest * chain.n_states * chain.vocab_size * 5e-324
+    bounds = {}
+    for n in horizons:
+        low, high = within[n] * (1 - slack) - lost, within[n] * (1 + slack) + lost
+        if within[n] == 0 and not in_time(chain, red, n)[first > 0].any():
+            high = 0.0
+        bounds[n] = Bound(within[n], low, high).within(0.0, 1.0)
     V, L = chain.vocab_size, chain.context_length
     to = states.first_successors(states.every(V, L), V, L)
     best = (0.0, 0, 0)

@@ -6,9 +6,10 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.operator import Operator
 
 
-def start_distribution(chain: Chain, start: ArrayLike | None = None) -> NDArray[np.float64]:
+def start_distribution(chain: Operator, start: ArrayLike | None = None) -> NDArray[np.float64]:
     """A start (V**L,): a distribution, or the id of a state; else the data's states by their counts, else any.
 
     >>> start_distribution(Chain.from_probs([[0.5, 0.5]] * 4, "01", 2), 1).tolist()
@@ -16,9 +17,10 @@ def start_distribution(chain: Chain, start: ArrayLike | None = None) -> NDArray[
     """
     n = chain.n_states
     if start is None:
-        if chain.counts is None or not chain.counts.any():
+        counts = chain.counts if isinstance(chain, Chain) else None
+        if counts is None or not counts.any():
             return np.full(n, 1 / n)
-        return chain.counts / chain.counts.sum()
+        return counts / counts.sum()
     values = np.asarray(start)
     if values.ndim == 0 and values.dtype.kind in "iu" and 0 <= values < n:
         pi = np.zeros(n)
@@ -28,10 +30,10 @@ def start_distribution(chain: Chain, start: ArrayLike | None = None) -> NDArray[
         raise InputError(f"expected a start as a state below {n} or {n} probabilities, got another; try 0")
     if not (values >= 0).all() or not abs(float(values.sum()) - 1) < 1e-6:
         raise InputError("expected a start of probabilities that sum to one, got others; try dividing by their sum")
-    return values.astype(np.float64)
+    return values / values.sum(dtype=np.float64)
 
 
-def law_of(chain: Chain, law: StationaryDistribution | None) -> StationaryDistribution:
+def law_of(chain: Operator, law: StationaryDistribution | None) -> StationaryDistribution:
     """The law given, or the chain's only one; InputError where it is of another chain's size or there are several."""
     if law is None:
         return stationary_distribution(chain)

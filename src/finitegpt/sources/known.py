@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from finitegpt.data import require_symbols, vocabulary
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.gth import gth
+from finitegpt.graph import Graph
 from finitegpt.sources.belief import Floats
 from finitegpt.sources.source import Source
 
@@ -215,7 +215,8 @@ def _stationary(matrix: Floats) -> Floats:
             "try a mixture of them"
         )
     start = np.zeros(len(matrix))
-    start[closed[0]] = gth(matrix[np.ix_(closed[0], closed[0])])
+    among = Graph.of(matrix[np.ix_(closed[0], closed[0])])
+    start[closed[0]], _ = among.stationary(np.ones(len(closed[0]), bool))
     return start
 
 
