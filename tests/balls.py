@@ -31,22 +31,30 @@ def ball(x: float | Fraction) -> arb:
 
 
 class Ball:
-    """A number as compared with ends of intervals: True or False where the ball can tell, else None."""
+    """A number as compared with ends of intervals: True or False where the ball can tell, else None.
 
-    def __init__(self, value: arb | float):
-        self.value = value
+    What lies between `least` and `most` by its nature does so however wide the ball.
+    """
+
+    def __init__(self, value: arb | float, least: float = -INFINITE, most: float = INFINITE):
+        self.value, self.least, self.most = value, least, most
 
     def less(self, x: float | Fraction) -> bool | None:
         if isinstance(self.value, float) or x in (INFINITE, -INFINITE):
             return float(self.value) < x
         end = ball(x)
-        return True if self.value < end else (False if self.value >= end else None)
+        return True if self.value < end else (False if x <= self.least or self.value >= end else None)
 
     def more(self, x: float | Fraction) -> bool | None:
         if isinstance(self.value, float) or x in (INFINITE, -INFINITE):
             return float(self.value) > x
         end = ball(x)
-        return True if self.value > end else (False if self.value <= end else None)
+        return True if self.value > end else (False if x >= self.most or self.value <= end else None)
+
+
+def share(value: arb | float) -> Ball:
+    """A probability, or a distance between two laws."""
+    return Ball(value, 0.0, 1.0)
 
 
 class Radius:

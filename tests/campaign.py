@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from flint import arb, ctx
 
-from balls import INFINITE, Ball, Exact, Mixing, ball, dot, total
+from balls import INFINITE, Ball, Exact, Mixing, Radius, ball, dot, share, total
 from finitegpt import Chain, analysis
 from finitegpt.decode import temperature, top_k
 from kinds import KINDS, RARE, Case, Rng
@@ -35,8 +35,9 @@ BITS = (192, 640, 2400)
 _NARROW = 1e-6
 _NUMBER = r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?"
 
-Compared = Ball | Mixing | object
+Compared = Ball | Mixing | Radius
 """What says of a number whether the truth is `less` or `more`."""
+Kind = Callable[[arb | float], Ball]
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,18 @@ def of_bound(bound: analysis.Bound, truth: Callable[[Exact], Compared]) -> Claim
     return Claim([interval], lambda exact: [truth(exact)], [str(bound)])
 
 
-def of_bounds(bounds: analysis.Bounds, truth: Callable[[Exact], list[arb | float]]) -> Claim:
+def of_bounds(bounds: analysis.Bounds, truth: Callable[[Exact], list[arb | float]], kind: Kind = Ball) -> Claim:
     intervals = np.stack([bounds.values, bounds.low, bounds.high], 1).tolist()
     texts = [str(bounds.at(k)) for k in range(min(len(intervals), 32))]
-    return Claim([tuple(x) for x in intervals], lambda exact: [Ball(x) for x in truth(exact)], texts)
+    return Claim([tuple(x) for x in intervals], lambda exact: [kind(x) for x in truth(exact)], texts)
 
 
-def of_values(values: object, truth: Callable[[Exact], list[arb | float]]) -> Claim:
+def of_values(values: object, truth: Callable[[Exact], list[arb | float]], kind: Kind = Ball) -> Claim:
     """Bounds, or numbers that claim nothing."""
     if hasattr(values, "low"):
-        return of_bounds(values, truth)
+        return of_bounds(values, truth, kind)
     intervals = [(float(x), -INFINITE, INFINITE) for x in np.asarray(values)]
-    return Claim(intervals, lambda exact: [Ball(x) for x in truth(exact)])
+    return Claim(intervals, lambda exact: [kind(x) for x in truth(exact)])
 
 
 # The questions. Each draws what it asks about, asks, and yields claims.
@@ -99,7 +100,7 @@ def laws(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
         if len(exact.laws) != len(found):
             return [Ball(INFINITE)] * len(found)
         return [
-            Ball(total(abs(arb(p) - q) for p, q in zip(law.dense().tolist(), pi, strict=True)) / 2)
+            share(total(abs(arb(p) - q) for p, q in zip(law.dense().tolist(), pi, strict=True)) / 2)
             for law, pi in zip(found, exact.laws, strict=True)
         ]
 
@@ -109,7 +110,7 @@ def laws(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     for k, law in enumerate(found):
         yield (
             "mass",
-            of_bound(law.mass(which), lambda exact, k=k: Ball(dot(mask, exact.laws[k]))),
+            of_bound(law.mass(which), lambda exact, k=k: share(dot(mask, exact.laws[k]))),
         )
         relative = float(getattr(law, "relative", INFINITE))
         if hasattr(law, "relative"):
@@ -160,14 +161,14 @@ def hitting(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     target = _target(case, rng)
     yield (
         "hitting",
-        of_bounds(analysis.hitting_probabilities(case.chain, target), lambda exact: exact.hitting(target)),
+        of_bounds(analysis.hitting_probabilities(case.chain, target), lambda exact: exact.hitting(target), share),
     )
 
 
 def within(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     target, tokens = _target(case, rng), int(rng.choice([0, 1, 2, 5, 30]))
     found = analysis.hitting_probabilities(case.chain, target, within=tokens)
-    yield "within", of_bounds(found, lambda exact: exact.within(target, tokens))
+    yield "within", of_bounds(found, lambda exact: exact.within(target, tokens), share)
 
 
 def passage(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
@@ -192,13 +193,14 @@ def absorption(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
         return exact.hitting(mask)
 
     for k, bounds in enumerate(_some(analysis.absorption_probabilities(case.chain))):
-        yield "absorption", of_bounds(bounds, lambda exact, k=k: ends(exact, exact.classes[k]))
+        yield "absorption", of_bounds(bounds, lambda exact, k=k: ends(exact, exact.classes[k]), share)
     start = _start(case, rng)
     yield (
         "absorption weights",
         of_bounds(
             analysis.absorption_weights(case.chain, start),
             lambda exact: [dot(_normal(start, exact.n), ends(exact, part)) for part in exact.classes],
+            share,
         ),
     )
 
@@ -213,16 +215,14 @@ def red(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     start /= start.sum()
     found = analysis.red_states(case.chain, mask, start=start, horizons=[tokens])
 
-    def mean(exact: Exact, values: list[arb | float]) -> Ball:
-        pi = _normal(start, exact.n)
-        if any(x > 0 and isinstance(value, float) for x, value in zip(pi, values, strict=True)):
+    def mean(exact: Exact, values: list[arb | float], kind: Kind = Ball) -> Ball:
+        used = [(x, value) for x, value in zip(_normal(start, exact.n), values, strict=True) if x > 0]
+        if any(isinstance(value, float) for _, value in used):
             return Ball(INFINITE)
-        used = [k for k, x in enumerate(pi) if x > 0]
-        exact_ones = all(values[k] == 1 for k in used)
-        return Ball(arb(1) if exact_ones else total(pi[k] * values[k] for k in used))
+        return kind(total(x * value for x, value in used))
 
-    yield "red, ever", of_bound(found.ever, lambda exact: mean(exact, exact.hitting(mask)))
-    yield "red, within", of_bound(found.within[tokens], lambda exact: mean(exact, exact.within(mask, tokens)))
+    yield "red, ever", of_bound(found.ever, lambda exact: mean(exact, exact.hitting(mask), share))
+    yield "red, within", of_bound(found.within[tokens], lambda exact: mean(exact, exact.within(mask, tokens), share))
     yield "red, time", of_bound(found.mean_time, lambda exact: mean(exact, exact.passage(mask)))
     yield "red, survival", of_bound(found.survival, lambda exact: exact.survival(mask))
 
@@ -249,6 +249,7 @@ def variation(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
             of_values(
                 analysis.total_variation(case.chain, tokens),
                 lambda exact: [exact.distance(k) for k in range(tokens + 1)],
+                share,
             ),
         )
         return
@@ -261,7 +262,7 @@ def variation(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
             at = exact.push(at)
         return distances
 
-    yield "variation", of_values(analysis.total_variation(case.chain, tokens, start), curve)
+    yield "variation", of_values(analysis.total_variation(case.chain, tokens, start), curve, share)
 
 
 def comparison(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
@@ -318,7 +319,7 @@ def comparison(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
             "compare, variation",
             of_bound(
                 found.total_variation,
-                lambda exact: Ball(
+                lambda exact: share(
                     total(abs(p - q) for p, q in zip(weight(exact), weight(other(exact)), strict=True)) / 2
                 ),
             ),
