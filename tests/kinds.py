@@ -148,6 +148,16 @@ def reducible(rng: Rng) -> Case:
     return Case(_chain(np.where(holes, -np.inf, logits), 1, rng))
 
 
+def absorbing(rng: Rng) -> Case:
+    """Ways to several ends, some of them by tokens that hardly ever come."""
+    n, ends = int(rng.integers(4, 14)), int(rng.integers(2, 4))
+    logs = np.where(rng.random((n, n)) < 0.5, np.log(0.3), _exponent(rng, (n, n), float(rng.choice([20, 200, 300]))))
+    logs = np.where(rng.random((n, n)) < 2.5 / n, logs - np.log(n), -np.inf)
+    logs[:ends] = -np.inf
+    logs[rng.integers(ends, n), :ends] = -np.log(n)
+    return _of_logs(logs, rng)
+
+
 def wells(rng: Rng) -> Case:
     n, parts = int(rng.integers(4, 17)), int(rng.integers(2, 4))
     where = np.arange(n) % parts
@@ -347,6 +357,7 @@ KINDS: dict[str, Callable[[Rng], Case]] = {
     "sparse": sparse,
     "periodic": periodic,
     "reducible": reducible,
+    "absorbing": absorbing,
     "wells": wells,
     "wells within": wells_within,
     "birth-death": birth_death,
