@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SANITIZED := build/engine-sanitized.so
 CC ?= cc
 
-.PHONY: demo tools test check oracles bench examples sanitize pictures engine clean
+.PHONY: demo tools test check campaign oracles bench examples sanitize pictures engine clean
 
 demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
@@ -24,6 +24,9 @@ check: engine ## lint, format, types, direction of imports, doctests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet --doctest-modules src
+
+campaign: engine ## 10,000 random chains: no certified interval may exclude the truth by ball arithmetic; see tests/campaign.py
+	$(BIN)/python tests/campaign.py --chains 10000 --workers 2 $(OPTIONS)
 
 oracles: ## the analysis beside PyDTMC, which needs NumPy 1: in an environment of its own, the oldest NumPy we support
 	test -x .venv-oracles/bin/python || $(PYTHON) -m venv .venv-oracles
