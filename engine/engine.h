@@ -142,6 +142,16 @@ FG_API double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_
                         int64_t entries, double rounding, const double *start, double *weights, int64_t wanted,
                         double *values, const double *gains, double *sums, void *space);
 
+/* The average of f [n] under a distribution [n] whose numbers are right within `relative`, relatively, and those of 2**-1022
+ * at most so large; f is right within `rounding`. Writes its value, and between what it lies [3]. */
+FG_API void fg_average(int64_t n, const double *probs, const double *f, double relative, double rounding, double *out);
+
+/* How probable it is that a chain that starts in `start` [n], outside of `targets` [n], has come there within 0, 1, ...
+ * `tokens` steps: the value and between what it lies [tokens + 1], 0 only where it cannot be; and how often it has been
+ * in each state before that [n]. space [18 n bytes]. */
+FG_API void fg_enter(const fg_graph *graph, const uint8_t *targets, const double *start, int64_t tokens, double rounding,
+                     double *entered, double *low, double *high, double *visits, void *space);
+
 /* The best instruction set this processor has: x86-64 level 1, 3 (AVX2) or 4 (AVX-512); 0 elsewhere. */
 FG_API int32_t fg_cpu_level(void);
 

@@ -42,7 +42,7 @@ def some(chain: Chain, seed: int) -> np.ndarray:
     return target
 
 
-SOLVED_BOTH_WAYS = pytest.mark.parametrize("largest", [hitting._DENSE, 0], ids=["elimination", "iteration"])
+SOLVED_BOTH_WAYS = pytest.mark.parametrize("largest", [hitting.LARGEST_GTH, 0], ids=["elimination", "iteration"])
 
 
 @SOLVED_BOTH_WAYS
@@ -52,7 +52,7 @@ def test_the_truth_is_inside_the_bounds(largest: int, chain: Chain, seed: int) -
     target = some(chain, seed)
     ever, times = exact_passage(exact_matrix(chain), target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hitting, "_DENSE", largest)
+        patch.setattr(hitting, "LARGEST_GTH", largest)
         assert_inside(ever, hitting_probabilities(chain, target))
         assert_inside(times, mean_first_passage_times(chain, target))
 
@@ -113,7 +113,7 @@ def test_times_that_take_for_ever(rare: float) -> None:
     truth = 1 / Decimal(float(chain.log_probs[0, 1])).exp()
     for largest in (0, 2048):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hitting, "_DENSE", largest)
+            patch.setattr(hitting, "LARGEST_GTH", largest)
             time = mean_first_passage_times(chain, "b").at(0)
             assert Decimal(time.low) <= truth * 2
             assert truth <= Decimal(time.high) * 2
@@ -178,7 +178,7 @@ def test_a_larger_chain_against_sparse_elimination(largest: int) -> None:
     Q = chain.to_csr()[~target][:, ~target]
     exact = spsolve((eye_array(Q.shape[0]) - Q).tocsc(), np.ones(Q.shape[0]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hitting, "_DENSE", largest)
+        patch.setattr(hitting, "LARGEST_GTH", largest)
         times = mean_first_passage_times(chain, target)
     np.testing.assert_allclose(times.values[~target], exact, rtol=1e-9)
     assert (times.low[~target] <= exact * (1 + 1e-11)).all()

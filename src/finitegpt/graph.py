@@ -132,6 +132,25 @@ class Graph:
         probs[:, plan.order], total[plan.order] = values, sums
         return Absorbed(probs=probs, sums=total, weights=weights, error=float(error))
 
+    def enter(self, targets: Mask, start: Floats, tokens: int) -> tuple[Floats, Floats, Floats, Floats]:
+        """How probable it is to have come to `targets` (n,) within 0 .. `tokens` steps, from a distribution `start` (n,).
+
+        Values (tokens + 1,), between what each lies, and how often the chain has been in each state before (n,). What
+        starts in a target is left out. 0 only where the graph says so.
+        """
+        n = self.n_states
+        require_memory(24 * tokens, "a number for each token", "fewer tokens")
+        entered, low, high, visits = np.empty(tokens + 1), np.empty(tokens + 1), np.empty(tokens + 1), np.empty(n)
+        library.default().fg_enter(
+            self._struct,
+            np.ascontiguousarray(targets, np.uint8),
+            np.ascontiguousarray(start, np.float64),
+            tokens,
+            self.rounding,
+            *(entered, low, high, visits, np.empty(18 * n + 16, np.uint8)),
+        )
+        return entered, low, high, visits
+
     @property
     def _struct(self) -> Any:
         n = self.n_states

@@ -85,6 +85,8 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_eliminate_space": ("l", "plll"),
     "fg_stationary": ("d", "ppplldpp"),
     "fg_absorb": ("d", "ppplll" + "dpplp" + "ppp"),
+    "fg_average": ("", "lppddp"),
+    "fg_enter": ("", "pppld" + "ppppp"),
     "fg_cpu_level": ("i", ""),
 }
 

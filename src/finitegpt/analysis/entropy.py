@@ -13,12 +13,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from finitegpt import library
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
-from finitegpt.graph import LEAST
 from finitegpt.operator import Operator
 
 _STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
@@ -89,20 +89,9 @@ def average(
 
 def _relative(law: StationaryDistribution, f: NDArray[np.float64], rounding: float) -> tuple[float, float]:
     """Between what the average lies, where each probability is right relatively, as those of elimination are."""
-    off = law.relative + rounding + 4 * ROUNDING
-    ends = []
-    for sign in (1, -1):
-        part = np.maximum(sign * f, 0.0)
-        terms = law.probs * part
-        total = math.fsum(terms)
-        # Probabilities and products that double precision does not hold may be anything down to zero.
-        lost = math.fsum(np.where((law.probs <= LEAST) | (terms <= LEAST), terms + part * LEAST + 5e-324, 0.0))
-        ends.append((max(0.0, total * (1 - off) - lost * 2), total * (1 + off) + lost * 2))
-    (plus_low, plus_high), (minus_low, minus_high) = ends
-    return (
-        float(np.nextafter(plus_low - minus_high, -np.inf)) if plus_low or minus_high else 0.0,
-        float(np.nextafter(plus_high - minus_low, np.inf)) if plus_high or minus_low else 0.0,
-    )
+    out, probs, values = np.empty(3), np.ascontiguousarray(law.probs), np.ascontiguousarray(f)
+    library.default().fg_average(len(probs), probs, values, law.relative, rounding, out)
+    return float(out[1]), float(out[2])
 
 
 def _interval(

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import period
 from finitegpt.analysis.starts import law_of, start_distribution, token_count
-from finitegpt.analysis.stationary import StationaryDistribution, overlap
+from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 
@@ -124,7 +124,7 @@ def mixing_time(chain: Chain, epsilon: float = 0.25, law: StationaryDistribution
     if chain.n_states <= _DENSE and law.certified:
         low, high = (_exact_mixing(chain, law, epsilon, sign) for sign in (1, -1))
         return Bound(low, low, high)
-    beta, L = overlap(chain), chain.context_length
+    L, beta = chain.overlap()
     high = L * np.ceil(np.log(epsilon) / np.log1p(-beta)) if 0 < beta < 1 else (L if beta >= 1 else np.inf)
     seen = 0
     if law.certified:
