@@ -1,4 +1,4 @@
-"""The arrows of a chain, and what is computed on them exactly: the kernels of `engine/graph.c` and `engine/eliminate.c`.
+"""The arrows of a chain, and what is computed on them exactly, by the engine's `graph.c`, `eliminate.c` and `average.c`.
 
 Elimination takes states out one after the other, what the chain does between two visits to the others becoming arrows
 among those. Nothing is subtracted on the way, so every number is right relatively, however small it is, with an error
