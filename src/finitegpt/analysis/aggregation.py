@@ -106,7 +106,7 @@ def aggregate(
 ) -> tuple[NDArray[np.float64], float]:
     """The stationary distribution (V**L,) of a recurrent class of a chain, from a first guess; and its residual."""
     inside = None if len(members) == chain.n_states else members
-    pi = _solve(_States(chain), pi, 2 * max(8, int(np.log2(chain.n_states))), inside, progress)
+    pi = _solve(_States(chain), pi, 2 * round(np.log(chain.n_states) / np.log(chain.width)), inside, progress)
     return pi, Engine().change(pi, chain.push(pi))
 
 
