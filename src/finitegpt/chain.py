@@ -180,7 +180,7 @@ class Chain:
 
         def part(states: tuple[int, int]) -> None:
             first, count = states
-            out[first : first + count] = engine.entropy(self.log_probs[first : first + count])
+            engine.entropy(self.log_probs, first, count, out[first : first + count])
 
         _in_threads(part, len(out))
         return out

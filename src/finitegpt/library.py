@@ -33,6 +33,17 @@ class Windows(ctypes.Structure):
     ]
 
 
+class Chain(ctypes.Structure):
+    """fg_chain."""
+
+    _fields_ = [
+        ("vocab_size", ctypes.c_int64),
+        ("suffixes", ctypes.c_int64),
+        ("log_probs", ctypes.c_void_p),
+        ("wide", ctypes.c_int32),
+    ]
+
+
 class _Pointer:
     """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
 
@@ -60,9 +71,10 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_evaluate": ("", "pppillpp"),
     "fg_predict": ("", "pppiplpp"),
     "fg_inspect": ("", "pppippppp"),
-    "fg_push": ("", "llppllp"),
-    "fg_pull": ("", "llppllp"),
-    "fg_entropy": ("", "lplp"),
+    "fg_push": ("", "ppllp"),
+    "fg_pull": ("", "ppllp"),
+    "fg_entropy": ("", "pllp"),
+    "fg_check": ("d", "pll"),
     "fg_change": ("d", "lpp"),
     "fg_cpu_level": ("i", ""),
 }
