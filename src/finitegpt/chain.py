@@ -115,14 +115,22 @@ class Chain:
         """The relative error of each probability, as kernels compute it from the rows."""
         return 8 * 2.0**-53
 
-    @cached_property
+    @property
     def is_complete(self) -> bool:
         """Whether no arrow is missing, so that every state can come to every other."""
+        return self._is_complete
+
+    @property
+    def graph(self) -> Graph:
+        """All arrows, for what is computed by them; TooLargeError where they would not fit in memory."""
+        return self._graph
+
+    @cached_property
+    def _is_complete(self) -> bool:
         return bool(self.support.all())
 
     @cached_property
-    def graph(self) -> Graph:
-        """All arrows, for what is computed by them; TooLargeError where they would not fit in memory."""
+    def _graph(self) -> Graph:
         first, to, probs = Engine().arrows(self.log_probs)
         return Graph(first=first, to=to, probs=probs, rounding=self.rounding)
 

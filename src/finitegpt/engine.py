@@ -256,7 +256,7 @@ class Engine:
         return self._library.fg_check(_chain(log_probs), first, count)
 
     def overlap(self, log_probs: Floats, members: NDArray[np.uint8] | None = None) -> float:
-        """How probable it is at least that copies of a chain (n, V), or of one that stays in `members` (n,), can meet."""
+        """How probable it is at least that copies of a chain (n, V), or of one that stays in `members` (n,), meet."""
         n, V = log_probs.shape
         if members is not None:
             _check("members", members, (n,), np.uint8)

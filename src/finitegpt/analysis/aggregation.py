@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from finitegpt import states
 from finitegpt.engine import Engine
 from finitegpt.graph import Graph
 from finitegpt.operator import Operator

@@ -8,6 +8,8 @@ r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the t
 w / max(r) and w / min(r) (comparison principle for M-matrices).
 """
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -210,10 +212,8 @@ def _leaving(chain: Operator, outside: Mask) -> Bound:
     """1 - the spectral radius among some states."""
     found = Bound(0.5, 0.0, 1.0)
     if _is_small(outside):
-        try:
+        with suppress(TooLargeError):
             found = _hazard(chain.graph, outside)
-        except TooLargeError:
-            pass
         if found.high - found.low <= 1e-9 * found.high:
             return found
     # Where leaving is not rare, steps of the chain close the interval faster.
@@ -337,7 +337,9 @@ def _most(open_: Mask) -> float:
 
 def _below(x: Values, relative: float) -> Values:
     """Numbers that are right relatively from below; those too small for double precision may be anything above 0."""
-    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST)) if np.isfinite(relative) else np.zeros_like(x)
+    if not np.isfinite(relative):
+        return np.zeros_like(x)
+    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST))
 
 
 def _above(x: Values, relative: float) -> Values:

@@ -135,7 +135,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _bound(bound: Bound) -> dict[str, float | bool | None]:
+def _bound(bound: Bound) -> dict[str, float | bool | str | None]:
     return {key: _finite(value) if isinstance(value, float) else value for key, value in bound.to_dict().items()}
 
 
