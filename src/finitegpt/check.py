@@ -176,9 +176,9 @@ class Proof:
         low, high = ZERO, ZERO
         for _, e, _ in row:
             low, high = self.down.add(low, e[0]), self.up.add(high, e[1])
-        low = self.near.next_minus(self.near.ln(low)) if low > 1 else ZERO  # one of the terms is 1
-        high = self.near.next_plus(self.near.ln(high)) if high > 1 else ZERO
-        return {y: self.less(both(d), (low, high)) for y, _, d in row}
+        log, more = self.near.ln(low), self.up.divide(self.up.subtract(high, low), low)  # ln(1 + z) <= z
+        least, most = (self.near.next_minus(log), self.near.next_plus(log)) if low > 1 else both(ZERO)  # never below 1
+        return {y: self.less(both(d), (least, self.up.add(most, more))) for y, _, d in row}
 
     def less(self, a: Interval, b: Interval) -> Interval:
         """a - b."""
@@ -208,8 +208,10 @@ class Proof:
                 j = (i * self.P.V + y) % n
                 need(self.inside[j], "states that no arrow leaves", f"one from {i} to {j}")
                 need(self.about == "mass" or y in q, "a model with all arrows of the truth", f"none from {i} to {j}")
-                f = both(Decimal(self.red[i])) if self.about == "mass" else self.less(p[y], q[y])
-                f = self.less(both(ZERO), f) if self.about == "entropy rate" else f
+                if self.about == "mass":
+                    f = both(Decimal(self.red[i]))
+                else:
+                    f = self.less(p[y], q[y]) if self.about == "KL rate" else self.less(q[y], p[y])
                 values.append(self.less(f, self.less(both(h[i]), both(h[j]))))  # f + h after - h before
             least, most = self.mean([e for _, e, _ in row], values)
             low, high = min(low, least), max(high, most)
@@ -297,11 +299,8 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def check(path: str | Path) -> Proved:
     """What a file proves; Refused unless that is what it claims."""
     try:
-        need(
-            Path(path).is_file() and Path(path).stat().st_size <= MOST_BYTES,
-            f"a file of up to {MOST_BYTES} bytes",
-            path,
-        )
+        size = Path(path).stat().st_size if Path(path).is_file() else "no file"
+        need(type(size) is int and size <= MOST_BYTES, f"a file of up to {MOST_BYTES} bytes", size)
         raw = Path(path).read_bytes()
         need(sum(map(raw.count, (b"[", b"{", b","))) <= MOST_ARROWS, "few brackets and commas", "many")
         return Proof(json.loads(raw.decode(), object_pairs_hook=once)).checked()

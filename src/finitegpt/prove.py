@@ -140,7 +140,7 @@ def hitting_probability(
     >>> float(hitting_probability(chain, "b", start=2).low)
     0.5
     """
-    mask, document = _passage(chain, red, start, "ever" if within is None else "within", note)
+    mask, _, document = _passage(chain, red, start, "ever" if within is None else "within", note)
     if within is not None:
         return _best([document | {"tokens": within, "digits": digits} for digits in (_DOUBLE_DIGITS, 60, 120)])
     opens, surely = _undecided(document, mask)
@@ -162,8 +162,10 @@ def mean_first_passage_time(
     >>> float(mean_first_passage_time(chain, "b", start=0).high)
     2.0
     """
-    mask, document = _passage(chain, red, start, "mean time", note)
+    mask, first, document = _passage(chain, red, start, "mean time", note)
     opens, surely = _undecided(document, mask)
+    if not surely[first > 0].all():
+        raise InputError("expected a start from where red is surely reached, got another; try hitting_probability")
     if chain.n_states <= SMALL:
         return _best(_decimal_passage(document, chain, opens, surely))
     x = mean_first_passage_times(chain, mask).values
@@ -201,14 +203,16 @@ def _begin(chain: Chain, about: str, note: str) -> Document:
     return document | ({"note": note} if note else {}) | {"chain": _entry(chain)}
 
 
-def _passage(chain: Chain, red: ArrayLike, start: ArrayLike | None, about: str, note: str) -> tuple[Mask, Document]:
+def _passage(
+    chain: Chain, red: ArrayLike, start: ArrayLike | None, about: str, note: str
+) -> tuple[Mask, Values, Document]:
     mask = select(chain, red)
     first = start_distribution(chain, start)
     if start is None and not mask.all():
         first = np.where(mask, 0.0, first)
         first = first if first.any() else (~mask).astype(np.float64)
     found = {"red": _packed(mask.astype(np.uint8)), "start": _packed(first)}
-    return mask, _begin(chain, about, note) | found
+    return mask, first, _begin(chain, about, note) | found
 
 
 def _best(documents: "list[Document] | Iterator[Document]") -> Certificate:
