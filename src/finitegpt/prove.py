@@ -149,7 +149,7 @@ def hitting_probability(
         return _best([document | {"x": nothing, "w": nothing}])
     if chain.n_states <= SMALL:
         return _best(_decimal_passage(document, chain, opens, surely))
-    x, w = _double_passage(chain, mask, opens)
+    x, w = _double_passage(chain, mask, opens, surely)
     return _best([document | {"x": _packed(x), "w": _packed(w)}])
 
 
@@ -168,8 +168,8 @@ def mean_first_passage_time(
         raise InputError("expected a start from where red is surely reached, got another; try hitting_probability")
     if chain.n_states <= SMALL:
         return _best(_decimal_passage(document, chain, opens, surely))
-    x = mean_first_passage_times(chain, mask).values
-    return _best([document | {"x": _packed(np.where(np.isfinite(x), x, 0.0))}])
+    x = np.where(opens, mean_first_passage_times(chain, mask).values, 0.0)
+    return _best([document | {"x": _packed(_refined(chain, opens, opens.astype(np.float64), x))}])
 
 
 def _bytes(array: NDArray[Any]) -> bytes:
@@ -417,30 +417,44 @@ def _double_average(chain: Chain, f: Values, classes: Classes, kept: Mask) -> Va
     return good
 
 
-def _double_passage(chain: Chain, mask: Mask, opens: Mask) -> tuple[Values, Values]:
+def _double_passage(chain: Chain, mask: Mask, opens: Mask, surely: Mask) -> tuple[Values, Values]:
     """x and w with x = b + Q x and w = x + Q w, nearly, so that even small probabilities are right to many digits."""
-    x = hitting_probabilities(chain, mask).values.copy()
+    b = np.where(opens, chain.pull(surely.astype(np.float64)), 0.0)
+    x = _refined(chain, opens, b, np.where(opens, hitting_probabilities(chain, mask).values, 0.0))
     for _ in range(_STEPS // 10):
-        x = np.where(opens, chain.pull(x), x)
+        x = b + _through(chain, opens, x)
     w = np.zeros_like(x)
     for _ in range(_STEPS):
-        new = np.where(opens, x + chain.pull(w), 0.0)
+        new = x + _through(chain, opens, w)
         done = bool((new - w <= x / 4).all())
         w = new
         if done:
             return x, w
-    return x, _times(chain, opens)
+    one = opens.astype(np.float64)
+    return x, _refined(chain, opens, one, one)
 
 
-def _times(chain: Chain, opens: Mask) -> Values:
-    """w with w = 1 + Q w on the open states, nearly."""
+def _through(chain: Chain, opens: Mask, x: Values) -> Values:
+    """Q x: the chain among the open states, outside of which x is 0."""
+    return np.where(opens, chain.pull(x), 0.0)
+
+
+def _refined(chain: Chain, opens: Mask, b: Values, x: Values) -> Values:
+    """x with x = b + Q x, from one that is nearly so: what is left over is solved for, some times."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 
-    n, one = chain.n_states, opens.astype(np.float64)
-    operator = LinearOperator((n, n), matvec=lambda v: v - np.where(opens, chain.pull(v * one), 0.0), dtype=np.float64)  # type: ignore[call-arg]
-    with np.errstate(all="ignore"):
-        w, _ = bicgstab(operator, one, x0=one, rtol=1e-14, maxiter=500)
-    return np.where(opens & np.isfinite(w), w, 0.0)
+    n = chain.n_states
+    operator = LinearOperator((n, n), matvec=lambda v: v - _through(chain, opens, v * opens), dtype=np.float64)  # type: ignore[call-arg]
+    for _ in range(3):
+        left = np.where(opens, b + _through(chain, opens, x) - x, 0.0)
+        with np.errstate(all="ignore"):
+            more, _ = bicgstab(operator, left, rtol=1e-8, maxiter=300)
+            better = np.where(opens, x + more, 0.0)
+            rest = np.where(opens, b + _through(chain, opens, better) - better, 0.0)
+        if not np.abs(rest).max() < np.abs(left).max():
+            break
+        x = better
+    return x
 
 
 def _unpacked_mask(document: Document) -> list[int] | None:
