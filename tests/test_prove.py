@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,13 @@ from oracles import KINDS, chains, exact_averages, exact_entropy, exact_matrix, 
 from oracles import from_logits, random_chain  # isort: skip
 from strategies import SEEDS
 
+HOLES = -np.inf
+METASTABLE = from_logits(
+    np.array([[0, -1, -300, HOLES], [-1, -2, HOLES, HOLES], [-301, HOLES, 0, 0.5], [HOLES, HOLES, 1, 0]])
+)
+"""Two wells of two states."""
+RIGHT = exact_averages(exact_matrix(METASTABLE), np.array([Decimal(k) for k in (0, 0, 1, 1)], object))[0]
+
 
 def assert_holds(certificate: Certificate, truths: list[Decimal], folder: pytest.TempPathFactory) -> None:
     path = folder.mktemp("proof") / "proof.json"
@@ -30,12 +37,13 @@ def assert_holds(certificate: Certificate, truths: list[Decimal], folder: pytest
         assert truth - room <= certificate.high
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(chain=chains(), seed=SEEDS)
 def test_averages(chain: Chain, seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    P = exact_matrix(chain)
-    entropies = np.array([exact_entropy(row) for row in exact_rows(chain.log_probs)], object)
-    truths = exact_averages(P, entropies)
+    with localcontext(prec=360):  # p ln p of a p that is nearly 1
+        P = exact_matrix(chain)
+        entropies = np.array([exact_entropy(row) for row in exact_rows(chain.log_probs)], object)
+        truths = exact_averages(P, entropies)
     certificate = prove.entropy_rate(chain)
     assert_holds(certificate, truths, tmp_path_factory)
     assert certificate.narrow or max(truths) - min(truths) > 1e-19
@@ -52,12 +60,14 @@ def test_kl_rates(kind: str, V: int, seed: int, tmp_path_factory: pytest.TempPat
     if truth.vocab != model.vocab:
         return
     p, q = np.tile(truth.log_probs, (V ** (3 - truth.context_length), 1)), model.log_probs
-    f = [
-        sum((a * (a / b).ln() for a, b in zip(*rows, strict=True) if a), Decimal(0))
-        for rows in zip(exact_rows(p), exact_rows(q), strict=True)
-    ]
-    P = exact_matrix(Chain(log_probs=p, vocab=truth.vocab, context_length=3))
-    assert_holds(prove.kl_rate(truth, model), exact_averages(P, np.array(f, object)), tmp_path_factory)
+    with localcontext(prec=360):
+        f = [
+            sum((a * (a / b).ln() for a, b in zip(*rows, strict=True) if a), Decimal(0))
+            for rows in zip(exact_rows(p), exact_rows(q), strict=True)
+        ]
+        P = exact_matrix(Chain(log_probs=p, vocab=truth.vocab, context_length=3))
+        truths = exact_averages(P, np.array(f, object))
+    assert_holds(prove.kl_rate(truth, model), truths, tmp_path_factory)
 
 
 @settings(max_examples=120)
@@ -71,7 +81,7 @@ def test_red_states(chain: Chain, seed: int, tmp_path_factory: pytest.TempPathFa
     ever = prove.hitting_probability(chain, red, start=start)
     assert_holds(ever, [hit[start]], tmp_path_factory)
     assert ever.high - ever.low <= Decimal("1e-14") * max(ever.high, Decimal("1e-99000"))
-    if hit[start] == 1 and ever.low == 1:
+    if ever.low == 1:
         certificate = prove.mean_first_passage_time(chain, red, start=start)
         assert_holds(certificate, [time[start]], tmp_path_factory)
         assert certificate.narrow
@@ -122,18 +132,17 @@ def test_small_probabilities_of_large_chains_have_many_digits() -> None:
 
 
 def test_a_metastable_chain_is_solved_in_as_many_digits_as_it_needs() -> None:
-    chain = from_logits(np.array([[0, -300], [-301, 0]]))
-    certificate = prove.mass(chain, "b")
+    certificate = prove.mass(METASTABLE, ["c", "d"])
     assert certificate.narrow
     assert certificate.document["digits"] > 100
-    assert float(certificate.low) == pytest.approx(np.e / (1 + np.e), abs=1e-6)
+    assert certificate.low <= RIGHT <= certificate.high
 
 
 def test_a_wide_interval_is_written_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove, "_DIGITS", (20,))
-    certificate = prove.mass(from_logits(np.array([[0, -300], [-301, 0]])), "b")
+    certificate = prove.mass(METASTABLE, ["c", "d"])
     assert not certificate.narrow
-    assert certificate.low < Decimal(np.e) / (1 + Decimal(np.e)) < certificate.high
+    assert certificate.low < RIGHT < certificate.high
 
 
 def test_the_digest_is_that_of_a_documented_form() -> None:
@@ -161,7 +170,7 @@ def test_bad_input(tmp_path: Path) -> None:
         prove.mean_first_passage_time(chain, "b", start=0)
     with pytest.raises(InputError, match="tokens"):
         prove.hitting_probability(chain, "b", within=0)
-    with pytest.raises(InputError, match="work"):
+    with pytest.raises(InputError, match="arrows x"):
         prove.hitting_probability(chain, "b", within=2**21)
     certificate = prove.entropy_rate(chain)
     certificate.save(tmp_path / "proof.json")
