@@ -110,9 +110,10 @@ def exact_classes(P: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(reach[i]) for i in recurrent if i == np.flatnonzero(reach[i])[0]]
 
 
-def exact_averages(P: np.ndarray, f: np.ndarray) -> list[Decimal]:
-    """The average of a function under the stationary law of each recurrent class."""
-    return [sum(exact_law(P[np.ix_(ids, ids)]) * f[ids], Decimal(0)) for ids in exact_classes(P)]
+def exact_averages(P: np.ndarray, f: np.ndarray, inside: np.ndarray | None = None) -> list[Decimal]:
+    """The average of a function under the stationary law of each recurrent class, or of those inside some states."""
+    classes = [ids for ids in exact_classes(P) if inside is None or inside[ids].all()]
+    return [sum(exact_law(P[np.ix_(ids, ids)]) * f[ids], Decimal(0)) for ids in classes]
 
 
 def exact_dense_law(chain: Chain, members: np.ndarray) -> np.ndarray:

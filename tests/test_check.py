@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,18 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain, InputError, TooLargeError, prove
 from finitegpt import check as checker
-from finitegpt.check import Refused, check
-from oracles import exact_averages, exact_entropy, exact_matrix, exact_passage, exact_rows, from_logits, random_chain
+from finitegpt.check import Proof, Refused, check
+from oracles import (
+    chains,
+    exact_averages,
+    exact_entropy,
+    exact_matrix,
+    exact_passage,
+    exact_rows,
+    from_logits,
+    random_chain,
+)
+from strategies import SEEDS
 
 SOURCE = Path(checker.__file__)
 CHAIN = random_chain("dense", 2, 3, 1)
@@ -221,13 +231,59 @@ def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
             other = np.frombuffer(base64.b64decode(document["model"]["log_probs"]), np.float32).reshape(n, V)
             pairs = zip(probs, exact_rows(other), strict=True)
             f = np.array(
-                [sum((a * (a / b).ln() for a, b in zip(p, q, strict=True) if a), Decimal(0)) for p, q in pairs]
+                [
+                    sum(
+                        (a * (a / b).ln() if b else Decimal("Infinity") for a, b in zip(p, q, strict=True) if a),
+                        Decimal(0),
+                    )
+                    for p, q in pairs
+                ]
             )
-        values = exact_averages(P, f)
+        inside = list(base64.b64decode(document["states"])) if "states" in document else [1] * n
+        values = exact_averages(P, f, np.array(inside, bool))
     for value in values:
         room = abs(value) * Decimal("1e-40")
         assert Decimal(proved.low) <= value + room
         assert value - room <= Decimal(proved.high)
+
+
+@settings(max_examples=100)
+@given(chain=chains(), about=st.sampled_from([*DOCUMENTS]), seed=SEEDS)
+def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, seed: int) -> None:
+    rng, n = np.random.default_rng(seed), chain.n_states
+
+    def packed(values: np.ndarray) -> str:
+        return base64.b64encode(values.tobytes()).decode()
+
+    red = rng.random(n) < rng.choice([0.1, 0.5])
+    red[rng.integers(n)] = True
+    solved = prove.hitting_probability(chain, red, start=0).document | prove.mass(chain, red).document
+    document = solved | {"about": about, "low": "0", "high": "Infinity", "digits": int(rng.integers(20, 60))}
+    document["start"] = packed(rng.random(n) * (rng.random(n) < 0.5) + (np.arange(n) == 0))
+    document["model"] = solved["chain"]  # and itself, of which it is 0 away
+    if about == "KL rate":
+        other = Chain(
+            log_probs=chain.log_probs[rng.permutation(n)], vocab=chain.vocab, context_length=chain.context_length
+        )
+        document["model"] = prove.hitting_probability(other, [0]).document["chain"]
+    for key in ("h", "x", "w"):
+        if rng.random() < 0.8:
+            scale = 10.0 ** rng.choice([-300, -20, -3, 0, 3, 200])
+            document[key] = packed(rng.choice([np.abs, np.negative, np.asarray])(rng.normal(size=n) * scale))
+        elif rng.random() < 0.5 and isinstance(document[key], list):
+            document[key] = [
+                str(Decimal(x) * Decimal(1 + rng.choice([1e-3, 1e-12]) * rng.normal())) for x in document[key]
+            ]
+    if rng.random() < 0.5:
+        document.pop("states", None)
+    try:
+        proof = Proof(document)
+        low, high = proof.enclosure()
+    except Refused:
+        return
+    proved = checker.Proved("", str(low), str(high), "")
+    with localcontext(prec=400):
+        assert_true(document, proved)
 
 
 @pytest.mark.parametrize("about", DOCUMENTS)

@@ -27,6 +27,7 @@ from finitegpt.analysis import (
     start_distribution,
 )
 from finitegpt.analysis.compare import row_divergence
+from finitegpt.analysis.starts import token_count
 from finitegpt.chain import LEAST, Chain
 from finitegpt.check import FORMAT, MOST_ARROWS, Proof, Proved, Refused
 from finitegpt.check import Chain as Rows
@@ -142,7 +143,9 @@ def hitting_probability(
     """
     mask, _, document = _passage(chain, red, start, "ever" if within is None else "within", note)
     if within is not None:
-        return _best([document | {"tokens": within, "digits": digits} for digits in (_DOUBLE_DIGITS, 60, 120)])
+        return _best(
+            [document | {"tokens": token_count(within), "digits": digits} for digits in (_DOUBLE_DIGITS, 60, 120)]
+        )
     opens, surely = _undecided(document, mask)
     if not opens.any():
         nothing = _packed(np.zeros(chain.n_states))
@@ -227,7 +230,8 @@ def _best(documents: "list[Document] | Iterator[Document]") -> Certificate:
             except Refused as error:
                 if best is not None:
                     break  # more digits would be too much work
-                raise InputError(str(error)) from None
+                reason = str(error).rpartition("; try ")[0]
+                raise InputError(f"{reason}; try fewer tokens, or other states") from None
             if best is None or certificate.high - certificate.low < best.high - best.low:
                 best = certificate
             if certificate.high.is_finite() and certificate.high - certificate.low <= _TIGHT * certificate.high:
