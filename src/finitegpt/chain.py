@@ -123,7 +123,7 @@ class Chain:
         p.setflags(write=False)
         return p
 
-    @cached_property
+    @property
     def rounding(self) -> float:
         """The largest relative error of a probability that a kernel computes of a row, for certificates.
 
@@ -134,6 +134,10 @@ class Chain:
         >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).rounding < 1e-14
         True
         """
+        return self._rounding
+
+    @cached_property
+    def _rounding(self) -> float:
         own = (self.vocab_size + 10) * _UNIT
         if self.log_probs.dtype == np.float32:
             return own
@@ -149,11 +153,6 @@ class Chain:
     def width(self) -> int:
         """The most arrows that a state has: V."""
         return self.vocab_size
-
-    @property
-    def rounding(self) -> float:
-        """The relative error of each probability, as kernels compute it from the rows."""
-        return 8 * 2.0**-53
 
     @property
     def is_complete(self) -> bool:

@@ -34,9 +34,9 @@ from finitegpt.operator import Operator
 
 Method = Literal["gth", "power", "aggregation"]
 
-LARGEST_GTH = 16384
+LARGEST_GTH = 65536
 """Classes of more states than this are not eliminated."""
-MOST_PRODUCTS = 1e10
+MOST_PRODUCTS = 1.5e11
 """Nor are those that would take so many products, which are some ten seconds, unless they have at most 4,096 states."""
 
 _AT_ONCE = 512  # so many states are eliminated faster than iterated
