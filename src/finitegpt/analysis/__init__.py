@@ -18,6 +18,7 @@ from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import (
     absorption_probabilities,
     absorption_weights,
+    hazard,
     hitting_probabilities,
     mean_first_passage_times,
     survival_rate,
@@ -50,6 +51,7 @@ __all__ = [
     "eigenvalues",
     "entropy_rate",
     "extended",
+    "hazard",
     "hitting_probabilities",
     "implied_timescales",
     "machine",

@@ -1,0 +1,203 @@
+"""Elimination and the graph's kernels against exact arithmetic, over more orders of magnitude than doubles have."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finitegpt import InputError, TooLargeError
+from finitegpt.graph import LEAST, MOST, NEVER, SURELY, Graph
+from oracles import decimals, exact_law, exact_passage
+from strategies import SEEDS
+
+
+def random_matrix(n: int, seed: int, *, span: float, density: float) -> np.ndarray:
+    """Rates of an irreducible chain: a cycle through all states, and other arrows; from 1 down to 10**-span."""
+    rng = np.random.default_rng(seed)
+    matrix = 10.0 ** -rng.uniform(0, span, (n, n)) * (rng.random((n, n)) < density)
+    order = rng.permutation(n)
+    matrix[order, np.roll(order, -1)] = 10.0 ** -rng.uniform(0, span, n)
+    np.fill_diagonal(matrix, rng.random(n) < 0.5)
+    return matrix
+
+
+matrices = st.builds(
+    random_matrix,
+    st.integers(2, 24),
+    SEEDS,
+    span=st.sampled_from([0.0, 3.0, 50.0, 140.0, 160.0, 300.0]),
+    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
+
+
+def assert_relative(values: np.ndarray, exact: np.ndarray, error: float) -> None:
+    """Each is right within `error`, and where double precision ends it is a bound."""
+    for value, truth in zip(decimals(values), exact, strict=True):
+        if value == Decimal(LEAST):
+            assert truth <= value
+        elif value == Decimal(MOST):
+            assert truth >= value
+        else:
+            assert abs(value - truth) <= Decimal(error) * truth
+
+
+@settings(max_examples=300)
+@given(matrix=matrices)
+def test_each_probability_is_right_relatively(matrix: np.ndarray) -> None:
+    pi, error = Graph.of(matrix).stationary(np.ones(len(matrix), bool))
+    assert 0 < error < 1e-10
+    assert_relative(pi, exact_law(decimals(matrix)), error)
+
+
+def test_the_least_of_products_that_no_double_holds() -> None:
+    # Five states, of which 2 and 4 hold all: through 1 and 3, which are left for them or, hardly ever, for 0.
+    P = np.zeros((5, 5))
+    P[0, 1] = P[0, 3] = 0.3
+    P[1, 2] = P[3, 4] = 0.5
+    P[1, 0] = P[3, 0] = P[2, 1] = P[4, 3] = 1e-250
+    P[np.diag_indices(5)] = 1 - P.sum(1)
+    pi, error = Graph.of(P).stationary(np.ones(5, bool))
+    assert abs(pi[2] - 0.5) < 1e-14 > abs(pi[4] - 0.5)
+    assert pi[0] == LEAST
+    assert error < 1e-12
+
+
+@settings(max_examples=200)
+@given(matrix=matrices, seed=SEEDS)
+def test_ends_and_times_are_right_relatively(matrix: np.ndarray, seed: int) -> None:
+    rng, n = np.random.default_rng(seed), len(matrix)
+    P = matrix / matrix.sum(1, keepdims=True)
+    target = rng.random(n) < 0.3
+    target[rng.integers(n)] = True
+    if target.all():
+        return
+    first, second = target.copy(), target.copy()
+    last = np.flatnonzero(target)[-1]
+    first[last], second[:] = False, False
+    second[last] = True
+    part = np.where(first, 0, np.where(second, 1, -1))
+    start = rng.random(n) * (part < 0)
+    start[np.flatnonzero(part < 0)[0]] = 1.0
+    start /= start.sum()
+    found = Graph.of(P).absorb(part, 2, wanted=2, gains=np.ones(n), start=start)
+    assert found.error < 1e-10
+    exact, open_ = decimals(P), part < 0
+    _, time = exact_passage(exact, target)
+    assert_relative(found.sums[open_], time[open_], found.error)
+    # Whoever comes to the other end first never comes to this one: cut the arrows out of it.
+    for end, weight, probs in zip((first, second), found.weights, found.probs, strict=True):
+        cut = exact.copy()
+        for k in np.flatnonzero(target):
+            cut[k] = Decimal(0)
+            cut[k, k] = Decimal(1)
+        hit, _ = exact_passage(cut, end)
+        if end.any():
+            assert_relative(probs[open_], hit[open_], found.error)
+            share = sum((Decimal(float(x)) * y for x, y in zip(start, hit, strict=True)), Decimal(0))
+            assert_relative(np.array([weight]), np.array([share]), found.error + n * 2.0**-53)
+
+
+def test_gains_add_up() -> None:
+    # From a, on average 10 tokens in a and one in b.
+    found = Graph.of([[0.9, 0.1, 0], [0, 0, 1], [0, 0, 1]]).absorb(
+        np.array([-1, -1, 0]), 1, gains=np.array([2.0, 5, 1])
+    )
+    np.testing.assert_allclose(found.sums, [25, 5, 0], rtol=1e-14)
+
+
+def test_what_leads_nowhere_is_not_certified() -> None:
+    stays = Graph.of([[1.0, 0], [0, 1]]).absorb(np.array([-1, 0]), 1, gains=np.ones(2))
+    assert stays.error == np.inf
+    leaves = Graph.of([[0.5, 0.5], [0, 1]]).absorb(np.array([-1, -2]), 1, gains=np.ones(2))
+    assert leaves.error == np.inf  # to a state of which nothing was said
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 129, 300])
+@pytest.mark.parametrize("density", [0.02, 0.3, 1.0])
+def test_blocks_and_words_of_any_size(n: int, density: float) -> None:
+    matrix = random_matrix(max(n, 2), n, span=2.0, density=density)[:n, :n]
+    if n == 1:
+        assert Graph.of([[1.0]]).stationary(np.ones(1, bool))[0].tolist() == [1.0]
+        return
+    pi, error = Graph.of(matrix).stationary(np.ones(n, bool))
+    A = matrix.copy()
+    for k in range(n - 1, 0, -1):
+        A[:k, k] /= A[k, :k].sum()
+        A[:k, :k] += np.outer(A[:k, k], A[k, :k])
+    naive = np.ones(n)
+    for k in range(1, n):
+        naive[k] = naive[:k] @ A[:k, k]
+    np.testing.assert_allclose(pi, naive / naive.sum(), rtol=error + 1e-13)
+
+
+def test_too_much_work_is_refused_beforehand() -> None:
+    graph = Graph.of(random_matrix(60, 0, span=1.0, density=1.0))
+    with pytest.raises(TooLargeError, match="products"):
+        graph.stationary(np.ones(60, bool), most=1000)
+
+
+@given(matrix=matrices, seed=SEEDS)
+def test_who_comes_there_for_sure_or_never(matrix: np.ndarray, seed: int) -> None:
+    rng, n = np.random.default_rng(seed), len(matrix)
+    matrix = matrix * (rng.random((n, n)) < 0.3)
+    matrix[np.arange(n), rng.integers(0, n, n)] += 1e-300
+    targets = rng.random(n) < 0.2
+    hit, time = exact_passage(decimals(matrix / matrix.sum(1, keepdims=True)), targets)
+    decided = Graph.of(matrix).reach(targets)
+    assert (decided == NEVER).tolist() == [x == 0 for x in hit]
+    assert (decided == SURELY).tolist() == [t.is_finite() for t in time]
+
+
+@given(matrix=matrices, seed=SEEDS)
+def test_classes_and_periods_are_those_of_the_matrix(matrix: np.ndarray, seed: int) -> None:
+    n = len(matrix)
+    matrix = (matrix * (np.random.default_rng(seed).random((n, n)) < 0.2) > 0).astype(float)
+    matrix[np.arange(n), (np.arange(n) + 1) % n] += np.arange(n) % 3 > 0
+    reach = np.linalg.matrix_power((matrix + np.eye(n) > 0).astype(float), n) > 0
+    label, recurrent = Graph.of(matrix).classes()
+    same = reach & reach.T
+    assert (label[:, None] == label).tolist() == same.tolist()
+    assert list(dict.fromkeys(label.tolist())) == sorted(set(label.tolist()))
+    for k, never_left in enumerate(recurrent.tolist()):
+        members = label == k
+        assert never_left == (not reach[members][:, ~members].any())
+        if never_left and matrix[members][:, members].any():
+            d, distance = Graph.of(matrix).period(label, k)
+            powers, back = np.eye(n), 0
+            for length in range(1, 2 * n + 1):
+                powers = (powers @ matrix > 0).astype(float)
+                back = np.gcd(back, length) if powers[members][:, members].diagonal().any() else back
+            assert d == back
+            assert ((distance >= 0) == members).all()
+
+
+@settings(max_examples=200)
+@given(matrix=matrices, seed=SEEDS, tokens=st.integers(0, 12))
+def test_first_entries_within_so_many_steps(matrix: np.ndarray, seed: int, tokens: int) -> None:
+    rng, n = np.random.default_rng(seed), len(matrix)
+    P = matrix / matrix.sum(1, keepdims=True)
+    targets = rng.random(n) < 0.3
+    if targets.all():
+        return
+    start = np.where(targets, 0.0, rng.random(n))
+    start /= start.sum()
+    entered, low, high, visits = Graph.of(P).enter(targets, start, tokens)
+    at, total, exact = decimals(start), Decimal(0), decimals(P)
+    for step in range(tokens + 1):
+        assert Decimal(low[step]) <= min(total, Decimal(1)) <= Decimal(high[step])
+        assert low[step] <= entered[step] <= high[step]
+        assert (high[step] == 0) == (total == 0)  # never only where it cannot be
+        at = at @ exact
+        total += sum(at[targets], Decimal(0))
+        at[targets] = Decimal(0)
+    assert all(x <= y for x, y in pairwise(entered))
+    assert visits.sum() <= start.sum() * tokens * (1 + 1e-12)
+
+
+def test_arrows_of_other_kinds_are_refused() -> None:
+    graph = Graph(first=np.array([0, 1], np.int32), to=np.zeros(1, np.int32), probs=np.ones(1))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="contiguous int64"):
+        graph.classes()
