@@ -1,6 +1,11 @@
 /* What can be reached from where: classes, periods, and where the graph alone says whether targets are reached. */
 #include "rows.h"
 
+double fg_rounding(int32_t wide) {
+    (void)wide; /* both are raised in double precision */
+    return 8 * 0x1p-53;
+}
+
 int64_t fg_arrows(const fg_chain *chain, int64_t *first, int32_t *to, double *probs, double *row) {
     const int64_t v = chain->vocab_size, n = v * chain->suffixes;
     int64_t at = 0;
