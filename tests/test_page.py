@@ -15,8 +15,8 @@ import pytest
 import finitegpt.page
 from finitegpt import Chain, Data, GPTConfig, InputError, Model, Run, TrainConfig, decode, train, weights, words
 from finitegpt.analysis import (
-    Bound,
     entropy_rate,
+    hitting_probabilities,
     match,
     mixing_time,
     period,
@@ -250,18 +250,20 @@ def test_the_long_run_is_that_of_the_library() -> None:
             assert law["low"][id] <= mass.high
             assert mass.low <= law["high"][id]
             shown.append(("boundedShare", words.percent, [law[name][id] for name in ("pi", "low", "high")]))
-        expected = red_states(chain, red, start=start, horizons=[100])
         for numbers, twin in (
             (law["entropy"], entropy_rate(chain, own)),
-            (page["reached"]["ever"], expected.ever),
-            (page["reached"]["within"], expected.within[100]),
+            (page["reached"]["ever"], hitting_probabilities(chain, red).mean(start)),
+            (page["reached"]["within"], hitting_probabilities(chain, red, within=100).mean(start)),
         ):
             agree(numbers, twin)
             shown.append(("bounded", words.number, numbers))
-        mixes = mixing_time(chain, law=own) if len(ends) == 1 else Bound(np.inf, np.inf, np.inf)
         low, high = floats(page["mixing"])
-        assert low <= mixes.low
-        assert mixes.high <= high
+        if len(ends) > 1:
+            assert low == high == np.inf
+        elif chain.n_states < 512:
+            mixes = mixing_time(chain, law=own)
+            assert low <= mixes.high
+            assert mixes.low <= high
         several += len(ends) > 1
     assert several > 3
     calls = [("numbers.js", name, [sendable(x) for x in numbers]) for name, _, numbers in shown]
@@ -274,7 +276,7 @@ def typed_logs(chain: Chain) -> dict[str, Any]:
     return typed("Float32Array", np.maximum(chain.log_probs, -1e9))
 
 
-def agree(found: list[Any], expected: Bound) -> None:
+def agree(found: list[Any], expected: Any) -> None:
     """The same number, and both intervals hold the truth, so that they meet."""
     value, low, high = floats(found)
     assert value == pytest.approx(expected.value, abs=1e-12, rel=1e-8)
