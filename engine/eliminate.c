@@ -226,17 +226,25 @@ static void add_plain(factors *f, int64_t k, double b) {
     }
 }
 
+/* w + b u for one number of any size. Branches would cost more than what they spare. */
+static inline void add_one(double *wm, double *we, number b, double um, double ue) {
+    const double pm = b.m * um, pe = b.e + ue, e = pe > *we ? pe : *we;
+    const double m = *wm * beside(e - *we) + pm * beside(e - pe);
+    const double over_ = m >= LARGE ? 1 : 0, under = m < SMALL ? 1 : 0;
+    *wm = m * (m >= LARGE ? 1 / BASE : m < SMALL ? BASE : 1);
+    *we = e + over_ - under;
+}
+
 /* The same in numbers of any size. */
 static void add_scaled(factors *f, int64_t k, number b) {
     const int64_t first = f->first[k], count = f->first[k + 1] - first;
-    for (int64_t j = first; j < first + count; j++) {
-        const int32_t to = f->to[j];
-        double pm = b.m * f->um[j], pe = b.e + f->ue[j], wm = f->wm[to], we = f->we[to];
-        const double e = pe > we ? pe : we;
-        double m = wm * beside(e - we) + pm * beside(e - pe);
-        const int over_ = m >= LARGE, under = m < SMALL;
-        f->wm[to] = m * (over_ ? 1 / BASE : under ? BASE : 1);
-        f->we[to] = e + over_ - under;
+    const int32_t *to = f->to + first;
+    const double *restrict um = f->um + first, *restrict ue = f->ue + first;
+    if (count && to[count - 1] - to[0] == count - 1) {
+        double *restrict wm = f->wm + to[0], *restrict we = f->we + to[0];
+        for (int64_t j = 0; j < count; j++) add_one(wm + j, we + j, b, um[j], ue[j]);
+    } else {
+        for (int64_t j = 0; j < count; j++) add_one(f->wm + to[j], f->we + to[j], b, um[j], ue[j]);
     }
 }
 

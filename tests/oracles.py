@@ -137,7 +137,11 @@ def exact_passage(P: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def exact_entropy(p: np.ndarray) -> Decimal:
-    return -sum((x * x.ln() for x in np.ravel(p) if x > 0), Decimal(0))
+    """In nats. 1 - q keeps no digits of a small q, so the logarithm of the nearly sure is a series of the rest."""
+    *others, top = sorted(np.ravel(p))
+    q = sum(others, Decimal(0))
+    sure = -top.ln() if q > Decimal("1e-15") else q + q**2 / 2 + q**3 / 3
+    return top * sure - sum((x * x.ln() for x in others if x > 0), Decimal(0))
 
 
 def is_above_radius(Q: np.ndarray, level: Decimal) -> bool:

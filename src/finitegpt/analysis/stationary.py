@@ -15,6 +15,7 @@ certified is
   TV <= L * residual / beta.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -91,14 +92,15 @@ class StationaryDistribution:
             raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
         inside = mask[self.states]
         if inside.all() or not inside.any():
-            return Bound(*3 * (float(inside.all()),))
-        value, rest = (min(1.0, float(self.probs[part].sum())) for part in (inside, ~inside))
+            sure = float(inside.all())
+            return Bound(sure, sure, sure)
+        value, rest = (min(1.0, math.fsum(self.probs[part])) for part in (inside, ~inside))
         if not self.certified:
             return Bound(value, why=self.why)
-        low, high = max(0.0, value - self.error), min(1.0, value + self.error)
+        error = self.error + 2 * ROUNDING
+        low, high = value - error, value + error
         if np.isfinite(self.relative):
-            # Rounding of the sum, and of what double precision cannot hold.
-            relative, least = self.relative + len(inside) * ROUNDING, len(inside) * LEAST
+            relative, least = self.relative + 2 * ROUNDING, len(inside) * LEAST  # what double precision cannot hold
             low = max(low, value * (1 - relative) - least, 1 - rest * (1 + relative) - least - 2 * ROUNDING)
             high = min(high, value * (1 + relative) + least, 1 - rest * (1 - relative) + least + 2 * ROUNDING)
         value = min(max(value, low), high)
@@ -110,8 +112,8 @@ def stationary_distributions(
 ) -> list[StationaryDistribution]:
     """One stationary distribution for each recurrent class, in the order of their smallest state.
 
-    Every stationary distribution of the chain is a mixture of these. `method` is `gth` (elimination; TooLargeError where
-    that is too much), `power` or `aggregation`; by default what suits the chain.
+    Every stationary distribution of the chain is a mixture of these. `method` is `gth` (elimination, of any number of
+    states), `power` or `aggregation`; by default what suits the chain.
 
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
     >>> [law.probs.round(6).tolist() for law in stationary_distributions(chain)]
