@@ -4,8 +4,9 @@
 
 const ROUNDING = 2 ** -53;
 const LEAST = 2 ** -1022; // results so small are bounds: double precision ends here
-const MOST = Number.MAX_VALUE;
 const MOST_PRODUCTS = 2e9; // some seconds
+const AT_ONCE = 512; // up to so many states, elimination is quick
+const CERTAIN = 1e-12;
 const STEPS = 512; // of iteration, where that many products would not do
 const CHECK = 16;
 const [SURELY, NEVER] = [1, 2]; // what the graph says of coming to a set; 0 is perhaps
@@ -85,6 +86,10 @@ export function longRun(engine, rows, V) {
       return lawOf(new Float64Array(size).fill(1 / size), exact, exact / 2);
     }
     return engine.scratch(() => {
+      if (size > AT_ONCE && L * 1e-15 <= overlap(labelled()) * CERTAIN) {
+        const quick = iterated();
+        if (quick.error <= CERTAIN) return quick;
+      }
       const part = new Int32Array(n).fill(ELSEWHERE);
       for (const id of members) part[id] = OPEN;
       const how = plan(part, 0);
@@ -105,7 +110,7 @@ export function longRun(engine, rows, V) {
     let next = engine.room(8 * n);
     let before = Infinity;
     for (let step = 1; step <= STEPS; step++) {
-      exports.fg_push(BigInt(V), BigInt(n / V), log_probs, at, 0n, BigInt(n / V), next);
+      exports.fg_push(chain, at, 0n, BigInt(n / V), next);
       [at, next] = [next, at];
       if (step % CHECK) continue;
       const change = exports.fg_change(BigInt(n), next, at);
@@ -113,7 +118,7 @@ export function longRun(engine, rows, V) {
       before = change;
     }
     const pi = engine.float64(at, n).slice();
-    exports.fg_push(BigInt(V), BigInt(n / V), log_probs, at, 0n, BigInt(n / V), next);
+    exports.fg_push(chain, at, 0n, BigInt(n / V), next);
     const moved = engine.float64(next, n);
     const off = pi.reduce((sum, x, id) => sum + Math.abs(x - moved[id]), 0) / 2 + rounding + (V + 16) * ROUNDING;
     const error = (L * off) / overlap(labelled());
@@ -130,10 +135,12 @@ export function longRun(engine, rows, V) {
   /** @param {Float64Array} kept the probabilities of the members @param {number} relative @param {number} error @returns {Law} */
   function lawOf(kept, relative, error) {
     const [pi, low, high] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+    const off = relative && relative + 4 * ROUNDING;
+    const apart = error && error + ROUNDING;
     members.forEach((id, k) => {
       const p = (pi[id] = kept[k]);
-      low[id] = Math.max(0, p - error, p > LEAST && relative < 1 ? p * (1 - relative) : 0);
-      high[id] = Math.min(1, p + error, relative < Infinity ? p * (1 + relative) : Infinity);
+      low[id] = Math.max(0, p - apart, p > LEAST && off < 1 ? p * (1 - off) : 0);
+      high[id] = Math.min(1, p + apart, off < Infinity ? p * (1 + off) : Infinity);
     });
     return { pi, low, high, error, relative, entropy: entropyRate(kept, relative, error) };
   }
@@ -142,7 +149,7 @@ export function longRun(engine, rows, V) {
   function entropyRate(kept, relative, error) {
     return engine.scratch(() => {
       const all = engine.room(8 * n);
-      exports.fg_entropy(BigInt(V), log_probs, BigInt(n), all);
+      exports.fg_entropy(chain, 0n, BigInt(n), all);
       const entropies = engine.float64(all, n);
       const f = Float64Array.from(members, (id) => entropies[id]);
       const off = 4 * rounding + (V + 16) * ROUNDING; // as entropy_rounding of the library
@@ -185,7 +192,14 @@ export function longRun(engine, rows, V) {
     if (yes + open === 0) return [0, 0, 0];
     if (no + open === 0) return [1, 1, 1];
     const off = (n + 16) * ROUNDING; // of the start and its sums
-    if (open === 0) return held(yes, Math.max(yes * (1 - off), 1 - no * (1 + off)), Math.min(yes * (1 + off), 1 - no * (1 - off)), 1);
+    /** What is missing to one is known as well, relatively. @param {number} hit @param {number} miss @param {number} relative */
+    const between = (hit, miss, relative) => {
+      // The smallest numbers are bounds from above.
+      const [least, most] = [(yes + (hit > LEAST ? hit : 0)) * (1 - relative), (yes + hit) * (1 + relative)];
+      const [without, besides] = [(no + (miss > LEAST ? miss : 0)) * (1 - relative), (no + miss) * (1 + relative)];
+      return held(yes + hit, Math.max(least, 1 - besides - 2 * ROUNDING), Math.min(most, 1 - without + 2 * ROUNDING), 1);
+    };
+    if (open === 0) return between(0, 0, off);
     return engine.scratch(() => {
       const how = plan(Int32Array.from(decided, (what) => (what === SURELY ? 0 : what === NEVER ? 1 : OPEN)), 2);
       if (!how) return held(0.5, 0, 1, 1);
@@ -195,10 +209,7 @@ export function longRun(engine, rows, V) {
       const relative = exports.fg_absorb(graph, parts, order, BigInt(m), 2n, entries, rounding, from, out, 0n, 0, 0, 0, space) + off;
       const [hit, miss] = engine.float64(out, 2);
       if (!(relative < 1)) return held(0.5, 0, 1, 1);
-      // What is missing to one is known as well, relatively; the smallest numbers are bounds from above.
-      const [least, most] = [(yes + (hit > LEAST ? hit : 0)) * (1 - relative), Math.min(MOST, (yes + hit) * (1 + relative))];
-      const [without, besides] = [(no + (miss > LEAST ? miss : 0)) * (1 - relative), (no + miss) * (1 + relative)];
-      return held(yes + hit, Math.max(least, 1 - besides - 2 * ROUNDING), Math.min(most, 1 - without + 2 * ROUNDING), 1);
+      return between(hit, miss, relative);
     });
   }
 

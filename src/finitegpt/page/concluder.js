@@ -1,6 +1,7 @@
 // What is known of the long run of the chain that is shown: the newest answers of the worker, part by part.
 
 const SLOW = 300; // milliseconds after which it is said that something is being computed
+const PATIENCE = 3000; // milliseconds after which the newest question waits no longer for one before it
 export const HORIZON = 100; // tokens
 
 const PARTS = /** @type {const} */ (["classes", "law", "red", "mixing"]);
@@ -15,21 +16,31 @@ const PARTS = /** @type {const} */ (["classes", "law", "red", "mixing"]);
 
 export class Concluder {
   /**
-   * A worker of its own, so that no training waits for it.
-   * @param {Worker} worker @param {Uint8Array} wasm
+   * With a worker of its own, so that no training waits for it.
+   * @param {() => Worker} make @param {Uint8Array} wasm
    * @param {{concluded: () => void, failed: (key: string, values: any) => void}} heard
    */
-  constructor(worker, wasm, heard) {
-    this.worker = worker;
+  constructor(make, wasm, heard) {
+    this.make = make;
+    this.wasm = wasm;
     this.heard = heard;
+    this.worker = this.begun();
+    /** When it was last heard of, or given something to do. */
+    this.lively = 0;
     this.timer = 0;
     /** @type {{rows: Float32Array, V: number, red: Uint8Array | null, start: Float64Array} | null} */
     this.asked = null;
     /** @type {Found} */
     this.found = nothing(0);
+  }
+
+  /** A worker that waits for questions. */
+  begun() {
+    const worker = this.make();
     worker.onmessage = ({ data }) => this.received(data);
     worker.onerror = () => this.failed("error.engine", {});
-    worker.postMessage({ kind: "start", wasm });
+    worker.postMessage({ kind: "start", wasm: this.wasm });
+    return worker;
   }
 
   /** Asks about the chain that is shown, unless that is what was asked last. @param {import("./view.js").View} view */
@@ -40,6 +51,12 @@ export class Concluder {
     if (asked && asked.V === V && same(asked.rows, rows) && same(asked.red, some) && same(asked.start, question.start)) return;
     if (asked && (asked.V !== V || asked.rows.length !== rows.length)) this.found = nothing(found.newest);
     if (!some) this.found.red = null;
+    if (!this.timer) this.lively = performance.now();
+    else if (performance.now() - this.lively > PATIENCE) {
+      this.worker.terminate();
+      this.worker = this.begun();
+      this.lively = performance.now();
+    }
     this.asked = { ...question, rows: rows.slice() };
     this.found.newest += 1;
     this.worker.postMessage({ kind: "conclude", id: this.found.newest, ...this.asked, tokens: HORIZON });
@@ -50,6 +67,7 @@ export class Concluder {
   received(message) {
     if (message.kind === "failed") return this.failed(message.key, message.values);
     const { found, asked } = this;
+    this.lively = performance.now();
     if (message.kind !== "concluded" || message.V !== asked?.V || message.n * message.V !== asked?.rows.length) return;
     const part = /** @type {Part} */ (message.part);
     if (part !== "red" || asked?.red) found[part] = message.found;

@@ -52,14 +52,14 @@ export function start({ wasm, worker, strings, run }) {
   /** @type {ReturnType<typeof build>} */
   let ui;
 
-  const [helper, second] = [helperOf(worker), helperOf(worker)];
-  if (!helper || !second || !WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
+  const helper = helperOf(worker);
+  if (!helper || !WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
     document.documentElement.lang = setLanguage(values.lang, navigator.languages);
     root.replaceChildren(html("h1", {}, "FiniteGPT"), html("p", { class: "notice", role: "alert" }, say(helper ? "error.simd" : "error.engine")));
     return;
   }
   const trainer = new Trainer(helper, wasm, { trained, looked: answered, failed: (key, filled) => tell(say(key, filled)) });
-  const concluder = new Concluder(second, wasm, { concluded, failed: (key, filled) => tell(say(key, filled)) });
+  const concluder = new Concluder(worker, wasm, { concluded, failed: (key, filled) => tell(say(key, filled)) });
   ui = build();
   hide();
   if (problems.length) tell(say("notice.link", { list: problems.map(visible).join(", ") }));
