@@ -101,6 +101,21 @@ def exact_law(P: np.ndarray) -> np.ndarray:
     return pi / pi.sum()
 
 
+def exact_classes(P: np.ndarray) -> list[np.ndarray]:
+    """The recurrent classes of a matrix, as ids."""
+    reach = (P > 0) | np.eye(len(P), dtype=bool)
+    for k in range(len(P)):
+        reach |= reach[:, k : k + 1] & reach[k]
+    recurrent = [i for i in range(len(P)) if reach[reach[i], i].all()]
+    return [np.flatnonzero(reach[i]) for i in recurrent if i == np.flatnonzero(reach[i])[0]]
+
+
+def exact_averages(P: np.ndarray, f: np.ndarray, inside: np.ndarray | None = None) -> list[Decimal]:
+    """The average of a function under the stationary law of each recurrent class, or of those inside some states."""
+    classes = [ids for ids in exact_classes(P) if inside is None or inside[ids].all()]
+    return [sum(exact_law(P[np.ix_(ids, ids)]) * f[ids], Decimal(0)) for ids in classes]
+
+
 def exact_dense_law(chain: Chain, members: np.ndarray) -> np.ndarray:
     """The stationary law (V**L,) of one recurrent class."""
     pi = np.full(chain.n_states, Decimal(0), object)
