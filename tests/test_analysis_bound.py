@@ -147,6 +147,18 @@ def test_means_of_what_is_the_same_everywhere_stay_exact() -> None:
     assert Bounds(values, values, values).mean(one) == Bound(*(float(values[2]),) * 3)
 
 
+def test_a_mean_is_no_larger_than_the_largest() -> None:
+    almost = np.array([1.0, math.nextafter(1, 0)])
+    found = Bounds(almost, almost, almost).mean([0.5, 0.5])
+    assert (found.low, found.high) == (almost[1], 1)
+
+
+def test_the_error_of_many_is_rounded_up() -> None:
+    ones = np.ones(2)
+    assert Fraction(Bounds(ones, np.array([-1e-17, 1]), ones).error) >= 1 + Fraction(1e-17)
+    assert Bounds(ones, ones, ones).error == 0
+
+
 def test_means_of_infinite_numbers() -> None:
     low, high = np.array([1.0, 2.0, INF]), np.array([1.5, INF, INF])
     times = Bounds(low, low, high)

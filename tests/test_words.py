@@ -138,6 +138,7 @@ def test_digits_are_shown_where_they_are_proved(middle: float, relative: float) 
         (371000, 371000, "371000"),
         (1 / 3, 1 / 3, "0.333333"),
         (0.9999999999999999, 1, "1.00000"),
+        (2.0000001, 2.0000001, "2.00000"),
         (1.81123e-26, 1.81123e-26, "1.81123e-26"),
         (1e308, 1e308, "1e308"),
         (5e-324, 5e-324, "4.94066e-324"),
@@ -177,6 +178,7 @@ def test_a_sure_share_and_one_that_only_seems_so_differ() -> None:
     assert percent(0, 0, 0) == "0 %"
     assert percent(0, 0, 1e-15) == "below 1.1e-13 %"
     assert percent(0.5, 0.445, 0.475) == "46 ± 2 %"
+    assert percent(0.6665, 0.6665 - 1e-9, 0.6665 + 1e-9) == "66.65 %"  # no nearer to 66.6 than to 66.7
     assert percent(0.5, 0.1, 0.75) == "10 to 75 %"
 
 

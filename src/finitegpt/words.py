@@ -32,7 +32,7 @@ DIGITS = 6
 
 _FEWEST = 3
 _SHARE = 3
-_TINY = 1e-3  # what lies between 0 and less than this is `below`
+_TINY = 1e-3  # what lies between 0 and less than this is `below`: no double there has two digits alone
 
 
 def number(value: float, low: float = -math.inf, high: float = math.inf) -> str:
@@ -124,7 +124,7 @@ def _written(value: float, low: float, high: float, scale: int, unit: str, most:
     if a == b:
         return _exact(a, q, most) + unit
     if a == 0 and high < _TINY:
-        return WORDS["below"].format(x=_bound(b, q, digits=2, up=True, strictly=True) + unit)
+        return WORDS["below"].format(x=_bound(b, q, digits=2, up=True) + unit)
     if a > 0 or b < 0:
         top = _exponent(abs(a + b), 2 * q)
         # More digits than asked for where the truth lies between two that are as near as each other.
@@ -203,13 +203,13 @@ def _around(a: int, b: int, q: int) -> tuple[str, str]:
     return _digits(n, place, zeros=True), _digits(error, place, zeros=True)
 
 
-def _bound(p: int, q: int, *, digits: int, up: bool, strictly: bool = False) -> str:
+def _bound(p: int, q: int, *, digits: int, up: bool) -> str:
     """p / q rounded to one side."""
     if p == 0:
         return "0"
     place = _exponent(abs(p), q) + 1 - digits
     p, q = _in_units(p, q, place)
-    return _stripped(p // q + 1 if strictly else -(-p // q) if up else p // q, place)
+    return _stripped(-(-p // q) if up else p // q, place)
 
 
 def _stripped(n: int, place: int) -> str:

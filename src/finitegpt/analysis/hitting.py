@@ -205,7 +205,7 @@ def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
     rate = _leaving(chain, ~select(chain, targets))
     exact = rate.low == rate.high
     low, high = 1 - rate.high, 1 - rate.low
-    return Bound(1 - rate.value, low, high, rate.why).widened(0.0 if exact else ROUNDING).within(0.0, 1.0)
+    return Bound(1 - rate.value, low, high, why=rate.why).widened(0.0 if exact else ROUNDING).within(0.0, 1.0)
 
 
 def _leaving(chain: Operator, outside: Mask) -> Bound:

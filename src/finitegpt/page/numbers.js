@@ -46,7 +46,7 @@ function written(value, low, high, scale, unit, most) {
   const [r, t] = ratio(high, scale);
   const [a, b, q] = [p * t, r * s, s * t]; // the interval, in units of 1 / q
   if (a === b) return exact(a, q, most) + unit;
-  if (a === 0n && high < TINY) return say("number.below", { x: bound(b, q, 2, true, true) + unit });
+  if (a === 0n && high < TINY) return say("number.below", { x: bound(b, q, 2, true) + unit });
   if (a > 0n || b < 0n) {
     const top = exponent(size(a + b), 2n * q);
     // More digits than asked for where the truth lies between two that are as near as each other.
@@ -134,13 +134,12 @@ function around(a, b, q) {
   return [decimal(n, place, true), decimal(error, place, true)];
 }
 
-/** p / q rounded to one side. @param {bigint} p @param {bigint} q @param {number} digits @param {boolean} up
- * @param {boolean} strictly */
-function bound(p, q, digits, up, strictly = false) {
+/** p / q rounded to one side. @param {bigint} p @param {bigint} q @param {number} digits @param {boolean} up */
+function bound(p, q, digits, up) {
   if (p === 0n) return "0";
   const place = exponent(size(p), q) + 1 - digits;
   const [x, d] = inUnits(p, q, place);
-  return stripped(strictly ? floor(x, d) + 1n : up ? -floor(-x, d) : floor(x, d), place);
+  return stripped(up ? -floor(-x, d) : floor(x, d), place);
 }
 
 /** Without zeros at the end of a fraction; those before the point stay. @param {bigint} n @param {number} place */
