@@ -306,6 +306,30 @@ def test_a_chain_that_hardly_ever_leaves_is_computed_right() -> None:
     assert max(law[0], law[511]) > 0.9999
 
 
+def test_what_is_too_much_to_eliminate_is_uncertified() -> None:
+    rng = np.random.default_rng(2)
+    dense = Chain.from_probs(rng.dirichlet(np.ones(64), 4096), tuple(map(chr, range(64, 128))), 2)
+    chain = decode(dense, temperature=0.01)
+    red, start = np.zeros(4096, int), np.full(4096, 1 / 4095)
+    red[0], start[0] = 1, 0
+    (found,) = call(
+        ("analysis.js", "longRun", [typed_logs(chain), 64, typed("Uint8Array", red), typed("Float64Array", start), 100])
+    )
+    law, top = found["law"], int(np.argmax(found["law"]["pi"]))
+    assert law["error"] == law["relative"] == "Infinity"
+    share, entropy, time = call(
+        ("strings.js", "setStrings", [strings()]),
+        ("numbers.js", "boundedShare", [law["pi"][top], law["low"][top], sendable(law["high"][top])]),
+        ("numbers.js", "bounded", law["entropy"]),
+        ("numbers.js", "boundedTokens", [sendable(x) for x in floats(found["mixing"])]),
+    )[1:]
+    assert share.endswith(" % (uncertified)")
+    assert " to " in entropy  # no more than the rows say
+    assert time == "unknown"
+    value, low, high = found["reached"]["ever"]
+    assert [value, low, high] in ([1, 1, 1], [0.5, 0, 1])
+
+
 def test_times_are_written_as_the_library_writes_them() -> None:
     times = [(0, 0), (1, 1), (371, 371), (12, 4096), (371, np.inf), (np.inf, np.inf), (2, 1e16), (3.5, 9.5)]
     calls = [("numbers.js", "boundedTokens", [sendable(x) for x in time]) for time in times]
