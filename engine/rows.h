@@ -7,6 +7,7 @@
 #define WIDTH 8
 typedef double vd __attribute__((vector_size(8 * WIDTH)));
 typedef int64_t vl __attribute__((vector_size(8 * WIDTH)));
+typedef uint64_t vw __attribute__((vector_size(8 * WIDTH))); /* wraps around where x is far out */
 typedef double vu __attribute__((vector_size(8 * WIDTH), aligned(8))); /* anywhere in an array */
 typedef float vs __attribute__((vector_size(4 * WIDTH), aligned(4)));
 
@@ -38,7 +39,7 @@ FG_INLINE vd exp_normal(vd x) {
     p = p * r + 0.5;
     p = p * r + 1.0;
     p = p * r + 1.0;
-    return (vd)((vl)p + ((vl)shifted << 52));
+    return (vd)((vw)p + ((vw)shifted << 52));
 }
 
 /* The same, and 0 below LEAST. */

@@ -22,34 +22,35 @@ IRREDUCIBLE = ("dense", "sharp", "copy")
 KINDS = (*IRREDUCIBLE, "underflowing", "top_k", "top_p", "greedy", "periodic", "sparse", "matrix")
 
 
-def from_logits(logits: np.ndarray, L: int = 1) -> Chain:
+def from_logits(logits: np.ndarray, L: int = 1, dtype: type = np.float32) -> Chain:
     """The chain of any logits (V**L, V), which are normalised; -inf is no arrow."""
     logits = np.asarray(logits, np.float64)
     top = logits.max(1, keepdims=True)
     rows = logits - top - np.log(np.exp(logits - top).sum(1, keepdims=True))
     V = logits.shape[1]
-    return Chain(log_probs=rows.astype(np.float32), vocab=tuple(SYMBOLS[:V]), context_length=L)
+    return Chain(log_probs=rows.astype(dtype), vocab=tuple(SYMBOLS[:V]), context_length=L)
 
 
 def random_chain(kind: str, V: int, L: int, seed: int) -> Chain:
-    rng = np.random.default_rng(seed)
+    """Of rows in float32 or, where the seed is odd, in float64."""
+    rng, dtype = np.random.default_rng(seed), (np.float32, np.float64)[seed % 2]
     if kind in ("sparse", "matrix"):  # any Markov chain on V states is one with contexts of one token
         V, L = (V, L) if kind == "sparse" else (int(rng.integers(1, 9)), 1)
         n = V**L
         logits = rng.normal(size=(n, V)) * rng.choice([0.0, 1.0, 5.0])
         holes = rng.random((n, V)) < rng.choice([0.2, 0.5, 0.8])
         holes[np.arange(n), rng.integers(0, V, n)] = False
-        return from_logits(np.where(holes, -np.inf, logits), L)
+        return from_logits(np.where(holes, -np.inf, logits), L, dtype)
     n = V**L
     contexts = states.contexts(np.arange(n), V, L)
     logits = rng.normal(size=(n, V))
     if kind == "copy":  # says again what it said L tokens ago, and seldom anything else
-        return from_logits(0.3 * logits + rng.uniform(4, 40) * np.eye(V)[contexts[:, 0]], L)
+        return from_logits(0.3 * logits + rng.uniform(4, 40) * np.eye(V)[contexts[:, 0]], L, dtype)
     if kind == "periodic":  # tokens of one kind follow those of another in turn
         d = int(rng.integers(2, V + 1))
         allowed = (np.arange(V) - contexts[:, -1:] - 1) % d == 0
-        return from_logits(np.where(allowed, logits, -np.inf), L)
-    chain = from_logits(2 * logits, L)
+        return from_logits(np.where(allowed, logits, -np.inf), L, dtype)
+    chain = from_logits(2 * logits, L, dtype)
     if kind == "sharp":
         return temperature(chain, float(rng.choice([0.3, 0.1, 0.04])))
     if kind == "underflowing":
@@ -74,7 +75,7 @@ def decimals(values: np.ndarray) -> np.ndarray:
 
 
 def exact_rows(log_probs: np.ndarray) -> np.ndarray:
-    """Next-token probabilities (n, V) of log-probabilities, which are what they are: float32."""
+    """Next-token probabilities (n, V) of log-probabilities, which are what they are."""
     rows = [[Decimal(float(x)).exp() if x >= LEAST else Decimal(0) for x in row] for row in log_probs]
     return np.array([[x / sum(row) for x in row] for row in rows], object)
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finitegpt
-from finitegpt import Chain, Data, TrainConfig
+from finitegpt import Chain, Data, TooLargeError, TrainConfig
 from finitegpt.analysis import approach, compare, cross_entropy, extended, recurrent_classes
+from finitegpt.analysis.compare import row_divergence
 from finitegpt.sources import even, golden_mean
 from oracles import chains, exact_dense_law, exact_entropy, exact_rows, from_logits, random_chain
 from strategies import SEEDS
@@ -141,3 +142,18 @@ def test_more_memory_comes_closer_to_a_truth_that_needs_it() -> None:
     assert rates[-1].value == 0
     h = even().memory(8)
     np.testing.assert_allclose([rate.value for rate in rates], h[[1, 2, 4, 6, 8]] - h[8], atol=1e-6)
+
+
+@given(chain=chains(("dense", "sharp", "top_k")))
+def test_rows_of_either_precision_are_compared(chain: Chain) -> None:
+    single, double = (chain.log_probs.astype(dtype) for dtype in (np.float32, np.float64))
+    np.testing.assert_allclose(row_divergence(single, double), 0, atol=1e-6)
+    np.testing.assert_allclose(row_divergence(double, single), 0, atol=1e-6)
+    longer = extended(chain, chain.context_length + 1)
+    assert longer.log_probs.dtype == chain.log_probs.dtype
+    np.testing.assert_array_equal(longer.log_probs[: chain.n_states], chain.log_probs)
+
+
+def test_longer_contexts_without_end_are_refused_at_once() -> None:
+    with pytest.raises(TooLargeError, match="a shorter context"):
+        extended(Chain.from_probs([[0.5, 0.5]] * 2, "ab", 1), 2**63)

@@ -1,21 +1,26 @@
 import io
 import itertools
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finitegpt import Chain, GPTConfig, InputError, Model, Run, TooLargeError, chain_of
+from finitegpt import Chain, GPTConfig, InputError, Model, Run, TooLargeError, chain_of, greedy
+from oracles import decimals
 from strategies import SEEDS, configs
 
 VOCAB = "abcdefg"
 
 
 def random_chain(config: GPTConfig, seed: int) -> Chain:
+    """Of either precision."""
     rng = np.random.default_rng(seed)
     V, L = config.vocab_size, config.context_length
-    return Chain.from_probs(rng.dirichlet(np.ones(V), V**L), VOCAB[:V], L)
+    chain = Chain.from_probs(rng.dirichlet(np.ones(V), V**L), VOCAB[:V], L)
+    return chain if seed % 2 else replace(chain, log_probs=chain.log_probs.astype(np.float32))
 
 
 def dense(chain: Chain) -> np.ndarray:
@@ -113,7 +118,8 @@ def test_chain_of_normalises_what_any_function_says() -> None:
         return np.where(contexts[:, -1:] == 0, [5.0, 5.0], [0.0, -np.inf])
 
     chain = chain_of(by_last_token, "01", 13)  # more contexts than are asked for at once
-    np.testing.assert_allclose(chain.probs[::2], 0.5)
+    assert chain.log_probs.dtype == np.float64
+    np.testing.assert_allclose(chain.probs[::2], 0.5, rtol=1e-15)
     np.testing.assert_array_equal(chain.probs[1::2], [[1, 0]] * 4096)
 
 
@@ -185,8 +191,106 @@ def test_tokens_of_several_characters_are_set_apart(n: int) -> None:
     "probs", [[[0.5, 0.6], [0.5, 0.5]], [[-0.5, 1.5], [0.5, 0.5]], [[np.nan, 1], [0.5, 0.5]], [0.5, 0.5], [[1.0, 0.0]]]
 )
 def test_what_is_no_chain(probs: list) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"expected .*got .*; try"):
         Chain.from_probs(probs, "ab", 1)
+
+
+def test_probabilities_are_kept_as_they_are_given() -> None:
+    probs = np.array([[0.9, 0.1], [1e-300, 1.0]])
+    chain = Chain.from_probs(probs, "ab", 1)
+    assert chain.log_probs.dtype == np.float64
+    np.testing.assert_allclose(chain.probs, probs, rtol=1.5e-13)  # of 1e-300, whose logarithm is -691, so much is lost
+    assert 691 * 2.0**-53 < chain.rounding < 1.6e-13
+    assert chain.rounding < greedy(chain).rounding + 1.6e-13
+    np.testing.assert_array_equal(greedy(chain).probs, [[1, 0], [0, 1]])
+
+
+def test_rounding_is_that_of_the_kernels_and_of_logarithms() -> None:
+    probs = np.random.default_rng(0).dirichlet(np.full(3, 0.02), 9)
+    probs /= probs.sum(1, keepdims=True)
+    chain = Chain.from_probs(probs, "abc", 2)
+    meant = decimals(probs) / decimals(probs).sum(1, keepdims=True)
+    for token in range(3):
+        pulled = chain.pull((np.arange(9) % 3 == token).astype(float))
+        for got, exact in zip(pulled, meant[:, token], strict=True):
+            assert got == 0 or abs(Decimal(float(got)) / exact - 1) <= Decimal(chain.rounding)
+    single = replace(chain, log_probs=chain.log_probs.astype(np.float32))
+    assert single.rounding == 13 * 2.0**-53
+    with pytest.raises(InputError, match=r"one off by .*e-08; try dividing them by their sums, in float64"):
+        Chain.from_probs(np.full((3, 3), np.float32(1 / 3)), "abc", 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("startup", [False, True])
+@pytest.mark.parametrize(
+    ("row", "got"),
+    [
+        ([0, 0], "off by 1.0e+00"),
+        ([np.nan, 0], "NaN"),
+        ([np.inf, -np.inf], "NaN or what is far above one"),
+        ([-np.inf, -np.inf], "off by 1.0e+00"),
+        ([-709, -800], "off by 1.0e+00"),
+        ([-np.inf, 3e-4], "off by 3.0e-04"),
+    ],
+)
+def test_rows_that_do_not_sum_to_one_are_refused(dtype: type, startup: bool, row: list, got: str) -> None:
+    rows, short = np.full((4, 2), -np.log(2), dtype), np.full((2, 2), -np.log(2), dtype)
+    Chain(log_probs=rows, vocab=("a", "b"), context_length=2, startup=(short,))
+    (short if startup else rows)[1] = row
+    with pytest.raises(InputError, match=r"expected float.. rows whose probabilities sum to one.*; try") as caught:
+        Chain(log_probs=rows, vocab=("a", "b"), context_length=2, startup=(short,))
+    assert got in str(caught.value)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.float32, 1e-4), (np.float64, 1e-12)])
+def test_rows_may_be_off_by_what_their_precision_loses(dtype: type, most: float) -> None:
+    rows = np.log(np.full((2, 2), [0.25, 0.75]))
+    for sign in (-1, 1):
+        near = (rows + np.log1p(0.9 * sign * most)).astype(dtype)
+        chain = Chain(log_probs=near, vocab=("a", "b"), context_length=1)
+        np.testing.assert_allclose(chain.push([1, 0]).sum(), 1, rtol=1e-15)  # kernels normalise the rest
+        with pytest.raises(InputError, match="sum to one"):
+            Chain(log_probs=(rows + np.log1p(1.1 * sign * most)).astype(dtype), vocab=("a", "b"), context_length=1)
+
+
+def test_a_bad_row_is_found_in_every_piece_of_a_large_chain() -> None:
+    rows = np.full((2**19, 2), -np.log(2), np.float32)
+    Chain(log_probs=rows, vocab=("a", "b"), context_length=19)
+    for place in (0, 2**17 - 1, 2**17, 2**19 - 1):
+        broken = rows.copy()
+        broken[place, 1] = np.nan
+        with pytest.raises(InputError, match="NaN"):
+            Chain(log_probs=broken, vocab=("a", "b"), context_length=19)
+
+
+def test_rows_of_other_kinds_are_refused() -> None:
+    rows = np.full((4, 2), -np.log(2))
+    wrong = [
+        {"log_probs": rows.astype(np.float16)},
+        {"log_probs": np.repeat(rows, 2, 1)[:, ::2]},
+        {"log_probs": rows[:3]},
+        {"startup": (rows[:2].astype(np.float32),)},
+        {"startup": (rows,)},
+        {"vocab": ()},
+        {"context_length": 0},
+        {"context_length": -1},
+        {"counts": np.zeros(3, np.int64)},
+    ]
+    for one in wrong:
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            Chain(**{"log_probs": rows, "vocab": ("a", "b"), "context_length": 2, **one})
+
+
+@pytest.mark.parametrize("length", [63, 2**31, 2**63, 10**30])
+@pytest.mark.parametrize("V", [1, 2, 50257])
+def test_contexts_without_end_are_refused_at_once(length: int, V: int) -> None:
+    if (V, length) == (1, 63):
+        return
+    vocab = tuple(map(str, range(V)))
+    with pytest.raises(TooLargeError, match=r"expected at most .*; try a shorter context"):
+        Chain.from_probs(np.full((1, V), 1 / V), vocab, length)
+    with pytest.raises(TooLargeError, match=r"expected at most .*; try a shorter context"):
+        chain_of(lambda contexts: np.zeros((len(contexts), V)), vocab, length)
 
 
 def test_what_is_too_large_to_list() -> None:

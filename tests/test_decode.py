@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,10 @@ from hypothesis import strategies as st
 from finitegpt import Chain, InputError, Run, decode, greedy, temperature, top_k, top_p
 
 rows = st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).dirichlet(np.full(5, 0.5), 5))
-chains = rows.map(lambda probs: Chain.from_probs(probs, "abcde", 1))
+exact = rows.map(lambda probs: Chain.from_probs(probs, "abcde", 1))
+chains = st.tuples(exact, st.sampled_from([np.float32, np.float64])).map(
+    lambda both: replace(both[0], log_probs=both[0].log_probs.astype(both[1]))
+)
 
 
 def sorted_desc(chain: Chain) -> np.ndarray:
@@ -18,6 +23,21 @@ def test_temperature_by_its_definition(chain: Chain, value: float) -> None:
     expected = chain.probs ** (1 / value)
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(temperature(chain, value).probs, expected, atol=1e-5)
+
+
+@given(chain=exact, value=st.floats(0.05, 20), k=st.integers(1, 5), p=st.floats(0.01, 1))
+def test_exact_chains_are_decoded_exactly(chain: Chain, value: float, k: int, p: float) -> None:
+    sharper = chain.probs ** (1 / value)
+    np.testing.assert_allclose(temperature(chain, value).probs, sharper / sharper.sum(1, keepdims=True), rtol=1e-11)
+    for truncated in (top_k(chain, k), top_p(chain, p)):
+        kept = np.where(truncated.support, chain.probs, 0)
+        np.testing.assert_allclose(truncated.probs, kept / kept.sum(1, keepdims=True), rtol=1e-13)
+
+
+@given(chain=chains, value=st.floats(0.2, 5), k=st.integers(1, 5), p=st.floats(0.1, 1))
+def test_rows_keep_their_precision(chain: Chain, value: float, k: int, p: float) -> None:
+    for decoded in (temperature(chain, value), top_k(chain, k), top_p(chain, p), greedy(chain)):
+        assert decoded.log_probs.dtype == chain.log_probs.dtype
 
 
 @given(chain=chains, k=st.integers(1, 6))

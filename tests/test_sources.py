@@ -135,7 +135,7 @@ def test_memory_beyond_what_words_could_be_listed() -> None:
 def test_a_chain_of_many_hidden_states() -> None:
     P = np.random.default_rng(0).dirichlet([1, 1], 64)
     source = markov(P)
-    np.testing.assert_allclose(source.predictor(6).probs, P, rtol=1e-6)
+    np.testing.assert_allclose(source.predictor(6).probs, P, rtol=1e-12)
     assert source.memory(7)[6:] == pytest.approx(source.entropy_rate[0], abs=1e-12)
 
 
@@ -181,13 +181,14 @@ def test_word_probabilities_predictor_and_memory_by_definition(source: Source, L
     words = ["".join(word) for word in product(source.vocab, repeat=L)]
     np.testing.assert_allclose(source.word_probs(L), [probs[word] for word in words], atol=1e-14)
     chain = source.predictor(L)
+    assert chain.log_probs.dtype == np.float64
     for length, rows in enumerate([*(chain.startup or ()), chain.log_probs], start=1):
         for word, row in zip(product(source.vocab, repeat=length), rows, strict=True):
             suffix = "".join(word)
             while probs[suffix] == 0:
                 suffix = suffix[1:]
             expected = [probs[suffix + symbol] / probs[suffix] for symbol in source.vocab]
-            np.testing.assert_allclose(np.exp(row), expected, atol=1e-6)
+            np.testing.assert_allclose(np.exp(row), expected, rtol=1e-12)
     blocks = [
         -sum(p * np.log(p) for word, p in probs.items() if len(word) == length and p > 0) for length in range(L + 2)
     ]
@@ -211,7 +212,7 @@ def test_beliefs_say_what_comes_next(source: Source, L: int) -> None:
     np.testing.assert_allclose(beliefs.sum(1), 1)
     np.testing.assert_allclose(source.word_probs(L) @ beliefs, source.start, atol=1e-9)
     if L:
-        np.testing.assert_allclose(beliefs @ source.transitions.sum(2).T, source.predictor(L).probs, atol=1e-6)
+        np.testing.assert_allclose(beliefs @ source.transitions.sum(2).T, source.predictor(L).probs, atol=1e-14)
 
 
 @pytest.mark.parametrize("source", [even(), mess3(), sns(), rrxor(), markov([[0.2, 0.8]] * 4)], ids=lambda s: s.name)
@@ -377,7 +378,7 @@ def test_ngrams_are_counts(text: str, L: int, smoothing, alpha: float) -> None:
     for length, rows in enumerate([*(chain.startup or ()), chain.log_probs], start=1):
         for context, row in zip(product(data.vocab, repeat=length), rows, strict=True):
             expected = naive_ngram(text, data.vocab, "".join(context), smoothing, alpha)
-            np.testing.assert_allclose(np.exp(row), expected, atol=1e-6)
+            np.testing.assert_allclose(np.exp(row), expected, rtol=1e-12)
 
 
 def test_ngrams_of_a_source_approach_its_predictor() -> None:

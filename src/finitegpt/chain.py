@@ -25,25 +25,31 @@ if TYPE_CHECKING:
     import networkx
     import scipy.sparse
 
-Rows = NDArray[np.float32]
+Rows = NDArray[np.float32 | np.float64]
 """Next-token log-probabilities, (contexts, V), in nats."""
 
 LEAST = -708.0
 """Log-probabilities below this, whose probabilities double precision barely holds, are those of arrows that are not."""
 
 _PIECE = 2**17
+_TOLERANCE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-12}  # of a row's sum; kernels normalise the rest
+_UNIT = 2.0**-53
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chain:
     """A chain over all V**L contexts of L tokens. Row i of `log_probs` says what follows the state with id i.
 
+    The chain is its stored rows, each normalised in double precision where it is read, without the arrows of a
+    log-probability below -708; every certificate is about that chain. Rows are float32 as a GPT gives them, or float64
+    where a law is known exactly.
+
     `startup`, where it is known, holds the same rows for contexts of 1, 2, ... L-1 tokens; `counts`, how often the
     training data shows each state.
     """
 
     log_probs: Rows
-    """Natural logarithms, float32 (V**L, V); each row of probabilities sums to one."""
+    """Natural logarithms (V**L, V), float32 or float64; each row of probabilities sums to one."""
     vocab: tuple[str, ...]
     context_length: int
     startup: tuple[Rows, ...] | None = None
@@ -51,28 +57,45 @@ class Chain:
 
     def __post_init__(self) -> None:
         V, L = len(self.vocab), self.context_length
+        if V < 1 or L < 1:
+            raise InputError(f"expected a vocabulary and a context of at least one token, got {V} and {L}; try more")
+        states.require_enumerable(V, L)
         expected = (states.n_states(V, L), V)
-        if self.log_probs.shape != expected or self.log_probs.dtype != np.float32:
+        if self.log_probs.shape != expected or self.log_probs.dtype not in _TOLERANCE:
             raise InputError(
-                f"expected float32 log-probabilities of shape {expected}, got {self.log_probs.dtype} of shape "
-                f"{self.log_probs.shape}; try Chain.from_probs"
+                f"expected float32 or float64 log-probabilities of shape {expected}, got {self.log_probs.dtype} of "
+                f"shape {self.log_probs.shape}; try Chain.from_probs"
             )
-        if not self.log_probs.flags.c_contiguous:
-            raise InputError("expected contiguous log-probabilities, got strides; try numpy.ascontiguousarray")
-        if self.startup is not None and [rows.shape for rows in self.startup] != [(V**k, V) for k in range(1, L)]:
-            raise InputError("expected start-up rows of shapes (V**k, V) for k from 1 to L-1, got others; try None")
+        shapes = [(self.log_probs.dtype, (V**k, V)) for k in range(1, L)]
+        if self.startup is not None and [(rows.dtype, rows.shape) for rows in self.startup] != shapes:
+            raise InputError(
+                f"expected start-up rows of {self.log_probs.dtype} of shapes (V**k, V) for k from 1 to L-1, got "
+                "others; try None"
+            )
         if self.counts is not None and self.counts.shape != expected[:1]:
             raise InputError(f"expected counts of shape {expected[:1]}, got {self.counts.shape}; try None")
+        for rows in (self.log_probs, *(self.startup or ())):
+            _check_rows(rows)
 
     @classmethod
     def from_probs(cls, probs: ArrayLike, vocab: "str | tuple[str, ...]", context_length: int) -> "Chain":
-        """A chain of given next-token probabilities (V**L, V); InputError unless every row sums to one."""
+        """A chain of given next-token probabilities (V**L, V), kept in float64.
+
+        InputError unless every row sums to one to 1e-12.
+
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).log_probs.dtype
+        dtype('float64')
+        """
         p = np.asarray(probs, np.float64)
-        if p.ndim != 2 or not (p >= 0).all() or not np.allclose(p.sum(1), 1, atol=1e-6):
-            raise InputError("expected rows of probabilities that sum to one, got others; try dividing by their sums")
+        off = np.abs(p.sum(1) - 1).max(initial=0) if p.ndim == 2 and (p >= 0).all() else np.inf
+        if not off <= _TOLERANCE[p.dtype]:
+            got = f"one off by {off:.1e}" if np.isfinite(off) else f"others, of shape {p.shape}"
+            raise InputError(
+                f"expected rows of probabilities that sum to one to 1e-12, got {got}; try dividing them by their sums, "
+                "in float64 if they were computed in float32"
+            )
         with np.errstate(divide="ignore"):
-            log_probs = np.log(p).astype(np.float32)
-        return cls(log_probs=log_probs, vocab=tuple(vocab), context_length=context_length)
+            return cls(log_probs=np.log(p), vocab=tuple(vocab), context_length=context_length)
 
     @property
     def n_states(self) -> int:
@@ -101,6 +124,23 @@ class Chain:
         return p
 
     @cached_property
+    def rounding(self) -> float:
+        """The largest relative error of a probability that a kernel computes of a row, for certificates.
+
+        Float32 rows are what they are, so it is the error of exponentials (1.5 * 2**-53 at most where they were
+        measured), of sums of V of them, and of normalising. Float64 rows are logarithms of what was meant, which have
+        been rounded: a unit in their last place counts too.
+
+        >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).rounding < 1e-14
+        True
+        """
+        own = (self.vocab_size + 10) * _UNIT
+        if self.log_probs.dtype == np.float32:
+            return own
+        least = float(np.min(self.log_probs, where=self.log_probs >= LEAST, initial=0.0))
+        return own + (2 * abs(least) + 1) * _UNIT
+
+    @cached_property
     def support(self) -> NDArray[np.bool_]:
         """Which arrows there are (V**L, V): those of a probability of at least 1e-307, as `push` and `pull` see it."""
         return self.log_probs >= LEAST
@@ -109,11 +149,6 @@ class Chain:
     def width(self) -> int:
         """The most arrows that a state has: V."""
         return self.vocab_size
-
-    @property
-    def rounding(self) -> float:
-        """The relative error of each probability, as kernels compute it from the rows."""
-        return 8 * 2.0**-53
 
     @property
     def is_complete(self) -> bool:
@@ -263,7 +298,7 @@ class Chain:
         if not tokens or (len(tokens) < self.context_length and self.startup is None):
             raise InputError(f"expected a start of {self.context_length} tokens, got {start!r}; try {self.label(0)!r}")
 
-        def next_row(window: NDArray[np.int64]) -> NDArray[np.float32]:
+        def next_row(window: NDArray[np.int64]) -> Rows:
             rows = self.log_probs if len(window) == self.context_length else (self.startup or ())[len(window) - 1]
             return rows[states.ids(window, self.vocab_size)]
 
@@ -290,6 +325,19 @@ class Chain:
     def write_csv(self, file: TextIO) -> None:
         """Writes a row an arrow: state, next token, successor, probability, its natural logarithm, and the count."""
         write_table(self.probs, self.log_probs, self.vocab, self.context_length, self.counts, file)
+
+
+def _check_rows(rows: Rows) -> None:
+    if not rows.flags.c_contiguous:
+        raise InputError("expected contiguous log-probabilities, got strides; try numpy.ascontiguousarray")
+    engine, off = Engine(), [0.0]
+    _in_threads(lambda piece: off.append(engine.deviation(rows, *piece)), len(rows))
+    if max(off) > _TOLERANCE[rows.dtype]:
+        got = f"a row off by {max(off):.1e}" if np.isfinite(max(off)) else "a row with NaN or what is far above one"
+        raise InputError(
+            f"expected {rows.dtype} rows whose probabilities sum to one to {_TOLERANCE[rows.dtype]:g}, got {got}; try "
+            "subtracting numpy.logaddexp.reduce(log_probs, axis=1, keepdims=True)"
+        )
 
 
 def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:

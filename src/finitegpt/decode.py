@@ -1,9 +1,12 @@
 """Decoding: what temperature, top-k, top-p and greedy make of a chain. Each is a function from a chain to a chain.
 
+Rows keep their precision: what is made of a law known exactly, in float64, is right to float64.
+
 top_p(temperature(chain, 0.7), 0.9)
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finitegpt.chain import Chain, Rows
 from finitegpt.errors import InputError
@@ -67,7 +70,7 @@ def temperature_rows(rows: Rows, value: float) -> Rows:
         raise InputError(f"expected a temperature above 0, got {value}; try 0.7, or greedy for the limit of 0")
     # The largest of a row is taken to 0 first, so that no temperature, however low, can overflow.
     with np.errstate(over="ignore"):
-        return _normalise((rows - rows.max(1, keepdims=True)) / np.float64(value))
+        return _normalise((rows - rows.max(1, keepdims=True)) / np.float64(value), rows.dtype)
 
 
 def top_k_rows(rows: Rows, k: int) -> Rows:
@@ -96,9 +99,9 @@ def _ranks(rows: Rows) -> np.ndarray:
 
 
 def _keep(rows: Rows, keep: np.ndarray) -> Rows:
-    return _normalise(np.where(keep, rows, -np.inf).astype(np.float64))
+    return _normalise(np.where(keep, rows, -np.inf).astype(np.float64), rows.dtype)
 
 
-def _normalise(rows: np.ndarray) -> Rows:
+def _normalise(rows: NDArray[np.float64], dtype: np.dtype) -> Rows:
     top = rows.max(1, keepdims=True)
-    return (rows - top - np.log(np.exp(rows - top).sum(1, keepdims=True))).astype(np.float32)
+    return (rows - top - np.log(np.exp(rows - top).sum(1, keepdims=True))).astype(dtype, copy=False)

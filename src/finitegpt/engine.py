@@ -19,7 +19,7 @@ from finitegpt.limits import require_memory
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Floats = Float32 | Float64
+Floats = NDArray[np.float32 | np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.errors import TooLargeError
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 _SMALL = 2**26  # not worth asking the system for
 
@@ -60,14 +63,14 @@ def require_room(n: int, what: str, instead: str) -> None:
         require_memory(n, what, instead)
 
 
-def allocate(shape: tuple[int, ...], what: str, instead: str) -> NDArray[np.float32]:
-    """An empty float32 array for a result; mapped to a temporary file where it would not fit in memory twice.
+def allocate(shape: tuple[int, ...], dtype: type[Real], what: str, instead: str) -> NDArray[Real]:
+    """An empty array for a result; mapped to a temporary file where it would not fit in memory twice.
 
     Raises TooLargeError where there is no room for `what` there either; `instead` says what to try.
     """
-    size = 4 * math.prod(shape)
+    size = np.dtype(dtype).itemsize * math.prod(shape)
     if 2 * size <= max(available_bytes(), _SMALL):
-        return np.empty(shape, np.float32)
+        return np.empty(shape, dtype)
     require_room(size, what, instead)
     with tempfile.TemporaryFile(prefix="finitegpt-") as file:  # the mapping outlives it, and has no name on disk
-        return np.memmap(file, np.float32, "w+", shape=shape)
+        return np.memmap(file, dtype, "w+", shape=shape)

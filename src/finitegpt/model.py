@@ -115,7 +115,7 @@ class Model:
         progress: Callable[[int, int], None] | None,
     ) -> Rows:
         config = self.config
-        out = allocate((n, config.vocab_size), "the chain", "a shorter context")
+        out = allocate((n, config.vocab_size), np.float32, "the chain", "a shorter context")
         if n <= _PIECE:
             return _finite(Engine().evaluate(config, self.weights, 0, n, length=length, switches=switches, out=out))
         # About a tenth of a second each; whole multiples of what the engine computes at once.
@@ -144,7 +144,7 @@ class Model:
         if not tokens:
             raise InputError("expected a start of at least one token, got none; try one of the vocabulary")
 
-        def next_row(window: NDArray[np.int64]) -> NDArray[np.float32]:
+        def next_row(window: NDArray[np.int64]) -> Rows:
             row = self.log_probs(window[None])
             return (decode(row) if decode else row)[0]
 
@@ -166,12 +166,12 @@ def chain_of(
 ) -> Chain:
     """The chain of any model: a function from contexts (n, L) to log-probabilities in nats (n, V).
 
-    It is normalised, and called with at most 4,096 contexts at once.
+    It is normalised, kept in float64, and called with at most 4,096 contexts at once.
     """
     V = len(vocab)
-    require_chain(V, context_length)
+    require_chain(V, context_length, np.float64)
     n = V**context_length
-    rows = allocate((n, V), "the chain", "a shorter context")
+    rows = allocate((n, V), np.float64, "the chain", "a shorter context")
     for first in range(0, n, 4096):
         ids = np.arange(first, min(first + 4096, n))
         part = np.asarray(log_probs(states.contexts(ids, V, context_length)), np.float64)
@@ -190,10 +190,14 @@ def _finite(rows: Rows) -> Rows:
     return rows
 
 
-def require_chain(vocab_size: int, context_length: int) -> None:
+def require_chain(
+    vocab_size: int, context_length: int, dtype: type[np.float32] | type[np.float64] = np.float32
+) -> None:
     """TooLargeError where neither memory nor the disk has room for a chain of this shape."""
+    states.require_enumerable(vocab_size, context_length)
     what = f"a chain of {vocab_size}**{context_length} states"
-    require_room(4 * states.n_states(vocab_size, context_length) * vocab_size, what, "a shorter context")
+    size = np.dtype(dtype).itemsize * states.n_states(vocab_size, context_length) * vocab_size
+    require_room(size, what, "a shorter context")
 
 
 def _switches(values: ArrayLike | None) -> NDArray[np.float32] | None:

@@ -19,6 +19,8 @@ Ids = NDArray[np.int32 | np.int64]
 LARGEST_ID = 2**62
 """State ids stay below this, so that a successor can be computed in 64 bits."""
 
+_LONGEST = 2**16  # even of a vocabulary of one token
+
 
 def n_states(vocab_size: int, context_length: int) -> int:
     """V**L, as an exact Python integer of any size.
@@ -47,10 +49,12 @@ def bits_per_state(vocab_size: int, context_length: int) -> float:
     return float(np.log2(vocab_size) * context_length)
 
 
-def _check_enumerable(vocab_size: int, length: int) -> None:
-    if n_states(vocab_size, length) * vocab_size > LARGEST_ID:
+def require_enumerable(vocab_size: int, context_length: int) -> None:
+    """TooLargeError where ids or successors would not fit in 64 bits; at once, however long the context is."""
+    V, L = vocab_size, context_length
+    if L > _LONGEST or V ** min(L + 1, 63) > LARGEST_ID:
         raise TooLargeError(
-            f"expected at most 2**62 arrows, got {vocab_size} tokens and a context of {length}; try a shorter context"
+            f"expected at most 2**62 arrows, got {V} tokens and a context of {L}; try a shorter context"
         )
 
 
@@ -61,7 +65,7 @@ def ids(contexts: ArrayLike, vocab_size: int) -> NDArray[np.int64]:
     array([0, 5])
     """
     array = np.asarray(contexts)
-    _check_enumerable(vocab_size, array.shape[-1])
+    require_enumerable(vocab_size, array.shape[-1])
     if array.size and (array.min() < 0 or array.max() >= vocab_size):
         raise InputError(f"expected tokens from 0 to {vocab_size - 1}, got {array.min()} to {array.max()}; try others")
     result = np.zeros(array.shape[:-1], np.int64)
@@ -77,14 +81,14 @@ def contexts(ids: ArrayLike, vocab_size: int, context_length: int) -> NDArray[np
     array([[0, 0, 0],
            [1, 0, 1]])
     """
-    _check_enumerable(vocab_size, context_length)
+    require_enumerable(vocab_size, context_length)
     powers = np.array([vocab_size**k for k in range(context_length - 1, -1, -1)], np.int64)
     return np.asarray(ids, np.int64)[..., None] // powers % vocab_size
 
 
 def every(vocab_size: int, context_length: int) -> Ids:
     """The ids of all states (V**L,), in 32 bits where those hold the successors' too."""
-    _check_enumerable(vocab_size, context_length)
+    require_enumerable(vocab_size, context_length)
     return np.arange(vocab_size**context_length, dtype=_id_type(vocab_size, context_length))
 
 
@@ -104,7 +108,7 @@ def first_successors(ids: ArrayLike, vocab_size: int, context_length: int) -> Id
     >>> first_successors([5], vocab_size=2, context_length=3)
     array([2])
     """
-    _check_enumerable(vocab_size, context_length)
+    require_enumerable(vocab_size, context_length)
     array = np.asarray(ids)
     if array.dtype != np.int32 or _id_type(vocab_size, context_length) != np.int32:
         array = array.astype(np.int64)

@@ -10,7 +10,7 @@ from finitegpt.limits import require_memory
 
 
 def walk(
-    next_row: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    next_row: Callable[[NDArray[np.int64]], NDArray[np.float32 | np.float64]],
     tokens: list[int],
     n: int,
     context_length: int,

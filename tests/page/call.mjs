@@ -35,7 +35,7 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
     const run = exported.longRun(engine, rows, V);
     results.push({
       classes: run.classes(), law: run.law(), reached: run.reached(red, start, tokens), mixing: run.mixing(),
-      rounding: engine.exports.fg_rounding(0),
+      rounding: run.rounding,
     });
   } else results.push(exported[name](...values));
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt import states
 from finitegpt.analysis.bound import Bound
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.starts import law_of
@@ -126,9 +127,7 @@ def cross_entropy(chain: Chain, data: Data) -> float:
     return -float(kept[np.arange(len(ids)), data.tokens[L:]].mean())
 
 
-def approach(
-    truth: Chain, trajectory: NDArray[np.float32], law: StationaryDistribution | None = None
-) -> NDArray[np.float64]:
+def approach(truth: Chain, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
@@ -151,8 +150,9 @@ def extended(chain: Chain, context_length: int) -> Chain:
     """The same chain with longer contexts, whose older tokens it does not look at."""
     if context_length < chain.context_length:
         raise InputError(f"expected a context of at least {chain.context_length}, got {context_length}; try that")
+    states.require_enumerable(chain.vocab_size, context_length)
     times = chain.vocab_size ** (context_length - chain.context_length)
-    require_memory(4 * chain.log_probs.size * times, "a chain with longer contexts", "a shorter context")
+    require_memory(chain.log_probs.nbytes * times, "a chain with longer contexts", "a shorter context")
     rows = np.tile(chain.log_probs, (times, 1))
     return replace(chain, log_probs=rows, context_length=context_length, startup=None, counts=None)
 

@@ -31,9 +31,9 @@ export function longRun(engine, rows, V) {
   engine.end = engine.base; // what was before is over
   const n = rows.length / V;
   const L = Math.round(Math.log(n) / Math.log(V));
-  const rounding = exports.fg_rounding(0);
   const log_probs = engine.put(rows);
   const chain = engine.put(BigInt64Array.of(BigInt(V), BigInt(n / V), BigInt(log_probs)));
+  const rounding = exports.fg_rounding(chain);
   const [firsts, to, probs] = [engine.room(8 * (n + 1)), engine.room(4 * n * V), engine.room(8 * n * V)];
   const arrows = Number(engine.scratch(() => exports.fg_arrows(chain, firsts, to, probs, engine.room(8 * V))));
   const graph = engine.put(BigInt64Array.of(BigInt(n), BigInt(firsts) | (BigInt(to) << 32n), BigInt(probs)));
@@ -243,7 +243,7 @@ export function longRun(engine, rows, V) {
     return [1, beta > 0 ? L * Math.ceil((Math.log(1 / 4) / Math.log1p(-beta)) * (1 + 8 * ROUNDING)) : Infinity];
   }
 
-  return { classes, law, reached, mixing };
+  return { rounding, classes, law, reached, mixing };
 }
 
 /** A number with its interval, made to lie between 0 and `most`. @param {number} value @param {number} low

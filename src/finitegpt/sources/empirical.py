@@ -56,7 +56,7 @@ def ngram(
         probs = _rows(counts, probs, smoothing, alpha)
         if k == L or (k and V**L <= _STARTUP):
             with np.errstate(divide="ignore"):
-                levels.append(np.log(probs).astype(np.float32))
+                levels.append(np.log(probs))
     return Chain(
         log_probs=levels[-1],
         vocab=data.vocab,

@@ -20,7 +20,6 @@ from finitegpt.sources.belief import Floats
 from finitegpt.states import is_spaced
 
 Item = TypeVar("Item")
-Real = TypeVar("Real", np.float32, np.float64)
 
 _LONGEST = 2**13
 _STARTUP = 2**16
@@ -129,12 +128,12 @@ class Source:
         _require_length(context_length, 1)
         hidden = self.transitions.sum(2).T  # (K, V)
 
-        def rows(beliefs: Floats) -> NDArray[np.float32]:
+        def rows(beliefs: Floats) -> Floats:
             probs = beliefs @ hidden
             with np.errstate(divide="ignore"):
-                return np.log(probs / probs.sum(1, keepdims=True)).astype(np.float32)
+                return np.log(probs / probs.sum(1, keepdims=True))
 
-        levels: list[NDArray[np.float32]] = []
+        levels: list[Floats] = []
         for level in self._filled(context_length, rows):
             levels = [*levels, level] if len(level) <= _STARTUP else [level]
         return Chain(
@@ -192,7 +191,7 @@ class Source:
             places = np.where(places[:, None] >= 0, after[places], -1).reshape(-1)
             yield places, beliefs, probs
 
-    def _filled(self, length: int, function: Callable[[Floats], NDArray[Real]]) -> Iterator[NDArray[Real]]:
+    def _filled(self, length: int, function: Callable[[Floats], Floats]) -> Iterator[Floats]:
         """`function` of the belief after each word of 0, 1, .. `length` tokens, (V**k, n)."""
         values = function(self.start[None])
         for places, beliefs, _ in self._levels(length):
