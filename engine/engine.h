@@ -112,6 +112,10 @@ typedef struct {
     const double *probs;  /* [arrows] */
 } fg_graph;
 
+/* The largest relative error of a probability that is read from a row, for certificates: of float32 rows as they are
+ * stored; of float64 ones, of what was meant, whose logarithms have been rounded. */
+FG_API double fg_rounding(const fg_chain *chain);
+
 /* The arrows of a chain, into first [n + 1], to and probs [n V]; row [V] is scratch memory. Returns their number. */
 FG_API int64_t fg_arrows(const fg_chain *chain, int64_t *first, int32_t *to, double *probs, double *row);
 

@@ -1,6 +1,17 @@
 /* What can be reached from where: classes, periods, and where the graph alone says whether targets are reached. */
 #include "rows.h"
 
+double fg_rounding(const fg_chain *chain) {
+    /* Exponentials, sums of V of them, and normalising. */
+    const double own = (double)(chain->vocab_size + 10) * 0x1p-53;
+    if (!chain->wide) return own;
+    const double *x = chain->log_probs;
+    double least = 0;
+    for (int64_t k = 0; k < chain->vocab_size * chain->vocab_size * chain->suffixes; k++)
+        if (x[k] >= LEAST && x[k] < least) least = x[k];
+    return own + (1 - 2 * least) * 0x1p-53;
+}
+
 int64_t fg_arrows(const fg_chain *chain, int64_t *first, int32_t *to, double *probs, double *row) {
     const int64_t v = chain->vocab_size, n = v * chain->suffixes;
     int64_t at = 0;

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import finitegpt.page
 from finitegpt import Chain, Data, GPTConfig, InputError, Model, Run, TrainConfig, decode, train, weights, words
 from finitegpt.analysis import (
-    communicating_classes,
+    entropy_rate,
     hitting_probabilities,
     match,
     mixing_time,
@@ -30,6 +31,7 @@ from finitegpt.data import NOTEBOOK_SEQUENCE
 from finitegpt.page import strings
 from finitegpt.picture.layout import arrow, ring
 from finitegpt.sources import transform
+from oracles import SYMBOLS
 
 NODE = shutil.which("node")
 
@@ -191,48 +193,166 @@ def test_decoding_is_that_of_the_library(how: dict[str, Any]) -> None:
         np.testing.assert_allclose(np.exp(floats(values)), expected.probs.reshape(-1), atol=1e-6)
 
 
-def test_what_is_said_of_a_chain_is_what_the_library_says() -> None:
-    for chain in chains():
-        V, p = chain.vocab_size, typed("Float64Array", chain.probs)
-        classes, entropy = call(("chain.js", "classes", [p, V]), ("chain.js", "rowEntropy", [p, V]))
-        ends = [ids.tolist() for ids in recurrent_classes(chain)]
-        assert classes["ends"] == ends
-        assert len(classes["members"]) == len(communicating_classes(chain))
-        np.testing.assert_allclose(entropy, chain.row_entropy(), atol=1e-6)
-        found = call(
-            *(("chain.js", "stationary", [p, V, ids]) for ids in ends),
-            *(("chain.js", "period", [p, V, ids]) for ids in ends),
-        )
-        for law, pi in zip(stationary_distributions(chain), found, strict=False):
-            np.testing.assert_allclose(pi, law.dense(), atol=1e-9)
-        assert found[len(ends) :] == [period(chain, np.array(ids)) for ids in ends]
+def long_runs() -> list[Chain]:
+    """Those, metastable ones, some with several classes, up to 4,096 states, and words with 4,096 dense ones."""
+    rng = np.random.default_rng(5)
+
+    def drawn(V: int, L: int, T: float) -> Chain:
+        return decode(Chain.from_probs(rng.dirichlet(np.ones(V), V**L), SYMBOLS[:V], L), temperature=T)
+
+    found = [drawn(2, 8, 1.0), drawn(2, 8, 0.03), drawn(3, 5, 0.1), drawn(2, 10, 0.05), drawn(2, 12, 0.05)]
+    found += [decode(drawn(3, 4, 1.0), top_k=2), decode(drawn(2, 8, 1.0), top_p=0.8), drawn(16, 3, 1.0)]
+    stay = np.log([[1 - 1e-9, 1e-9], [1e-9, 1 - 1e-9]]).astype(np.float32)
+    found.append(Chain(log_probs=stay, vocab=("a", "b"), context_length=1))
+    never = np.array([[1e-200, 0, 1, 0], [0, 1, 1e-200, 0], [0, 1, 1, 0], [1, 0, 0, 1]])
+    with np.errstate(divide="ignore"):
+        rare = np.log(never / never.sum(1, keepdims=True)).astype(np.float32)
+    soft = decode(drawn(2, 10, 1.0), temperature=20.0)
+    return [*chains(), *found, soft, Chain(log_probs=rare, vocab=tuple("abcd"), context_length=1)]
 
 
-def test_red_states_are_reached_as_the_library_says() -> None:
+def narrow(chain: Chain) -> Chain:
+    """With rows of float32, as the page has them."""
+    return replace(chain, log_probs=chain.log_probs.astype(np.float32))
+
+
+def test_the_long_run_is_that_of_the_library() -> None:
     rng = np.random.default_rng(3)
-    for chain in chains():
-        V, red = chain.vocab_size, rng.random(chain.n_states) < 0.2
-        red[0] = True
-        p, mask = typed("Float64Array", chain.probs), typed("Uint8Array", red.astype(int))
-        ever, within = call(("chain.js", "reach", [p, V, mask]), ("chain.js", "reachWithin", [p, V, mask, 7]))
-        np.testing.assert_allclose(ever, hitting_probabilities(chain, red).values, atol=1e-9)
-        np.testing.assert_allclose(within, hitting_probabilities(chain, red, within=7).values, atol=1e-9)
-
-
-def test_mixing_and_steps_are_those_of_the_library() -> None:
-    chain = chains()[2]
-    V, p = chain.vocab_size, typed("Float64Array", chain.probs)
-    law = stationary_distributions(chain)[0].dense()
-    start = np.eye(chain.n_states)[5]
-    time, pushed, pulled, distance = call(
-        ("chain.js", "mixingTime", [p, V, typed("Float64Array", law), list(range(chain.n_states))]),
-        ("chain.js", "push", [p, V, typed("Float64Array", start)]),
-        ("chain.js", "pull", [p, V, typed("Float64Array", start)]),
-        ("chain.js", "totalVariation", [typed("Float64Array", start), typed("Float64Array", law)]),
+    asked, shown, several, steps = [], [], 0, 0
+    for chain in map(narrow, long_runs()):
+        red = rng.random(chain.n_states) < 0.2
+        red[0], red[-1] = True, False
+        start = np.where(red, 0.0, rng.dirichlet(np.ones(chain.n_states)))
+        asked.append((chain, red, start / start.sum()))
+    found = call(
+        *(
+            (
+                "analysis.js",
+                "longRun",
+                [
+                    typed_logs(chain),
+                    chain.vocab_size,
+                    typed("Uint8Array", red.astype(int)),
+                    typed("Float64Array", start),
+                    100,
+                ],
+            )
+            for chain, red, start in asked
+        )
     )
-    assert time == mixing_time(chain).value
-    np.testing.assert_allclose(pushed, chain.push(start), atol=1e-12)
-    np.testing.assert_allclose(pulled, chain.pull(start), atol=1e-12)
+    for (chain, red, start), page in zip(asked, found, strict=True):
+        classes, law = page["classes"], page["law"]
+        ends = recurrent_classes(chain)
+        largest = max(ends, key=len)
+        assert page["rounding"] == chain.rounding
+        assert (classes["ends"], classes["size"], classes["first"]) == (len(ends), len(largest), largest[0])
+        assert classes["period"] == period(chain, largest)
+        assert np.flatnonzero(classes["inEnds"]).tolist() == sorted(np.concatenate(ends).tolist())
+        own = stationary_distributions(chain, method="gth")[[len(ids) for ids in ends].index(len(largest))]
+        assert own.certified
+        by_steps = law["relative"] == "Infinity"
+        steps += by_steps
+        assert law["error"] <= (1e-12 if by_steps else own.error * (1 + 1e-6))
+        np.testing.assert_allclose(law["pi"], own.dense(), atol=1e-12, rtol=1e-12 if by_steps else 4 * own.relative)
+        for id in (*np.argsort(-own.dense())[:5], int(largest[0])):
+            mass = own.mass(np.arange(chain.n_states) == id)
+            assert law["low"][id] <= mass.high
+            assert mass.low <= law["high"][id]
+            shown.append(("boundedShare", words.percent, [law[name][id] for name in ("pi", "low", "high")]))
+        for numbers, twin in (
+            (law["entropy"], entropy_rate(chain, own)),
+            (page["reached"]["ever"], hitting_probabilities(chain, red).mean(start)),
+            (page["reached"]["within"], hitting_probabilities(chain, red, within=100).mean(start)),
+        ):
+            agree(numbers, twin)
+            shown.append(("bounded", words.number, numbers))
+        low, high = floats(page["mixing"])
+        if len(ends) > 1:
+            assert low == high == np.inf
+        elif chain.n_states < 512:
+            mixes = mixing_time(chain, law=own)
+            assert low <= mixes.high
+            assert mixes.low <= high
+        several += len(ends) > 1
+    assert several > 3
+    assert steps == 1
+    calls = [("numbers.js", name, [sendable(x) for x in numbers]) for name, _, numbers in shown]
+    written = call(("strings.js", "setStrings", [strings()]), *calls)[1:]
+    assert written == [write(*numbers) for _, write, numbers in shown]
+
+
+def typed_logs(chain: Chain) -> dict[str, Any]:
+    """Rows as the page has them; JSON has no sign for what is infinite, and this is no arrow either."""
+    return typed("Float32Array", np.maximum(chain.log_probs, -1e9))
+
+
+def agree(found: list[Any], expected: Any) -> None:
+    """The same number, and both intervals hold the truth, so that they meet."""
+    value, low, high = floats(found)
+    assert value == pytest.approx(expected.value, abs=1e-12, rel=1e-8)
+    assert low <= expected.high
+    assert expected.low <= high
+    assert high - low <= 2 * (expected.high - expected.low) + 1e-12
+    assert (low == high == 0) == (expected.low == expected.high == 0)
+
+
+def test_a_chain_that_hardly_ever_leaves_is_computed_right() -> None:
+    """Thirty 0s and thirty 1s: the page once said 52 % and 48 %."""
+    run = train(
+        "0" * 30 + "1" * 30,
+        GPTConfig(vocab_size=2, context_length=9, n_layer=1),
+        TrainConfig(steps=300, lr=0.003),
+    )
+    chain = decode(run.chain, temperature=0.3)
+    nothing = typed("Uint8Array", np.eye(512, dtype=int)[0])
+    start = typed("Float64Array", np.eye(512)[511])
+    (found,) = call(("analysis.js", "longRun", [typed_logs(chain), 2, nothing, start, 100]))
+    law = stationary_distributions(chain, method="gth")[0].dense()
+    np.testing.assert_allclose(found["law"]["pi"], law, rtol=1e-9)
+    assert max(law[0], law[511]) > 0.9999
+
+
+def test_what_is_too_much_to_eliminate_is_uncertified() -> None:
+    rng = np.random.default_rng(2)
+    dense = Chain.from_probs(rng.dirichlet(np.ones(64), 4096), tuple(map(chr, range(64, 128))), 2)
+    chain = narrow(decode(dense, temperature=0.01))
+    red, start = np.zeros(4096, int), np.full(4096, 1 / 4095)
+    red[0], start[0] = 1, 0
+    (found,) = call(
+        ("analysis.js", "longRun", [typed_logs(chain), 64, typed("Uint8Array", red), typed("Float64Array", start), 100])
+    )
+    law, top = found["law"], int(np.argmax(found["law"]["pi"]))
+    assert law["error"] == law["relative"] == "Infinity"
+    share, entropy, time = call(
+        ("strings.js", "setStrings", [strings()]),
+        ("numbers.js", "boundedShare", [law["pi"][top], law["low"][top], sendable(law["high"][top])]),
+        ("numbers.js", "bounded", law["entropy"]),
+        ("numbers.js", "boundedTokens", [sendable(x) for x in floats(found["mixing"])]),
+    )[1:]
+    assert share.endswith(" % (uncertified)")
+    assert " to " in entropy  # no more than the rows say
+    assert time == "unknown"
+    value, low, high = found["reached"]["ever"]
+    assert [value, low, high] in ([1, 1, 1], [0.5, 0, 1])
+
+
+def test_times_are_written_as_the_library_writes_them() -> None:
+    times = [(0, 0), (1, 1), (371, 371), (12, 4096), (371, np.inf), (np.inf, np.inf), (2, 1e16), (3.5, 9.5)]
+    calls = [("numbers.js", "boundedTokens", [sendable(x) for x in time]) for time in times]
+    found = call(("strings.js", "setStrings", [strings()]), *calls)[1:]
+    assert found == [words.tokens(*time) for time in times[:5]] + [
+        "it never settles",
+        "2 to 1e16 tokens",
+        "3 to 10 tokens",
+    ]
+    bounds = call(*(("numbers.js", "boundedTokens", [1, sendable(high)]) for high in (35, np.inf, 1.62e281)))
+    assert bounds == ["chain.most", "number.unknown", "chain.most"]
+
+
+def test_steps_are_those_of_the_library() -> None:
+    chain = chains()[2]
+    law, start = stationary_distributions(chain)[0].dense(), np.eye(chain.n_states)[5]
+    (distance,) = call(("chain.js", "totalVariation", [typed("Float64Array", start), typed("Float64Array", law)]))
     assert distance == pytest.approx(total_variation(chain, 0, 5)[0])
 
 

@@ -12,6 +12,7 @@ const incoming = (_, value) => {
 };
 const outgoing = (_, value) => {
   if (ArrayBuffer.isView(value)) return Array.from(value, (x) => (Number.isFinite(x) ? x : String(x)));
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return value === undefined ? null : value;
 };
 
@@ -26,6 +27,15 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
     const weights = training.keptWeights[training.keptWeights.length - 1];
     results.push({
       losses: training.losses(0), chains: training.chains(0), weights, inside: engine.inspect(shape, weights, null, [0, 1]),
+    });
+  } else if (name === "longRun") {
+    const { Engine } = await import(new URL("engine.js", PAGE).href);
+    const engine = await Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
+    const [rows, V, red, start, tokens] = values;
+    const run = exported.longRun(engine, rows, V);
+    results.push({
+      classes: run.classes(), law: run.law(), reached: run.reached(red, start, tokens), mixing: run.mixing(),
+      rounding: run.rounding,
     });
   } else results.push(exported[name](...values));
 }

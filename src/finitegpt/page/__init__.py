@@ -19,10 +19,10 @@ _WASM = _HERE.parent / "_engine" / "engine.wasm"
 _MODULES = (
     *("state", "random", "data", "chain", "layout", "strings", "numbers", "patterns", "transforms", "weights"),
     *("experiment", "training", "view", "safetensors", "imports", "recipe", "presets"),
-    *("dom", "graph", "dots", "matrix", "neighbours", "stage", "timeline", "inspector", "facts", "walk", "nudge"),
-    *("controls", "lessons", "address", "away", "main"),
+    *("dom", "graph", "dots", "matrix", "neighbours", "stage", "timeline", "inspector", "concluder", "facts"),
+    *("walk", "nudge", "controls", "lessons", "address", "away", "main"),
 )
-_WORKER = ("random", "weights", "engine", "worker")
+_WORKER = ("random", "weights", "engine", "analysis", "worker")
 _START = """
 modules.main.start({
   wasm: Uint8Array.from(atob(document.getElementById("wasm").textContent), (sign) => sign.charCodeAt(0)),

@@ -46,7 +46,7 @@ export class Engine {
     return place;
   }
 
-  /** Copies an array in. @param {Float32Array | Float64Array | Int32Array | BigInt64Array} array */
+  /** Copies an array in. @param {Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array} array */
   put(array) {
     const place = this.room(array.byteLength);
     new Uint8Array(this.exports.memory.buffer, place, array.byteLength).set(
@@ -63,6 +63,16 @@ export class Engine {
   /** @param {number} place @param {number} n */
   float64(place, n) {
     return new Float64Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  int32(place, n) {
+    return new Int32Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  uint8(place, n) {
+    return new Uint8Array(this.exports.memory.buffer, place, n);
   }
 
   /** Does `work`, then gives back the room it took. @template T @param {() => T} work @returns {T} */

@@ -1,64 +1,62 @@
-// What the chain comes to in the long run.
+// What the chain comes to in the long run, as the worker tells it: every number with what is proved of it.
 
-import { classes, mixingTime, period, reach, reachWithin, rowEntropy, stationary } from "./chain.js";
+import { HORIZON, isOld } from "./concluder.js";
 import { label } from "./data.js";
 import { bar, html, setText } from "./dom.js";
 import { COLOURS } from "./graph.js";
+import { bounded, boundedShare, boundedTokens } from "./numbers.js";
 import { percent, say, visible } from "./strings.js";
 
 const TOP = 5;
-const HORIZON = 100;
+const WAITING = "…";
+const SUMMED = 1e-13; // relative error of a sum of a few thousand logarithms
 
-/**
- * @typedef {ReturnType<typeof longRun>} LongRun
- * @param {Float64Array} p @param {number} V
- */
-export function longRun(p, V) {
-  const n = p.length / V;
-  const { ends } = classes(p, V);
-  const largest = ends.reduce((a, b) => (b.length > a.length ? b : a));
-  const pi = stationary(p, V, largest);
-  const entropy = rowEntropy(p, V).reduce((sum, h, id) => sum + pi[id] * h, 0);
-  const d = ends.length === 1 ? period(p, V, largest) : 1;
-  const starts = n <= 64 ? [...Array(n).keys()] : [0, n - 1, pi.indexOf(pi.reduce((a, b) => Math.max(a, b)))];
-  const mixing = ends.length === 1 && d === 1 ? mixingTime(p, V, pi, starts) : undefined;
-  const inEnds = new Uint8Array(n);
-  for (const members of ends) for (const id of members) inEnds[id] = 1;
-  return { ends, largest, pi, entropy, period: d, mixing, inEnds };
-}
+/** @typedef {import("./concluder.js").Found} Found */
 
 export function factsCard() {
+  const computing = html("span", { class: "soft computing" });
   const end = html("p", {});
   const list = html("dl", {});
   const bars = Array.from({ length: TOP }, () => bar("var(--soft)"));
   const names = ["chain.entropy", "chain.data", "chain.bits", "chain.mixing"];
   const values = names.map(() => html("dd", {}));
+  const shares = html("div", { class: "bars shares" }, ...bars.map((one) => one.element));
   list.append(...names.flatMap((name, k) => [html("dt", {}, say(name)), values[k]]));
   const element = html(
-    "section", { class: "card", "data-part": "chain" }, html("h2", {}, say("chain")), end, list,
-    html("h3", {}, say("chain.top")), html("div", { class: "bars" }, ...bars.map((one) => one.element)),
+    "section", { class: "card", "data-part": "chain" },
+    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), shares,
   );
   return {
     element,
-    /** @param {import("./view.js").View} view @param {LongRun} found */
+    /** @param {import("./view.js").View} view @param {Found} found */
     update({ vocab, V, L, entropy: ofData }, found) {
-      const { ends, largest, pi, period: d, mixing } = found;
-      setText(end, ends.length > 1
-        ? say("chain.ends", { k: ends.length })
-        : largest.length === 1
-          ? say("chain.stays")
-          : say(d === largest.length ? "chain.cycle" : "chain.end", { n: largest.length }));
-      setText(values[0], say("nats", { x: found.entropy.toFixed(4) }));
-      setText(values[1], say("nats", { x: ofData.toFixed(4) }));
+      const { classes, law, mixing } = found;
+      setText(computing, found.slow ? say("chain.computing") : "");
+      setText(end, classes ? endsIn(classes, visible(label(classes.first, vocab, L))) : WAITING);
+      setText(values[0], law ? say("nats", { x: bounded(...law.entropy) }) : WAITING);
+      setText(values[1], say("nats", { x: bounded(ofData, ofData * (1 - SUMMED), ofData * (1 + SUMMED)) }));
       setText(values[2], say("bits", { x: Number((L * Math.log2(V)).toFixed(2)) }));
-      setText(values[3], d > 1 || ends.length > 1 ? say("chain.never") : mixing === null ? say("chain.long") : say(mixing === 1 ? "chain.token" : "chain.tokens", { n: mixing ?? "" }));
-      const top = largestOf(pi, TOP);
+      setText(values[3], mixing ? boundedTokens(...mixing) : WAITING);
+      end.classList.toggle("old", isOld(found, "classes"));
+      for (const one of [values[0], shares]) one.classList.toggle("old", isOld(found, "law"));
+      values[3].classList.toggle("old", isOld(found, "mixing"));
+      const top = law ? largestOf(law.pi, TOP) : [];
       bars.forEach((one, k) => {
         one.element.style.display = k < top.length ? "" : "none";
-        if (k < top.length) one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), percent(pi[top[k]]));
+        if (!law || k >= top.length) return;
+        const { pi, low, high } = law;
+        one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), boundedShare(pi[top[k]], low[top[k]], high[top[k]]));
       });
     },
   };
+}
+
+/** Where a chain ends, in words; `state` is the first of the class that the numbers are of.
+ * @param {import("./analysis.js").Classes} classes @param {string} state */
+function endsIn({ ends, size, period }, state) {
+  if (ends > 1) return say(size === 1 ? "chain.ends.one" : "chain.ends", { k: ends, state, n: size });
+  if (size === 1) return say("chain.stays");
+  return say(period === size ? "chain.cycle" : "chain.end", { n: size });
 }
 
 /** What bars are multiplied with, so that the largest can be seen. @param {number} largest */
@@ -82,20 +80,15 @@ export function redCard() {
   );
   return {
     element,
-    /** @param {import("./view.js").View} view */
-    update({ p, V, n, red, counts }) {
-      const many = red.reduce((sum, yes) => sum + yes, 0);
-      element.hidden = many === 0;
-      if (!many) return;
-      setText(text, say(many < n ? "red.start" : "red.all"));
-      list.hidden = many === n;
-      if (many === n) return;
-      const first = counts.map((count, id) => (red[id] ? 0 : count));
-      const total = first.reduce((sum, count) => sum + count, 0);
-      const mean = (/** @type {Float64Array} */ x) =>
-        x.reduce((sum, value, id) => sum + (red[id] ? 0 : value * (total ? first[id] / total : 1 / (n - many))), 0);
-      const found = [mean(reach(p, V, red)), mean(reachWithin(p, V, red, HORIZON))];
-      found.forEach((value, k) => setText(values[k], value.toPrecision(4)));
+    /** @param {import("./view.js").View} view @param {Found} found */
+    update({ red }, found) {
+      element.hidden = !red.includes(1);
+      list.hidden = !red.includes(0);
+      setText(text, say(list.hidden ? "red.all" : "red.start"));
+      const reached = found.red;
+      const numbers = reached ? [reached.ever, reached.within] : [];
+      values.forEach((one, k) => setText(one, reached ? bounded(...numbers[k]) : WAITING));
+      list.classList.toggle("old", isOld(found, "red"));
     },
   };
 }

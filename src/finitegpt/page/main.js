@@ -2,11 +2,12 @@
 
 import { addressOf } from "./address.js";
 import { awaySection } from "./away.js";
+import { Concluder, isOld } from "./concluder.js";
 import { controls } from "./controls.js";
 import { context, label, vocabulary } from "./data.js";
 import { button, html, setText } from "./dom.js";
 import { experimentOf, names, switches } from "./experiment.js";
-import { factsCard, longRun, redCard, startupCard } from "./facts.js";
+import { factsCard, redCard, startupCard } from "./facts.js";
 import { MOST_BYTES, filesOf, openFiles } from "./imports.js";
 import { inspector } from "./inspector.js";
 import { lessonValues, tour } from "./lessons.js";
@@ -20,9 +21,6 @@ import { timeline } from "./timeline.js";
 import { Trainer, shownStep } from "./training.js";
 import { isChanged, viewOf } from "./view.js";
 import { walker } from "./walk.js";
-
-const AT_ONCE = 16; // up to so many states, what is said of the chain is said in the same frame
-const SAYING = 90; // milliseconds between two times otherwise
 
 /**
  * @typedef {{values: Record<string, any>, weights: Float32Array, losses: number[]}} CarriedRun
@@ -44,11 +42,11 @@ export function start({ wasm, worker, strings, run }) {
   let looked = null;
   /** @type {import("./view.js").View | null} */
   let view = null;
-  /** @type {import("./facts.js").LongRun | null} */
-  let found = null;
+  /** The states that are marked as never left. @type {Uint8Array | null} */
+  let marks = null;
   /** @type {((weights: Float32Array) => void)[]} */
   let wantWeights = [];
-  let [frame, saying, said] = [0, 0, 0];
+  let [frame, telling] = [0, 0];
   let notice = "";
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   /** @type {ReturnType<typeof build>} */
@@ -61,6 +59,7 @@ export function start({ wasm, worker, strings, run }) {
     return;
   }
   const trainer = new Trainer(helper, wasm, { trained, looked: answered, failed: (key, filled) => tell(say(key, filled)) });
+  const concluder = new Concluder(worker, wasm, { concluded, failed: (key, filled) => tell(say(key, filled)) });
   ui = build();
   hide();
   if (problems.length) tell(say("notice.link", { list: problems.map(visible).join(", ") }));
@@ -189,7 +188,6 @@ export function start({ wasm, worker, strings, run }) {
     ui.walk.stop();
     ui = build();
     hide();
-    found = null;
     if (held) /** @type {HTMLElement} */ (root.querySelector(".language")).focus();
   }
 
@@ -260,13 +258,9 @@ export function start({ wasm, worker, strings, run }) {
     if (next.p.some(Number.isNaN)) return tell(say("notice.diverged"));
     view = next;
     if (next.bad.length) tell(say("notice.red", { list: next.bad.map(visible).join(", ") }));
-    if (next.n <= AT_ONCE || !found || found.pi.length !== next.n) conclude();
-    else if (!saying) saying = window.setTimeout(() => {
-      saying = 0;
-      conclude();
-      if (view) ui.stage.update(view, marked());
-    }, Math.max(0, SAYING - (performance.now() - said)));
-    ui.stage.update(next, marked());
+    concluder.ask(next);
+    draw(next);
+    conclude(next);
     ui.time.update(next);
     ui.panel.update(values);
     ui.cards.state.update(next);
@@ -280,19 +274,34 @@ export function start({ wasm, worker, strings, run }) {
     hide();
   }
 
-  /** What is said of the chain as it is now. */
-  function conclude() {
-    if (!view) return;
-    said = performance.now();
-    found = longRun(view.p, view.V);
-    ui.cards.facts.update(view, found);
-    ui.cards.red.update(view);
-    ui.walk.update(view, found);
+  /** The worker has found something of the chain: it is told in the next frame. */
+  function concluded() {
+    if (!frame && !telling) telling = requestAnimationFrame(() => {
+      telling = 0;
+      if (!frame && view) conclude(view);
+    });
   }
 
-  /** The states that are never left, where they are worth a mark. */
-  function marked() {
-    return found && (values.greedy || found.ends.length > 1) ? found.inEnds : null;
+  /** What is known of the chain as it is now. @param {import("./view.js").View} now */
+  function conclude(now) {
+    if (marks !== marked(now)) draw(now);
+    ui.cards.facts.update(now, concluder.found);
+    ui.cards.red.update(now, concluder.found);
+    ui.walk.update(now, concluder.found);
+  }
+
+  /** @param {import("./view.js").View} now */
+  function draw(now) {
+    marks = marked(now);
+    ui.stage.update(now, marks);
+  }
+
+  /** The states that are never left, where they are worth a mark. Until they are known, those of the chain before.
+   * @param {import("./view.js").View} now */
+  function marked({ n }) {
+    const { classes } = concluder.found;
+    if (!classes || isOld(concluder.found, "classes")) return marks?.length === n ? marks : null;
+    return values.greedy || classes.ends > 1 ? classes.inEnds : null;
   }
 
   function hide() {

@@ -21,6 +21,17 @@ export function boundedShare(value, low = -Infinity, high = Infinity) {
   return written(value, nothing ? -Infinity : low, nothing ? Infinity : high, 100n, " %", SHARE);
 }
 
+/** A time in whole tokens that is proved to lie between two; none of the times that it is used for is 0 but where it is known.
+ * @param {number} low @param {number} high */
+export function boundedTokens(low, high) {
+  if (low === Infinity) return say("chain.never");
+  if (high === Infinity) return low > 1 ? say("chain.least", { n: Math.floor(low) }) : say("number.unknown");
+  const [least, most] = [Math.floor(low), Math.ceil(high)];
+  if (least === most) return say(least === 1 ? "chain.token" : "chain.tokens", { n: least });
+  const n = most < 1e15 ? most : bound(BigInt(most), 1n, FEWEST, true);
+  return least > 1 ? say("chain.range", { low: least, high: n }) : say("chain.most", { n });
+}
+
 /** @param {number} value @param {number} low @param {number} high @param {bigint} scale @param {string} unit
  * @param {number} most */
 function written(value, low, high, scale, unit, most) {

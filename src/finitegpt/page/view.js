@@ -8,9 +8,9 @@ import { chainAfter, shownStep } from "./training.js";
 /**
  * @typedef {{values: import("./state.js").Values, trained: import("./training.js").Trained, vocab: string[], V: number,
  *   L: number, n: number, shape: import("./weights.js").Shape, counts: Int32Array, entropy: number, step: number,
- *   p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
+ *   rows: Float32Array, p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
  *   chosen: number, off: Set<string>, looked: any, loss: number}} View
- *   `p` are the probabilities shown, `before` those of the step that is pinned, `ghost` those of the data itself;
+ *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking; `before` are those of the step that is pinned, `ghost` those of the data itself;
  *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
  */
 
@@ -28,14 +28,15 @@ export function viewOf(values, trained, looked) {
   const { vocab, V, L, n, shape, counts, arrows, entropy } = experiment;
   const step = shownStep(trained, values.step);
   const how = { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy };
-  const shown = (/** @type {Float32Array} */ rows) => probabilities(decode(rows, V, how), V);
-  const rows = isChanged(values) && looked?.rows ? looked.rows : chainAfter(trained, step);
+  const shown = (/** @type {Float32Array} */ one) => probabilities(decode(one, V, how), V);
+  const raw = isChanged(values) && looked?.rows ? looked.rows : chainAfter(trained, step);
+  const rows = decode(raw, V, how);
   const { red, bad } = redStates(values.red, vocab, L);
   return {
-    values, trained, vocab, V, L, n, shape, counts, entropy, step, p: shown(rows),
+    values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p: probabilities(rows, V),
     before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
-    loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(rows, arrows),
+    loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),
   };
 }

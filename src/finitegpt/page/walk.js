@@ -43,8 +43,10 @@ export function walker(marked) {
   let before = 0;
   /** @type {import("./view.js").View | null} */
   let view = null;
-  /** @type {import("./facts.js").LongRun | null} */
-  let found = null;
+  /** @type {import("./analysis.js").Law | null} */
+  let law = null;
+  /** Whether every walk comes to that law. */
+  let settles = false;
 
   /** @param {boolean} on */
   function go(on) {
@@ -96,31 +98,31 @@ export function walker(marked) {
     }
     text.replaceChildren(...runs.map((run) => html("span", { style: `color:${COLOURS[run.token % 8]}` }, run.text)));
     marked(total || going ? at : null);
-    if (!found) return;
-    const { pi, ends } = found;
     const shares = visits.map((count) => count / Math.max(1, total));
-    const away = totalVariation(shares, pi).toFixed(3);
-    const parts = [total ? say("walk.visits", { n: total }) : say("walk.none")];
+    const parts = [];
+    if (total) parts.push(say("walk.visits", { n: total }));
+    else if (law) parts.push(say("walk.none"));
     if (written) parts.push(say("walk.written", { n: written }));
-    if (total && ends.length === 1) parts.push(say("walk.away", { d: away }));
+    if (total && law && settles) parts.push(say("walk.away", { d: away(shares, law) }));
     setText(visited, parts.join(" "));
+    const pi = law ? law.pi : shares;
     const top = largestOf(pi, TOP);
     const scale = barScale(pi[top[0]]);
     bars.forEach((one, k) => {
       one.element.style.display = k < top.length ? "" : "none";
-      if (k < top.length) one.set(visible(label(top[k], vocab, L)), Math.min(1, scale * shares[top[k]]), `${(100 * shares[top[k]]).toFixed(1)}%`, scale * pi[top[k]]);
+      if (k < top.length) one.set(visible(label(top[k], vocab, L)), Math.min(1, scale * shares[top[k]]), `${(100 * shares[top[k]]).toFixed(1)}%`, law ? scale * pi[top[k]] : null);
     });
   }
 
   return {
     element,
     stop: () => go(false),
-    /** @param {import("./view.js").View} next @param {import("./facts.js").LongRun} law */
-    update(next, law) {
+    /** @param {import("./view.js").View} next @param {import("./concluder.js").Found} found */
+    update(next, found) {
       const { vocab, L, V, n, counts } = next;
-      const changed = `${vocab.join("")} ${L}`;
-      if (changed !== key) {
-        key = changed;
+      const other = `${vocab.join("")} ${L}` !== key;
+      if (other) {
+        key = `${vocab.join("")} ${L}`;
         at = counts.indexOf(counts.reduce((a, b) => Math.max(a, b)));
         draws = random(1);
         tokens = context(at, V, L);
@@ -131,18 +133,26 @@ export function walker(marked) {
             show();
           }, { class: "small", "aria-label": say("walk.write", { symbol: visible(symbol) }) }))] : []));
       }
-      if (visits.length !== n || !same(law.pi, found?.pi)) {
+      if (other || (law && found.law && !same(found.law.pi, law.pi))) {
         visits = new Float64Array(n); // of another chain: they say nothing about this one
         total = written = 0;
       }
       view = next;
-      found = law;
+      law = found.law;
+      settles = found.classes?.ends === 1;
       show();
     },
   };
 }
 
-/** @param {Float64Array} a @param {Float64Array | undefined} b */
+/** How far visits are from a law, to three digits where it is known well enough.
+ * @param {Float64Array} shares @param {import("./analysis.js").Law} law */
+function away(shares, { pi, error }) {
+  const d = totalVariation(shares, pi).toFixed(3);
+  return error < 1e-4 ? d : say("number.uncertified", { x: d });
+}
+
+/** @param {Float64Array} a @param {Float64Array} b */
 function same(a, b) {
-  return b !== undefined && a.length === b.length && a.every((x, k) => Math.abs(x - b[k]) < 1e-12);
+  return a.length === b.length && a.every((x, k) => Math.abs(x - b[k]) < 1e-12);
 }

@@ -1,5 +1,7 @@
-// The engine's worker: trains, and looks into what it has trained, always for the newest request of its kind.
+// The engine's worker: trains, looks into what it has trained, and tells what chains come to, always for the newest
+// request of its kind.
 
+import { longRun } from "./analysis.js";
 import { Engine, EngineError } from "./engine.js";
 import { countWeights, lens, nudged } from "./weights.js";
 
@@ -9,7 +11,7 @@ const MOST_BYTES = 160 * 2 ** 20; // for the chains and the weights after all st
 /** @type {Promise<Engine> | null} */
 let engine = null;
 /** The newest of each kind, until it is taken. @type {Record<string, any>} */
-const wanted = { train: null, look: null };
+const wanted = { train: null, look: null, conclude: null };
 /** What there is to look into. @type {any} */
 let current = null;
 let running = false;
@@ -24,10 +26,11 @@ self.onmessage = ({ data }) => {
 async function run() {
   if (running) return;
   running = true;
-  while (wanted.train || wanted.look) {
+  while (wanted.train || wanted.look || wanted.conclude) {
     await pause();
     if (wanted.train) await serve("train", train);
     if (wanted.look) await serve("look", look);
+    if (wanted.conclude) await serve("conclude", conclude);
   }
   running = false;
 }
@@ -100,6 +103,21 @@ function look(ready, request) {
     rows: rows ? ready.evaluate(shape, weights, switches) : null, inside, startup: startup ? short : null,
     moved: [before[nudge.param], weights[nudge.param]], weights: request.weights ? weights : null,
   });
+}
+
+/** Tells the long run of a chain, each part as soon as it is done, and no more of it once there is a newer request.
+ * @param {Engine} ready @param {any} request */
+async function conclude(ready, { id, rows, V, red, start, tokens }) {
+  const run = longRun(ready, rows, V);
+  /** @type {[string, () => any][]} */
+  const parts = [
+    ["classes", run.classes], ["law", run.law], ["red", () => red && run.reached(red, start, tokens)], ["mixing", run.mixing],
+  ];
+  for (const [part, work] of parts) {
+    self.postMessage({ kind: "concluded", id, part, n: rows.length / V, V, found: work() });
+    await pause();
+    if (wanted.conclude) return;
+  }
 }
 
 /** Lets messages that wait be read. */
