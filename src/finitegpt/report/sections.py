@@ -176,8 +176,8 @@ def _mixing(summary: Summary) -> Section:
     if sizes:
         rows.append(["time scales", ", ".join(sizes) + " tokens (uncertified)"])
     curve = summary.total_variation
-    marks = [n for n in (0, 2, 5, 10, 20) if n < len(curve)]
-    rows.append(["distance", ",  ".join(f"{curve[n]:.2g} after {n}" for n in marks)])
+    marks = [n for n in (0, 2, 5, 10, 20) if n < len(curve.values)]
+    rows.append(["distance", ",  ".join(f"{brief(curve.at(n))} after {n}" for n in marks)])
     return Section(
         name="mixing",
         title="mixing",
