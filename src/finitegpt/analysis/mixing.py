@@ -147,21 +147,20 @@ def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[
 def _bounds(chain: Chain, epsilon: float, law: StationaryDistribution, most: float) -> tuple[float, float]:
     L, beta = chain.overlap()
     high = math.inf
-    if beta >= 1:
-        high = float(L)
-    elif beta > 0:
-        high = float(L * math.ceil(math.log(epsilon) / math.log1p(-beta) * (1 + _SLACK)))
+    if beta > 0:
+        high = L * _halvings(epsilon, beta)
     low = 0.0
     if law.certified:
         pi = law.dense()
         for start in (int(pi.argmax()), int(pi.argmin()), 0, chain.n_states - 1):
             low = max(low, _seen(chain, start, pi, law.error, epsilon, min(8 * L, 400)))
     if chain.n_states <= LARGEST_GTH:
-        low = max(low, _by_sets(chain, epsilon, law))
         try:
-            high = min(high, _by_visits(chain, epsilon, law, most))
+            visits = _visits(chain, law, most)
+            high = min(high, _by_visits(visits, epsilon, law, most))
         except TooLargeError:
-            pass
+            visits = None
+        low = max(low, _by_sets(chain, epsilon, law, None if visits is None else visits.times))
     return min(low, high), high
 
 
@@ -182,7 +181,7 @@ def _seen(chain: Chain, start: int, pi: Floats, error: float, epsilon: float, st
     return float(far)
 
 
-def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution) -> float:
+def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution, times: Floats | None) -> float:
     """From below. A chain that starts by the law among A is outside of A after t steps with at most t * flow / pi(A), the
     flow being what leaves A in a step of the law; so it is 1 - t flow / pi(A) - pi(A) from the law at least. And from
     some start it has stayed in A with (1 - h)**t at least, h being the hazard of the others."""
@@ -191,7 +190,7 @@ def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution) -> float
     graph, pi, best = chain.graph, law.dense(), 0.0
     slack = law.relative + graph.rounding + (len(graph.to) + 16) * ROUNDING
     ranked: list[tuple[float, int, Mask]] = []
-    for k, A in enumerate(_sets(graph, pi)):
+    for k, A in enumerate(_sets(graph, pi, times)):
         inside, outside = law.mass(A), law.mass(~A)
         if not inside.low > 1e-290 or outside.low <= epsilon:
             continue
@@ -209,8 +208,14 @@ def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution) -> float
     return float(math.ceil(best)) if 0 < best < MOST else 0.0
 
 
-def _sets(graph: Graph, pi: Floats) -> Iterator[Mask]:
-    """Sets that may be hard to leave: basins of the map to the most probable arrow, alone, and all but the heaviest."""
+def _sets(graph: Graph, pi: Floats, times: Floats | None) -> Iterator[Mask]:
+    """Sets that may be hard to leave: from where it is long to the most probable state; basins of the map to the most
+    probable arrow, alone, and all but the heaviest."""
+    if times is not None:
+        ordered = np.sort(times)[::-1]
+        gaps = ordered[:-1] / np.maximum(ordered[1:], 0.5)
+        for k in np.argsort(-gaps, kind="stable")[:_SETS].tolist():
+            yield times >= ordered[k]
     n = graph.n_states
     order = np.lexsort((-graph.probs, graph.source))
     ahead = graph.to[order[graph.first[:-1]]].astype(np.int64)
@@ -226,9 +231,6 @@ def _sets(graph: Graph, pi: Floats) -> Iterator[Mask]:
         heaviest |= label == k
         if not heaviest.all():
             yield ~heaviest.copy()
-    top = np.zeros(n, bool)
-    top[int(pi.argmax())] = True
-    yield ~top
 
 
 def _cycles(ahead: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -247,15 +249,29 @@ def _cycles(ahead: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Visits:
-    """A state, and at most how long it takes on average to come there from anywhere."""
+    """A state, and how long it takes on average to come there."""
 
     chain: Chain
     graph: Graph
     state: int
+    times: Floats
+    """From each state (n,), 0 there; right within an error that `time` includes."""
     time: float
+    """At most, from anywhere; infinite where nothing is proved."""
 
 
-def _by_visits(chain: Chain, epsilon: float, law: StationaryDistribution, most: float) -> float:
+def _visits(chain: Chain, law: StationaryDistribution, most: float) -> _Visits:
+    """Of the most probable state."""
+    r = int(law.dense().argmax())
+    part = np.full(chain.n_states, -1)
+    part[r] = 0
+    found = chain.graph.absorb(part, 1, gains=np.ones(chain.n_states), most=most)
+    longest = float(found.sums.max(initial=0.0))
+    sure = found.error < 0.1 and longest < MOST
+    return _Visits(chain, chain.graph, r, found.sums, max(1.0, longest * (1 + 2 * found.error)) if sure else math.inf)
+
+
+def _by_visits(visits: _Visits, epsilon: float, law: StationaryDistribution, most: float) -> float:
     """From above, by visits of one state r, that come after at most H steps in the mean, from anywhere.
 
     T, the first visit, is after s with at most q = H / (s + 1), and with at most exp(-j) where s = j ceil(e H) (Markov;
@@ -267,22 +283,15 @@ def _by_visits(chain: Chain, epsilon: float, law: StationaryDistribution, most: 
       (1 - delta) nu of nu. So any two starts have kappa = (1 - q) a (1 - delta)**t in common after t = t0 + s
       steps, and k t are enough if (1 - kappa)**k <= epsilon (Doeblin).
     """
-    graph, pi, n = chain.graph, law.dense(), chain.n_states
-    r = int(pi.argmax())
-    if n == 1:
-        return 0.0
-    part = np.full(n, -1)
-    part[r] = 0
-    found = graph.absorb(part, 1, gains=np.ones(n), most=most)
-    if not found.error < 0.1 or found.sums.max() >= MOST:
+    if visits.time == math.inf:
         return math.inf
-    visits = _Visits(chain, graph, r, max(1.0, float(found.sums.max()) * (1 + 2 * found.error)))
+    chain, r, pi, n = visits.chain, visits.state, law.dense(), visits.chain.n_states
     best, x, t = math.inf, np.zeros(n), 0
     x[r] = 1.0
     for t0 in _LOOKS:
         if t0 * n * chain.width > _WORK:
             break
-        for t in range(t, t0):  # noqa: B020
+        for _ in range(t0 - t):
             x = chain.push(x)
         t = t0
         if law.certified:
@@ -342,9 +351,15 @@ def _among(visits: _Visits, W: Mask, t0: int, epsilon: float, most: float) -> fl
         kept = math.exp(t * math.log1p(-delta) * (1 + _SLACK)) if delta < 1 else 0.0
         kappa = (1 - visits.time / (s + 1)) * a * kept * (1 - _SLACK)
         if kappa > 0:
-            many = 1.0 if kappa >= 1 else math.ceil(math.log(epsilon) / math.log1p(-kappa) * (1 + _SLACK))
-            best = min(best, t * max(many, 1.0))
+            best = min(best, t * _halvings(epsilon, kappa))
     return _whole(best)
+
+
+def _halvings(epsilon: float, kappa: float) -> float:
+    """How often a part kappa must be lost until at most epsilon is left."""
+    if kappa >= 1:
+        return 1.0
+    return max(1.0, _whole(min(math.log(epsilon) / math.log1p(-kappa), MOST)))
 
 
 def _whole(steps: float) -> float:
