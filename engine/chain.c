@@ -1,54 +1,30 @@
-/* One step of a distribution or of a function through a chain, and entropies: one pass over its log-probabilities.
+/* One step of a distribution or of a function through a chain, entropies, and whether rows are rows: one pass over its
+ * log-probabilities.
  *
- * Log-probabilities are float32, but every row is raised and normalised in double precision on the way, so a row sums
- * to one to 1e-16 and no table of probabilities is ever stored.
+ * Every row is raised and normalised in double precision on the way, so a row sums to one to 1e-16 and no table of
+ * probabilities is ever stored.
  */
-#include "engine.h"
-
-#define WIDTH 8
-typedef double vd __attribute__((vector_size(8 * WIDTH)));
-typedef int64_t vl __attribute__((vector_size(8 * WIDTH)));
-typedef double vu __attribute__((vector_size(8 * WIDTH), aligned(8))); /* anywhere in an array */
-typedef float vs __attribute__((vector_size(4 * WIDTH), aligned(4)));
+#include "rows.h"
 
 enum { ROWS = 512 }; /* numbers that are raised at once, in a buffer on the stack */
 
-/* exp(x) in double, to about 3e-16, by its Taylor series on [-(ln 2) / 2, (ln 2) / 2]; 0 below -708. */
-static inline vd exp_double(vd x) {
-    const double round = 6755399441055744.0; /* 1.5 * 2**52 */
-    vl tiny = x < -708.0;
-    x = (vd)((vl)x & ~tiny);
-    vd shifted = x * 1.4426950408889634074 + round;
-    vd n = shifted - round;
-    vd r = x - n * 0x1.62e42fefa38p-1 - n * 0x1.ef35793c7673p-45; /* ln 2 in two parts */
-    vd p = r * (1.0 / 479001600) + 1.0 / 39916800;
-    p = p * r + 1.0 / 3628800;
-    p = p * r + 1.0 / 362880;
-    p = p * r + 1.0 / 40320;
-    p = p * r + 1.0 / 5040;
-    p = p * r + 1.0 / 720;
-    p = p * r + 1.0 / 120;
-    p = p * r + 1.0 / 24;
-    p = p * r + 1.0 / 6;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    p = p * r + 1.0;
-    return (vd)(((vl)p + ((vl)shifted << 52)) & ~tiny);
-}
+/* Calls an inlined function with a constant for `wide`, so that float32 rows pay nothing for float64 ones. */
+#define BY_WIDTH(function, ...) (chain->wide ? function(__VA_ARGS__, 1) : function(__VA_ARGS__, 0))
 
-/* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. */
-static inline void raise(int64_t n, const float *x, double *e) {
+/* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. Not inlined: its loops are long. */
+FG_INLINE void raise_as(int64_t n, const void *x, double *e, int wide) {
     int64_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) *(vd *)(e + i) = exp_double(__builtin_convertvector(*(const vs *)(x + i), vd));
-    if (i < n) {
-        vd v = {0};
-        for (int k = 0; k < n - i; k++) v[k] = (double)x[i + k];
-        *(vd *)(e + i) = exp_double(v);
-    }
+    for (; i + WIDTH <= n; i += WIDTH) *(vd *)(e + i) = exp_double(logs_at(x, i, wide));
+    if (i < n) *(vd *)(e + i) = exp_double(last_logs_at(x, i, n - i, wide));
 }
 
-/* 1 / sum for the sums of `rows` rows. Rows of a chain sum to one to float32's precision, where a series is exact in
- * double and vectorises; others are divided. */
+static __attribute__((noinline)) void raise(int64_t n, const void *x, double *e, int wide) {
+    if (wide) raise_as(n, x, e, 1);
+    else raise_as(n, x, e, 0);
+}
+
+/* 1 / sum for the sums of `rows` rows. Rows of a chain sum to one nearly (fg_check), where a series is exact in double
+ * and vectorises; others are divided. */
 static inline void reciprocals(int64_t v, int64_t rows, const double *e, double *inverse) {
     double far = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -66,28 +42,25 @@ static inline void reciprocals(int64_t v, int64_t rows, const double *e, double 
     }
 }
 
-/* The probabilities of WIDTH rows of two tokens, by one exponential each: that of the less probable one over the other. */
-static inline void pairs(const float *x, vd *p0, vd *p1) {
-    vs low = *(const vs *)x, high = *(const vs *)(x + WIDTH);
-    vd x0 = __builtin_convertvector(__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14), vd);
-    vd x1 = __builtin_convertvector(__builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15), vd);
-    vd d = x1 - x0;
-    vl second = d > 0; /* the second is the more probable */
-    d = (vd)((vl)d | (vl)(vd){-0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0, -0.0});
-    vd ratio = exp_double(d), more = 1.0 / (1.0 + ratio), less = ratio * more;
-    *p0 = (vd)(((vl)less & second) | ((vl)more & ~second));
-    *p1 = (vd)(((vl)more & second) | ((vl)less & ~second));
+/* The probabilities of WIDTH rows of two tokens from row r on, by one exponential each: that of the less probable one
+ * over the other. */
+FG_INLINE void pairs(const void *x, int64_t r, vd *p0, vd *p1, int wide) {
+    vd low = logs_at(x, 2 * r, wide), high = logs_at(x, 2 * r + WIDTH, wide);
+    vd x0 = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+    vd x1 = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
+    vl second = x1 > x0; /* the second is the more probable */
+    vd ratio = exp_difference(pick(second, x0, x1), pick(second, x1, x0));
+    vd more = 1.0 / (1.0 + ratio), less = ratio * more;
+    *p0 = pick(second, less, more);
+    *p1 = pick(second, more, less);
 }
 
-static inline vd load(const double *x) { return *(const vu *)x; }
-static inline void store(double *x, vd v) { *(vu *)x = v; }
-
 /* As push_rows and pull_rows, for as many rows of two tokens as fill vectors; returns how many those are. */
-static int64_t push_pairs(int64_t rows, const float *x, const double *pi, int first, double *out) {
+FG_INLINE int64_t push_pairs(int64_t rows, const void *x, const double *pi, int first, double *out, int wide) {
     int64_t r = 0;
     for (; r + WIDTH <= rows; r += WIDTH) {
         vd p0, p1, weight = load(pi + r);
-        pairs(x + 2 * r, &p0, &p1);
+        pairs(x, r, &p0, &p1, wide);
         p0 *= weight;
         p1 *= weight;
         vd low = __builtin_shufflevector(p0, p1, 0, 8, 1, 9, 2, 10, 3, 11);
@@ -99,11 +72,11 @@ static int64_t push_pairs(int64_t rows, const float *x, const double *pi, int fi
     return r;
 }
 
-static int64_t pull_pairs(int64_t rows, const float *x, const double *f, double *out) {
+FG_INLINE int64_t pull_pairs(int64_t rows, const void *x, const double *f, double *out, int wide) {
     int64_t r = 0;
     for (; r + WIDTH <= rows; r += WIDTH) {
         vd p0, p1, low = load(f + 2 * r), high = load(f + 2 * r + WIDTH);
-        pairs(x + 2 * r, &p0, &p1);
+        pairs(x, r, &p0, &p1, wide);
         vd f0 = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
         vd f1 = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
         store(out + r, p0 * f0 + p1 * f1);
@@ -138,13 +111,13 @@ static inline void pull_rows(int64_t v, int64_t rows, const double *e, const dou
 static int64_t rows_at_once(int64_t v) { return ROWS / v; }
 
 /* A row too long for the buffer, in pieces: its sum, and its product with f where that is given. */
-static double long_row(int64_t v, const float *x, const double *f, double *product) {
+static double long_row(int64_t v, const void *x, const double *f, double *product, int wide) {
     _Alignas(64) double e[ROWS];
     double sum = 0;
     *product = 0;
     for (int64_t y = 0; y < v; y += ROWS) {
         int64_t n = v - y < ROWS ? v - y : ROWS;
-        raise(n, x + y, e);
+        raise(n, piece_at(x, y, wide), e, wide);
         for (int64_t k = 0; k < n; k++) {
             sum += e[k];
             if (f) *product += e[k] * f[y + k];
@@ -153,33 +126,33 @@ static double long_row(int64_t v, const float *x, const double *f, double *produ
     return sum;
 }
 
-static void push_long_row(int64_t v, const float *x, double pi, int first, double *out) {
+static void push_long_row(int64_t v, const void *x, double pi, int first, double *out, int wide) {
     _Alignas(64) double e[ROWS];
-    double unused, share = pi / long_row(v, x, 0, &unused);
+    double unused, share = pi / long_row(v, x, 0, &unused, wide);
     for (int64_t y = 0; y < v; y += ROWS) {
         int64_t n = v - y < ROWS ? v - y : ROWS;
-        raise(n, x + y, e);
+        raise(n, piece_at(x, y, wide), e, wide);
         for (int64_t k = 0; k < n; k++) out[y + k] = (first ? 0 : out[y + k]) + share * e[k];
     }
 }
 
-void fg_push(int64_t v, int64_t suffixes, const float *log_probs, const double *pi, int64_t first, int64_t count,
-             double *out) {
+FG_INLINE void push(const fg_chain *chain, const double *pi, int64_t first, int64_t count, double *out, int wide) {
     _Alignas(64) double e[ROWS];
-    const int64_t step = rows_at_once(v);
+    const int64_t v = chain->vocab_size, step = rows_at_once(v);
     for (int64_t b = first; b < first + count; b += step ? step : 1) {
         for (int64_t a = 0; a < v; a++) {
-            int64_t row = a * suffixes + b, left = first + count - b, n = left < step ? left : step;
+            int64_t row = a * chain->suffixes + b, left = first + count - b, n = left < step ? left : step;
             double *to = out + (b - first) * v;
             if (v == 2) {
-                const int64_t done = push_pairs(n, log_probs + row * 2, pi + row, a == 0, to);
+                const int64_t done = push_pairs(n, row_at(chain, row, wide), pi + row, a == 0, to, wide);
                 row += done, n -= done, to += 2 * done;
             }
+            const void *x = row_at(chain, row, wide);
             if (!step) {
-                push_long_row(v, log_probs + row * v, pi[row], a == 0, to);
+                push_long_row(v, x, pi[row], a == 0, to, wide);
                 continue;
             }
-            raise(n * v, log_probs + row * v, e);
+            raise(n * v, x, e, wide);
             if (v == 2) push_rows(2, n, e, pi + row, a == 0, to);
             else if (v == 3) push_rows(3, n, e, pi + row, a == 0, to);
             else if (v == 4) push_rows(4, n, e, pi + row, a == 0, to);
@@ -188,29 +161,29 @@ void fg_push(int64_t v, int64_t suffixes, const float *log_probs, const double *
     }
 }
 
-void fg_pull(int64_t v, int64_t suffixes, const float *log_probs, const double *f, int64_t first, int64_t count,
-             double *out) {
+FG_INLINE void pull(const fg_chain *chain, const double *f, int64_t first, int64_t count, double *out, int wide) {
     _Alignas(64) double e[ROWS];
-    const int64_t step = rows_at_once(v);
+    const int64_t v = chain->vocab_size, step = rows_at_once(v);
     for (int64_t r = first; r < first + count;) {
-        const int64_t b = r % suffixes; /* rows up to the next multiple of suffixes have successors in a row */
+        const void *x = row_at(chain, r, wide);
+        const int64_t b = r % chain->suffixes; /* rows up to the next multiple of suffixes have successors in a row */
         int64_t n = first + count - r;
-        if (n > suffixes - b) n = suffixes - b;
+        if (n > chain->suffixes - b) n = chain->suffixes - b;
         if (n > step) n = step;
         if (!step) {
-            double product, sum = long_row(v, log_probs + r * v, f + b * v, &product);
+            double product, sum = long_row(v, x, f + b * v, &product, wide);
             out[r - first] = product / sum;
             r++;
             continue;
         }
         if (v == 2) {
-            const int64_t done = pull_pairs(n, log_probs + r * 2, f + b * 2, out + r - first);
+            const int64_t done = pull_pairs(n, x, f + b * 2, out + r - first, wide);
             if (done) {
                 r += done;
                 continue;
             }
         }
-        raise(n * v, log_probs + r * v, e);
+        raise(n * v, x, e, wide);
         if (v == 2) pull_rows(2, n, e, f + b * 2, out + r - first);
         else if (v == 3) pull_rows(3, n, e, f + b * 3, out + r - first);
         else if (v == 4) pull_rows(4, n, e, f + b * 4, out + r - first);
@@ -219,26 +192,133 @@ void fg_pull(int64_t v, int64_t suffixes, const float *log_probs, const double *
     }
 }
 
-void fg_entropy(int64_t v, const float *log_probs, int64_t count, double *out) {
-    _Alignas(64) double e[ROWS];
-    for (int64_t r = 0; r < count; r++) {
-        const float *x = log_probs + r * v;
-        double sum = 0, weighted = 0;
-        for (int64_t y = 0; y < v; y += ROWS) {
-            int64_t n = v - y < ROWS ? v - y : ROWS;
-            raise(n, x + y, e);
-            for (int64_t k = 0; k < n; k++) {
-                sum += e[k];
-                if (e[k] > 0) weighted += e[k] * (double)x[y + k];
-            }
-        }
-        /* -sum p log p with p = e / sum and log p = x - log(sum); sum is one to float32's precision, so log(sum) is
-         * its series around one where it is near, which it always is for a chain. */
-        double u = sum - 1;
-        double log_sum = u * (1 - u * (0.5 - u * (1.0 / 3 - u * 0.25)));
-        out[r] = log_sum - weighted / sum;
-    }
+/* Of rows with largest log-probabilities `top`: what the other tokens add up to, of ratio = exp(x - top) and of
+ * ratio (top - x). Tokens as probable as the largest count 1 each, without an exponential. */
+typedef struct {
+    vd ratios, products;
+    vl equal;
+} beside;
+
+FG_INLINE void add_logs(beside *s, vd x, vd top) {
+    vl same = x == top, other = ~same & (x >= LEAST);
+    vd ratio = (vd)((vl)exp_difference(x, top) & other);
+    s->equal -= same;
+    s->ratios += ratio;
+    s->products += ratio * (vd)((vl)(top - x) & other);
 }
+
+/* H = log(1 + S) + T / (1 + S), with S the sum of the ratios beside the largest one and T that of the products. Nothing
+ * is subtracted, so that a small entropy is as right as a large one. */
+FG_INLINE vd entropy_of(const beside *s) {
+    vd sum = __builtin_convertvector(s->equal - 1, vd) + s->ratios;
+    return log_1p(sum) + s->products / (1.0 + sum);
+}
+
+/* Log-probabilities of token y in each of WIDTH rows. */
+FG_INLINE vd logs_across(int64_t v, const void *x, int64_t y, int wide) {
+    vd logs;
+    for (int i = 0; i < WIDTH; i++) logs[i] = log_at(x, i * v + y, wide);
+    return logs;
+}
+
+FG_INLINE vd entropy_across(int64_t v, const void *x, int wide) {
+    beside s = {0};
+    vd top = logs_across(v, x, 0, wide);
+    for (int64_t y = 1; y < v; y++) {
+        vd logs = logs_across(v, x, y, wide);
+        top = pick(logs > top, logs, top);
+    }
+    for (int64_t y = 0; y < v; y++) add_logs(&s, logs_across(v, x, y, wide), top);
+    return entropy_of(&s);
+}
+
+FG_INLINE double entropy_along(int64_t v, const void *x, int wide) {
+    beside s = {0};
+    vd tops = (vd){0} - __builtin_inf();
+    for (int64_t y = 0; y < v; y += WIDTH) {
+        vd logs = y + WIDTH <= v ? logs_at(x, y, wide) : last_logs_at(x, y, v - y, wide);
+        tops = pick(logs > tops, logs, tops);
+    }
+    double top = tops[0];
+    for (int i = 1; i < WIDTH; i++) top = tops[i] > top ? tops[i] : top;
+    for (int64_t y = 0; y < v; y += WIDTH)
+        add_logs(&s, y + WIDTH <= v ? logs_at(x, y, wide) : last_logs_at(x, y, v - y, wide), (vd){0} + top);
+    for (int i = 1; i < WIDTH; i++) s.equal[0] += s.equal[i];
+    s.ratios[0] = sum_of(s.ratios);
+    s.products[0] = sum_of(s.products);
+    return entropy_of(&s)[0];
+}
+
+FG_INLINE void entropy(const fg_chain *chain, int64_t first, int64_t count, double *out, int wide) {
+    const int64_t v = chain->vocab_size;
+    int64_t r = 0;
+    if (v <= 2 * WIDTH) /* too short to fill vectors: a row a lane */
+        for (; r + WIDTH <= count; r += WIDTH) store(out + r, entropy_across(v, row_at(chain, first + r, wide), wide));
+    for (; r < count; r++) out[r] = entropy_along(v, row_at(chain, first + r, wide), wide);
+}
+
+/* Whether all of n numbers are finite or minus infinity, and none far above 0. */
+FG_INLINE int are_logs(int64_t n, const void *x, int wide) {
+    vl good = (vl){0} - 1;
+    int64_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) good &= logs_at(x, i, wide) <= 1.0;
+    if (i < n) good &= last_logs_at(x, i, n - i, wide) <= 1.0;
+    for (int k = 0; k < WIDTH; k++)
+        if (!good[k]) return 0;
+    return 1;
+}
+
+/* The largest |sum - 1| of rows of e^x [rows][v]. */
+static inline double farthest(int64_t v, int64_t rows, const double *e) {
+    double over[ROWS + WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        over[r] = -1;
+        for (int64_t y = 0; y < v; y++) over[r] += e[r * v + y];
+    }
+    store(over + rows, (vd){0});
+    vd most = {0};
+    for (int64_t r = 0; r < rows; r += WIDTH) {
+        vd far = (vd)((vl)load(over + r) & INT64_MAX);
+        most = pick(far > most, far, most);
+    }
+    for (int i = 1; i < WIDTH; i++) most[0] = most[i] > most[0] ? most[i] : most[0];
+    return most[0];
+}
+
+FG_INLINE double check(const fg_chain *chain, int64_t first, int64_t count, int wide) {
+    _Alignas(64) double e[ROWS];
+    const int64_t v = chain->vocab_size, step = rows_at_once(v) ? rows_at_once(v) : 1;
+    double most = 0;
+    for (int64_t r = first; r < first + count; r += step) {
+        const int64_t n = first + count - r < step ? first + count - r : step;
+        const void *x = row_at(chain, r, wide);
+        if (!are_logs(n * v, x, wide)) return __builtin_inf();
+        double far, unused;
+        if (v <= ROWS) {
+            raise(n * v, x, e, wide);
+            far = v == 2 ? farthest(2, n, e) : farthest(v, n, e);
+        } else {
+            double sum = long_row(v, x, 0, &unused, wide);
+            far = farthest(1, 1, &sum);
+        }
+        most = far > most ? far : most;
+    }
+    return most;
+}
+
+void fg_push(const fg_chain *chain, const double *pi, int64_t first, int64_t count, double *out) {
+    BY_WIDTH(push, chain, pi, first, count, out);
+}
+
+void fg_pull(const fg_chain *chain, const double *f, int64_t first, int64_t count, double *out) {
+    BY_WIDTH(pull, chain, f, first, count, out);
+}
+
+void fg_entropy(const fg_chain *chain, int64_t first, int64_t count, double *out) {
+    BY_WIDTH(entropy, chain, first, count, out);
+}
+
+double fg_check(const fg_chain *chain, int64_t first, int64_t count) { return BY_WIDTH(check, chain, first, count); }
 
 double fg_change(int64_t n, const double *before, const double *after) {
     double most = 0;

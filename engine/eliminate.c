@@ -6,7 +6,7 @@
  *
  * - Order. Next to go is the state that adds the fewest arrows (Markowitz 1957). Contexts are a sparse graph that stays
  *   sparse for long: 2**12 states over two tokens take 650 times less work than without.
- * - Range. Products of probabilities leave double precision soon. Numbers are mantissa times 2**(512 exponent) where
+ * - Range. Products of probabilities leave double precision soon. Numbers are mantissa times 2**(1000 exponent) where
  *   they must be, and doubles where these are enough, as they nearly always are.
  * - The error. Taking out a state k rounds the arrows from its predecessors to its successors, each by a few roundings.
  *   By the matrix-tree theorem what is sought is a ratio of two sums, over trees or forests, of products that hold at most
@@ -16,13 +16,14 @@
 #include "engine.h"
 #include "memory.h"
 
-#define BASE 0x1p512
-#define SMALL 0x1p-256 /* mantissas are from here */
-#define LARGE 0x1p256  /* to below here */
+#define BASE 0x1p1000
+#define SMALL 0x1p-500 /* mantissas are from here, so that the product of two is a normal double */
+#define LARGE 0x1p500  /* to below here */
 #define ROUNDING 0x1p-53
 #define NOTHING (-1e7) /* the exponent of zero */
 
 enum { OPEN = -1 };
+enum { ROWS = 8 }; /* so many are worked on at once, so that a row that is added to them is read from memory once */
 
 typedef struct {
     double m, e;
@@ -39,7 +40,7 @@ static inline number times(number a, number b) { return normal(a.m * b.m, a.e + 
 
 static inline number over(number a, number b) { return normal(a.m / b.m, a.e - b.e); }
 
-/* How much of a number counts beside one whose exponent is larger by d: what is left out is below 2**-250 of the sum. */
+/* How much of a number counts beside one whose exponent is larger by d: what is left out is below 2**-400 of the sum. */
 static inline double beside(double d) { return d <= 0 ? 1 : d == 1 ? 1 / BASE : 0; }
 
 static inline number plus(number a, number b) {
@@ -50,10 +51,9 @@ static inline number plus(number a, number b) {
 /* As a double: at least the smallest normal one, at most the largest, which are then bounds. */
 static double rounded(number a) {
     if (a.m == 0) return 0;
-    for (; a.e > 0 && a.m < BASE; a.e -= 1) a.m *= BASE;
-    if (a.e > 0) return 0x1.fffffffffffffp1023;
-    for (; a.e < 0 && a.m > 0x1p-510; a.e += 1) a.m *= 1 / BASE;
-    return a.e < 0 || a.m < 0x1p-1022 ? 0x1p-1022 : a.m;
+    if (a.e > 0) return a.e == 1 && a.m < 0x1p23 ? a.m * BASE : 0x1.fffffffffffffp1023;
+    if (a.e < 0) return a.e == -1 && a.m > 0x1p-22 ? a.m * (1 / BASE) : 0x1p-1022;
+    return a.m;
 }
 
 /* ---- order ---- */
@@ -133,7 +133,8 @@ int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, doub
         const int64_t left = m - gone;
         if (s.cost[best] >= (double)(left - 1) * (double)(left - 1)) break; /* the rest are all linked with each other */
         word *out = s.out + best * long_, *in = s.in + best * long_;
-        entries += size(out, long_) + size(in, long_);
+        const int64_t leads = size(out, long_), comes = size(in, long_);
+        entries += (2 * leads < left ? 2 * leads : left) + comes; /* a row that is half full is stored whole */
         *work += s.cost[best];
         s.cost[best] = -1;
         final[gone] = (int32_t)best;
@@ -164,27 +165,29 @@ int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, doub
 /* ---- numbers ---- */
 
 typedef struct {
-    int64_t m, total;   /* states to take out; all positions: then the ends, then the time */
-    int32_t *place;     /* [n] position of a state, -1 for one that is never come to */
-    int64_t *first;     /* [m + 1] where the arrows out of a state begin; they sum to one */
-    int32_t *to;        /* [entries] */
-    double *um, *ue;    /* [entries] */
-    uint8_t *plain;     /* [m] whether all exponents of a row are 0 */
-    int64_t *from;      /* [m + 1] where the arrows of a state to those gone before it begin */
-    int32_t *gone;      /* [entries] */
-    double *lm, *le;    /* [entries] */
-    double *sm, *se;    /* [m] how likely a state is left for those after it */
-    double *wm, *we;    /* [total] the row in work */
-    word *set;          /* [words(total)] where it is not zero */
-    int64_t *into;      /* [m] predecessors of a state when it is taken out */
-    double *xm, *xe;    /* [m] a solution */
+    int64_t m, total; /* states to take out; all positions: then the ends, then the sum of gains */
+    int32_t *place;   /* [n] position of a state, -1 for one that is never come to */
+    int64_t *first;   /* [m + 1] where the arrows out of a state begin; they sum to one */
+    int32_t *to;      /* [entries] ascending; a row that is half full has all positions between its ends */
+    double *um, *ue;  /* [entries] */
+    uint8_t *plain;   /* [m] whether all exponents of a row are 0 */
+    int64_t *from;    /* [m + 1] where the arrows of a state to those gone before it begin */
+    int32_t *gone;    /* [entries] */
+    double *lm, *le;  /* [entries] */
+    double *sm, *se;  /* [m] how likely a state is left for those after it */
+    double *wm, *we;  /* [ROWS][total] the rows in work */
+    word *set;        /* [ROWS][words(total)] where they may not be zero */
+    int32_t *row_gone;       /* [ROWS][m] as in work_row */
+    double *row_lm, *row_le; /* [ROWS][m] */
+    int64_t *into;    /* [m] predecessors of a state when it is taken out */
+    double *xm, *xe;  /* [m] a solution */
 } factors;
 
 static void factors_place(factors *f, const fg_graph *graph, int64_t m, int64_t ends, int64_t entries, char **memory) {
     const int64_t n = graph->n, d = sizeof(double), l = sizeof(int64_t), i = sizeof(int32_t);
     f->m = m;
     f->total = m + ends + 1;
-    const int64_t up = entries + m * (ends + 1); /* an end or the time may follow every state */
+    const int64_t up = entries + m * (ends + 1); /* an end or a gain may follow every state */
     f->place = take(memory, n * i);
     f->first = take(memory, (m + 1) * l);
     f->to = take(memory, up * i);
@@ -197,9 +200,12 @@ static void factors_place(factors *f, const fg_graph *graph, int64_t m, int64_t 
     f->le = take(memory, entries * d);
     f->sm = take(memory, m * d);
     f->se = take(memory, m * d);
-    f->wm = take(memory, f->total * d);
-    f->we = take(memory, f->total * d);
-    f->set = take(memory, words(f->total) * (int64_t)sizeof(word));
+    f->wm = take(memory, ROWS * f->total * d);
+    f->we = take(memory, ROWS * f->total * d);
+    f->set = take(memory, ROWS * words(f->total) * (int64_t)sizeof(word));
+    f->row_gone = take(memory, ROWS * m * i);
+    f->row_lm = take(memory, ROWS * m * d);
+    f->row_le = take(memory, ROWS * m * d);
     f->into = take(memory, m * l);
     f->xm = take(memory, m * d);
     f->xe = take(memory, m * d);
@@ -212,55 +218,159 @@ int64_t fg_eliminate_space(const fg_graph *graph, int64_t m, int64_t ends, int64
     return (int64_t)(intptr_t)memory + 64;
 }
 
-/* The row in work plus b times the row of state k, where doubles are enough. */
-static void add_plain(factors *f, int64_t k, double b) {
+/* A row in work. */
+typedef struct {
+    double *wm, *we;
+    word *set;
+    int plain;     /* whether doubles are enough; then exponents are not kept */
+    int32_t *gone; /* the states that were taken out of it, and what went to them */
+    double *lm, *le;
+    int64_t below; /* how many those are */
+} work_row;
+
+/* w + b u for one number of any size. Branches would cost more than what they spare. */
+static inline void add_one(double *wm, double *we, number b, double um, double ue) {
+    const double pm = b.m * um, pe = b.e + ue, e = pe > *we ? pe : *we;
+    const double m = *wm * beside(e - *we) + pm * beside(e - pe);
+    const double more = m >= LARGE ? 1 : 0, less = m < SMALL ? 1 : 0;
+    *wm = m * (m >= LARGE ? 1 / BASE : m < SMALL ? BASE : 1);
+    *we = e + more - less;
+}
+
+/* The row in work plus b times the row of state k. */
+static void add_row(const factors *f, work_row *row, int64_t k, number b) {
     const int64_t first = f->first[k], count = f->first[k + 1] - first;
+    if (!count) return;
     const int32_t *to = f->to + first;
-    const double *u = f->um + first;
-    double *w = f->wm;
-    if (count && to[count - 1] - to[0] == count - 1) {
-        double *into = w + to[0];
-        for (int64_t j = 0; j < count; j++) into[j] += b * u[j];
-    } else {
-        for (int64_t j = 0; j < count; j++) w[to[j]] += b * u[j];
+    const double *restrict um = f->um + first, *restrict ue = f->ue + first;
+    if (to[count - 1] - to[0] == count - 1) {
+        double *restrict wm = row->wm + to[0], *restrict we = row->we + to[0];
+        if (row->plain)
+            for (int64_t j = 0; j < count; j++) wm[j] += b.m * um[j];
+        else
+            for (int64_t j = 0; j < count; j++) add_one(wm + j, we + j, b, um[j], ue[j]);
+        const int64_t low = to[0] >> 6, high = to[count - 1] >> 6;
+        const word begins = ~(word)0 << (to[0] & 63), ends = ~(word)0 >> (63 - (to[count - 1] & 63));
+        for (int64_t w = low; w <= high; w++) row->set[w] |= (w == low ? begins : ~(word)0) & (w == high ? ends : ~(word)0);
+        return;
+    }
+    for (int64_t j = 0; j < count; j++) put(row->set, to[j]);
+    if (row->plain)
+        for (int64_t j = 0; j < count; j++) row->wm[to[j]] += b.m * um[j];
+    else
+        for (int64_t j = 0; j < count; j++) add_one(row->wm + to[j], row->we + to[j], b, um[j], ue[j]);
+}
+
+/* From doubles to numbers of any size. */
+static void scale(const factors *f, work_row *row) {
+    if (!row->plain) return;
+    row->plain = 0;
+    EACH(j, row->set, words(f->total)) {
+        const number w = normal(row->wm[j], 0);
+        row->wm[j] = w.m;
+        row->we[j] = w.e;
     }
 }
 
-/* The same in numbers of any size. */
-static void add_scaled(factors *f, int64_t k, number b) {
-    const int64_t first = f->first[k], count = f->first[k + 1] - first;
-    for (int64_t j = first; j < first + count; j++) {
-        const int32_t to = f->to[j];
-        double pm = b.m * f->um[j], pe = b.e + f->ue[j], wm = f->wm[to], we = f->we[to];
-        const double e = pe > we ? pe : we;
-        double m = wm * beside(e - we) + pm * beside(e - pe);
-        const int over_ = m >= LARGE, under = m < SMALL;
-        f->wm[to] = m * (over_ ? 1 / BASE : under ? BASE : 1);
-        f->we[to] = e + over_ - under;
-    }
+/* Takes state k out of a row in work: what went to k goes on as k does. */
+static void pass_on(factors *f, work_row *row, int64_t k) {
+    if (row->wm[k] == 0) return;
+    if (row->plain && (!f->plain[k] || row->wm[k] < SMALL)) scale(f, row);
+    const number b = {row->wm[k], row->plain ? 0 : row->we[k]};
+    add_row(f, row, k, b);
+    row->gone[row->below] = (int32_t)k;
+    row->lm[row->below] = b.m;
+    row->le[row->below++] = b.e;
+    f->into[k] += 1;
+    row->wm[k] = 0;
+    row->we[k] = NOTHING;
 }
 
-static void scale(factors *f) {
-    EACH(j, f->set, words(f->total)) {
-        number w = normal(f->wm[j], 0);
-        f->wm[j] = w.m;
-        f->we[j] = w.e;
+/* Puts a state's own arrows, and its gain, into an empty row. 0 where one leads to where nothing was said of. */
+static int begin_row(const factors *f, work_row *row, const fg_graph *graph, int32_t state, int64_t i,
+                     const double *gains) {
+    const int64_t time = f->total - 1;
+    row->plain = 1;
+    double least = 1, most = 1;
+    for (int64_t a = graph->first[state]; a < graph->first[state + 1]; a++) {
+        const int32_t to = f->place[graph->to[a]];
+        if (to == i) continue;
+        if (to < 0) return 0;
+        put(row->set, to);
+        row->wm[to] += graph->probs[a]; /* several arrows may go to the same end */
+        if (graph->probs[a] < least) least = graph->probs[a];
+        if (graph->probs[a] > most) most = graph->probs[a];
     }
+    if (gains) {
+        put(row->set, time);
+        row->wm[time] = gains[state];
+        if (gains[state] < least) least = gains[state];
+        if (gains[state] > most) most = gains[state];
+    }
+    if (least < SMALL || most >= LARGE / 1e9) scale(f, row);
+    return 1;
 }
 
-/* The sum of a row's arrows to places of at least `first`, but for the time; to little more than one rounding. */
-static number row_sum(const factors *f, int64_t first) {
+/* The sum of a row's arrows to positions of at least `first`, but for the gain; to little more than one rounding. */
+static number row_sum(const factors *f, const work_row *row, int64_t first) {
     double top = NOTHING;
-    EACH(j, f->set, words(f->total - 1))
-        if (j >= first && j < f->total - 1 && f->wm[j] > 0 && f->we[j] > top) top = f->we[j];
+    const int64_t last = f->total - 1;
+    EACH(j, row->set, words(last))
+        if (j >= first && j < last && row->wm[j] > 0 && row->we[j] > top) top = row->we[j];
     double sum = 0, rest = 0;
-    EACH(j, f->set, words(f->total - 1)) {
-        if (j < first || j >= f->total - 1) continue;
-        const double x = f->wm[j] * beside(top - f->we[j]), more = sum + x, part = more - sum;
+    EACH(j, row->set, words(last)) {
+        if (j < first || j >= last) continue;
+        const double x = row->wm[j] * beside(top - row->we[j]), more = sum + x, part = more - sum;
         rest += (sum - (more - part)) + (x - part); /* Knuth's two-sum */
         sum = more;
     }
     return normal(sum + rest, top);
+}
+
+/* Divides row i by its sum, stores it, and leaves the row in work empty. Returns its sum. */
+static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
+    row->wm[i] = 0; /* back to itself, which does not count */
+    row->we[i] = NOTHING;
+    scale(f, row);
+    const number sum = row_sum(f, row, i + 1);
+    f->sm[i] = sum.m;
+    f->se[i] = sum.e;
+    f->plain[i] = 1;
+    int64_t at = f->first[i], many = 0, low = 0, high = -1;
+    EACH(j, row->set, words(f->total)) {
+        if (j <= i || row->wm[j] == 0) continue;
+        if (high < 0) low = j;
+        high = j;
+        many++;
+    }
+    const int whole = 2 * many >= high - low + 1;
+    if (sum.m > 0 && whole)
+        for (int64_t j = low; j <= high; j++) put(row->set, j);
+    EACH(j, row->set, words(f->total)) {
+        if (j > i && sum.m > 0 && (row->wm[j] > 0 || (whole && j >= low && j <= high))) {
+            const number w = normal(row->wm[j], row->we[j]), u = w.m > 0 ? over(w, sum) : (number){0, 0};
+            f->to[at] = (int32_t)j;
+            f->um[at] = u.m;
+            f->ue[at++] = u.m > 0 || !f->plain[i] ? u.e : 0;
+            if (u.e != 0) f->plain[i] = 0;
+        }
+        row->wm[j] = 0;
+        row->we[j] = NOTHING;
+    }
+    if (!f->plain[i]) /* a zero has no exponent but the least */
+        for (int64_t k = f->first[i]; k < at; k++)
+            if (f->um[k] == 0) f->ue[k] = NOTHING;
+    for (int64_t k = 0; k < words(f->total); k++) row->set[k] = 0;
+    f->from[i + 1] = f->from[i];
+    for (int64_t k = 0; closed && k < row->below; k++) {
+        const int64_t to = f->from[i + 1]++;
+        f->gone[to] = row->gone[k];
+        f->lm[to] = row->lm[k];
+        f->le[to] = row->le[k];
+    }
+    row->below = 0;
+    f->first[i + 1] = at;
+    return sum;
 }
 
 /* Takes out all states in order. Returns the relative error that this may cause, infinite where a state is never left.
@@ -268,80 +378,39 @@ static number row_sum(const factors *f, int64_t first) {
 static double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends,
                         int closed, const double *gains, double rounding) {
     const int64_t n = graph->n, m = f->m, total = f->total, long_ = words(total);
-    const int32_t time = (int32_t)(total - 1);
     for (int64_t k = 0; k < n; k++) f->place[k] = part[k] >= 0 && part[k] < ends ? (int32_t)(m + part[k]) : -1;
     for (int64_t k = 0; k < m; k++) f->place[order[k]] = (int32_t)k, f->into[k] = 0;
-    for (int64_t k = 0; k < total; k++) f->wm[k] = 0, f->we[k] = NOTHING;
-    for (int64_t k = 0; k < long_; k++) f->set[k] = 0;
+    work_row rows[ROWS];
+    for (int r = 0; r < ROWS; r++)
+        rows[r] = (work_row){f->wm + r * total,    f->we + r * total,   f->set + r * long_,   1,
+                             f->row_gone + r * m, f->row_lm + r * m, f->row_le + r * m, 0};
+    for (int64_t k = 0; k < ROWS * total; k++) f->wm[k] = 0, f->we[k] = NOTHING;
+    for (int64_t k = 0; k < ROWS * long_; k++) f->set[k] = 0;
     f->first[0] = f->from[0] = 0;
-    for (int64_t i = 0; i < m; i++) {
-        int plain = 1;
-        for (int64_t a = graph->first[order[i]]; a < graph->first[order[i] + 1]; a++) {
-            const int32_t to = f->place[graph->to[a]];
-            if (to == i) continue;
-            if (to < 0) return __builtin_inf(); /* it leads to where nothing was said of */
-            put(f->set, to);
-            f->wm[to] += graph->probs[a]; /* several arrows may go to the same end */
-            f->we[to] = 0;
-            if (graph->probs[a] < SMALL) plain = 0;
-        }
-        if (gains) {
-            put(f->set, time);
-            f->wm[time] = gains[order[i]];
-            f->we[time] = 0;
-            if (gains[order[i]] < SMALL || gains[order[i]] >= LARGE) plain = 0;
-        }
-        if (!plain) scale(f);
-        int64_t below = f->from[i];
-        for (int64_t w = 0; w * 64 < i; w++) { /* rows that are added may put new members behind the one in turn */
-            word left;
-            int64_t done = -1;
-            while ((left = f->set[w] & (done < 0 ? ~(word)0 : done == 63 ? 0 : ~(word)0 << (done + 1)))) {
-                done = __builtin_ctzll(left);
-                const int64_t k = w * 64 + done;
+    for (int64_t i = 0; i < m; i += ROWS) {
+        const int many = m - i < ROWS ? (int)(m - i) : ROWS;
+        for (int r = 0; r < many; r++)
+            if (!begin_row(f, rows + r, graph, order[i + r], i + r, gains)) return __builtin_inf();
+        /* States gone before these rows, in turn; rows that are added may put new ones behind the one in turn. */
+        for (int64_t w = 0; w * 64 < i; w++) {
+            word done = 0; /* positions up to the last one taken */
+            while (1) {
+                word left = 0;
+                for (int r = 0; r < many; r++) left |= rows[r].set[w];
+                left &= ~done;
+                if (!left) break;
+                const int bit = __builtin_ctzll(left);
+                const int64_t k = w * 64 + bit;
                 if (k >= i) break;
-                if (plain && (!f->plain[k] || f->wm[k] < SMALL)) {
-                    plain = 0;
-                    scale(f);
-                }
-                const number b = {f->wm[k], plain ? 0 : f->we[k]};
-                /* places that are new to the row hold zero */
-                for (int64_t j = f->first[k]; j < f->first[k + 1]; j++) put(f->set, f->to[j]);
-                if (plain) add_plain(f, k, b.m);
-                else add_scaled(f, k, b);
-                if (closed) {
-                    f->gone[below] = (int32_t)k;
-                    f->lm[below] = b.m;
-                    f->le[below++] = b.e;
-                }
-                f->into[k] += 1;
-                f->wm[k] = 0;
-                f->we[k] = NOTHING;
+                done = ~(word)0 >> (63 - bit);
+                for (int r = 0; r < many; r++) pass_on(f, rows + r, k);
             }
         }
-        f->from[i + 1] = below;
-        f->wm[i] = 0; /* back to itself, which does not count */
-        f->we[i] = NOTHING;
-        if (plain) scale(f);
-        const number sum = row_sum(f, i + 1);
-        f->sm[i] = sum.m;
-        f->se[i] = sum.e;
-        int64_t at = f->first[i];
-        f->plain[i] = 1;
-        EACH(j, f->set, long_) {
-            if (j > i && f->wm[j] > 0 && sum.m > 0) {
-                const number u = over((number){f->wm[j], f->we[j]}, sum);
-                f->to[at] = (int32_t)j;
-                f->um[at] = u.m;
-                f->ue[at++] = u.e;
-                if (u.e != 0) f->plain[i] = 0;
-            }
-            f->wm[j] = 0;
-            f->we[j] = NOTHING;
+        for (int r = 0; r < many; r++) {
+            for (int64_t k = i; k < i + r; k++) pass_on(f, rows + r, k);
+            const number sum = finish_row(f, rows + r, i + r, closed);
+            if (sum.m == 0 && !(closed && i + r == m - 1)) return __builtin_inf();
         }
-        for (int64_t k = 0; k < long_; k++) f->set[k] = 0;
-        f->first[i + 1] = at;
-        if (sum.m == 0 && !(closed && i == m - 1)) return __builtin_inf();
     }
     /* An arrow that is added to: the sum by which a row is divided (1.1 roundings), the division, the product, and the
      * addition. A product or sum of numbers of any size loses nothing more that counts. */

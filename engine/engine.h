@@ -37,6 +37,15 @@ typedef struct {
     int32_t every_position;  /* the loss: of every position (1), or of the last one (0) */
 } fg_windows;
 
+/* A chain: next-token log-probabilities in nats, every row of which is normalised in double precision when it is read.
+ * Those below -708 are of arrows that are not there: exactly 0. */
+typedef struct {
+    int64_t vocab_size;    /* V */
+    int64_t suffixes;      /* V**(L-1), what states share their successors by */
+    const void *log_probs; /* [V][suffixes][V] */
+    int32_t wide;          /* float64 (1) or float32 (0) */
+} fg_chain;
+
 FG_API int64_t fg_n_params(const fg_config *config);
 
 /* Bytes of scratch memory that any one call of a function below needs for windows a step of at most `batch`. */
@@ -74,25 +83,19 @@ FG_API void fg_predict(const fg_config *config, const float *weights, const floa
 FG_API void fg_inspect(const fg_config *config, const float *weights, const float *switches, int32_t length,
                        const int32_t *context, float *attention, float *residual, float *logits, void *workspace);
 
-/* A chain: float32 or float64 log-probabilities [V][suffixes][V] with suffixes = V**(L-1). */
-typedef struct {
-    int64_t vocab_size;
-    int64_t suffixes;
-    const void *log_probs;
-    int32_t wide; /* whether they are float64 */
-} fg_chain;
-
-/* One step forward: out[b - first][y] = sum over a of pi[a][b] p[a][b][y] for `count` suffixes b from `first` on. The
- * chain is log_probs [V][suffixes][V] with suffixes = V**(L-1); pi [V][suffixes]. Rows are normalised on the way. */
-FG_API void fg_push(int64_t vocab_size, int64_t suffixes, const float *log_probs, const double *pi, int64_t first,
-                    int64_t count, double *out);
+/* One step forward: out[b - first][y] = sum over a of pi[a][b] p[a][b][y] for `count` suffixes b from `first` on; pi
+ * [V][suffixes]. */
+FG_API void fg_push(const fg_chain *chain, const double *pi, int64_t first, int64_t count, double *out);
 
 /* One step backward: out[r - first] = sum over y of p[r][y] f[r % suffixes][y] for `count` states r; f [suffixes][V]. */
-FG_API void fg_pull(int64_t vocab_size, int64_t suffixes, const float *log_probs, const double *f, int64_t first,
-                    int64_t count, double *out);
+FG_API void fg_pull(const fg_chain *chain, const double *f, int64_t first, int64_t count, double *out);
 
-/* Entropy in nats [count] of each row of log_probs [count][V]. */
-FG_API void fg_entropy(int64_t vocab_size, const float *log_probs, int64_t count, double *out);
+/* Entropy in nats [count] of `count` rows from `first` on, right to about 1e-15 of itself however small it is. */
+FG_API void fg_entropy(const fg_chain *chain, int64_t first, int64_t count, double *out);
+
+/* How far from one the sum of a row's probabilities is, of `count` rows from `first` on the largest; infinite where a
+ * number is NaN or far above 0. The other kernels ask that this was found small. */
+FG_API double fg_check(const fg_chain *chain, int64_t first, int64_t count);
 
 /* The largest |after - before| / before over n numbers of 0 or more; infinite where only before is 0. */
 FG_API double fg_change(int64_t n, const double *before, const double *after);

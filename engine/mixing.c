@@ -8,6 +8,7 @@
  * |sum |p' - q'| - sum |p - pi|| <= lack(p') + lack(q'). Comparisons with epsilon that are not clear by more than that
  * stay open. d never grows, so powers of two are tried first, and then the bits below, down to those of a double.
  */
+#include "memory.h"
 #include "rows.h"
 
 enum {
@@ -178,6 +179,11 @@ static verdict compare(mixing *s, fixed *a, const fixed *law, double steps) {
 }
 
 /* Rows */
+
+static double log_prob(const fg_chain *chain, int64_t k, int64_t y) {
+    return log_at(chain->log_probs, k * chain->vocab_size + y, chain->wide != 0);
+}
+static int is_arrow(const fg_chain *chain, int64_t k, int64_t y) { return log_prob(chain, k, y) >= LEAST; }
 
 static void set(uint32_t *z, int64_t w, double x) { /* of 0 or more, below 2**32, rounded down */
     const union { double d; uint64_t u; } bits = {x};

@@ -101,6 +101,21 @@ def exact_law(P: np.ndarray) -> np.ndarray:
     return pi / pi.sum()
 
 
+def exact_classes(P: np.ndarray) -> list[np.ndarray]:
+    """The recurrent classes of a matrix, as ids."""
+    reach = (P > 0) | np.eye(len(P), dtype=bool)
+    for k in range(len(P)):
+        reach |= reach[:, k : k + 1] & reach[k]
+    recurrent = [i for i in range(len(P)) if reach[reach[i], i].all()]
+    return [np.flatnonzero(reach[i]) for i in recurrent if i == np.flatnonzero(reach[i])[0]]
+
+
+def exact_averages(P: np.ndarray, f: np.ndarray, inside: np.ndarray | None = None) -> list[Decimal]:
+    """The average of a function under the stationary law of each recurrent class, or of those inside some states."""
+    classes = [ids for ids in exact_classes(P) if inside is None or inside[ids].all()]
+    return [sum(exact_law(P[np.ix_(ids, ids)]) * f[ids], Decimal(0)) for ids in classes]
+
+
 def exact_dense_law(chain: Chain, members: np.ndarray) -> np.ndarray:
     """The stationary law (V**L,) of one recurrent class."""
     pi = np.full(chain.n_states, Decimal(0), object)
@@ -137,7 +152,11 @@ def exact_passage(P: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def exact_entropy(p: np.ndarray) -> Decimal:
-    return -sum((x * x.ln() for x in np.ravel(p) if x > 0), Decimal(0))
+    """In nats. 1 - q keeps no digits of a small q, so the logarithm of the nearly sure is a series of the rest."""
+    *others, top = sorted(np.ravel(p))
+    q = sum(others, Decimal(0))
+    sure = -top.ln() if q > Decimal("1e-15") else q + q**2 / 2 + q**3 / 3
+    return top * sure - sum((x * x.ln() for x in others if x > 0), Decimal(0))
 
 
 def is_above_radius(Q: np.ndarray, level: Decimal) -> bool:

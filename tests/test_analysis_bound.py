@@ -23,7 +23,7 @@ NUMBERS = st.one_of(
 @st.composite
 def bounds(draw: st.DrawFn) -> Bound:
     low, value, high = sorted((draw(NUMBERS), draw(NUMBERS), draw(NUMBERS)))
-    return Bound(value, low, high, draw(st.sampled_from(["", "too slow"])))
+    return Bound(value, low, high, why=draw(st.sampled_from(["", "too slow"])))
 
 
 def holds(bound: Bound, *truths: Fraction) -> bool:
@@ -98,6 +98,8 @@ def test_infinite_ends() -> None:
     forever, unknown = Bound(INF, INF, INF), Bound(0.5)
     assert forever.scaled(0.5) == forever.widened(1.0) == forever.plus(Bound(1.0, 1.0, 1.0)) == forever
     assert (unknown.scaled(2.0), unknown.widened(1.0)) == (Bound(1.0), Bound(0.5))
+    assert Bound(1.5, why="so").within(0.0, 1.0).to_dict() == Bound(1.0, why="so").to_dict()
+    assert Bound(0.5, high=2.0).within(0.0, 1.0) == Bound(0.5, 0.0, 1.0)
     assert forever.times(Bound(0.0, 0.0, 0.0)) == Bound(0.0, 0.0, 0.0)
     assert not Bound.around(0.5, INF).certified
     assert not Bound.around(0.5, math.nan).certified
@@ -108,7 +110,7 @@ def test_why_is_said_of_what_is_not_certified() -> None:
     bound = Bound(0.5, why="it mixes too slowly; try a higher temperature")
     assert bound.to_dict()["why"] == "it mixes too slowly; try a higher temperature"
     assert "why" not in Bound(0.5).to_dict()
-    assert "why" not in Bound(0.5, 0.0, 1.0, "wide").to_dict()
+    assert "why" not in Bound(0.5, 0.0, 1.0, why="wide").to_dict()
     assert Bound(400.0, 371.0).to_dict() == {"value": 400, "low": 371, "high": None, "certified": False}
     three = Bounds(np.zeros(3), np.zeros(3), np.full(3, INF), why="so")
     assert (three.at(1).why, three.mean([0.5, 0.25, 0.25]).why) == ("so", "so")

@@ -89,7 +89,7 @@ def test_memory_of_a_law_that_is_not_certified_is_not_certified_either() -> None
 @given(h=st.lists(st.floats(0, 1), min_size=1, max_size=8), tolerance=st.floats(0, 0.5))
 def test_the_tokens_that_are_used(h: list[float], tolerance: float) -> None:
     falling = np.sort(h)[::-1]
-    k = Memory(falling, 0.0).tokens(tolerance)
+    k = Memory(falling, falling, falling).tokens(tolerance)
     assert falling[k] <= falling[-1] + tolerance
     assert k == 0 or falling[k - 1] > falling[-1] + tolerance
 

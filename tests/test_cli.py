@@ -242,7 +242,7 @@ def test_a_full_disk_is_one_line(
 
 def test_every_command_and_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     commands = [name for name in app if not name.startswith("-")]
-    assert set(commands) == {"train", "show", "sample", "size", "analyze", "play", "export"}
+    assert set(commands) == {"train", "show", "sample", "size", "analyze", "prove", "check", "play", "export"}
     for name in commands:
         explained = call(capsys, name, "--help")
         for argument in app[name].assemble_argument_collection(parse_docstring=True):
@@ -445,3 +445,71 @@ def test_a_run_of_a_source_that_is_none_is_damaged(golden: str, here: Path, caps
     capsys.readouterr()
     assert main(["analyze", golden]) == 2
     assert "known source, got 'bogus*'" in capsys.readouterr().err
+
+
+# --- proofs
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--entropy-rate"], "entropy rate"),
+        (["--against", "golden_mean"], "KL rate"),
+        (["--red", "*11"], "ever reaching"),
+        (["--red", "*11", "--within", "5", "--start", "0000"], "within 5 tokens"),
+        (["--red", "*11", "--mean-time", "--temperature", "0.7"], "mean number of tokens"),
+        (["--red", "*11", "--mass"], "mass of"),
+    ],
+)
+def test_a_number_is_proved_and_checked(
+    golden: str, here: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    out = call(capsys, "prove", golden, *options, "--out", "proof.json")
+    statement, written = out.splitlines()
+    assert words in statement
+    assert written == "wrote proof.json"
+    assert call(capsys, "check", "proof.json") == statement + "\n"
+    result = json.loads(call(capsys, "prove", golden, *options, "--out", "again.json", "--json"))
+    assert result["narrow"]
+    assert result["files"] == {"proof": "again.json"}
+    assert json.loads(call(capsys, "check", "again.json", "--json"))["statement"] == statement == result["statement"]
+    assert (here / "again.json").read_bytes() == (here / "proof.json").read_bytes()
+
+
+def test_bad_input_to_prove_and_check_is_one_line(
+    golden: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = ["--out", "proof.json"]
+    for arguments, words in [
+        (["prove", golden, *out], "one of --red"),
+        (["prove", golden, "--red", "*11", "--entropy-rate", *out], "one of --red"),
+        (["prove", golden, "--entropy-rate", "--mass", *out], "expected --red with"),
+        (["prove", golden, "--red", "*11", "--mass", "--within", "3", *out], "expected --red with"),
+        (["prove", golden, "--red", "2", *out], "got '2'"),
+        (["prove", golden, "--red", "*11", "--start", "2", *out], "got '2'"),
+        (["prove", golden, "--red", "*11", "--within", "-1", *out], "tokens"),
+        (["prove", golden, "--red", "*111", "--mean-time", "--greedy", *out], "surely"),
+        (["prove", golden, "--against", "golden_mean", "--greedy", *out], "infinite"),
+        (["prove", golden, "--entropy-rate"], "--out"),
+        (["prove", golden, "--entropy-rate", "--out", golden], "exists"),
+        (["prove", golden, "--entropy-rate", "--out", "none/proof.json"], "expected to write"),
+        (["check", "none"], "no file"),
+        (["check", golden], "no file"),
+        (["check", f"{golden}/run.json"], "expected"),
+    ]:
+        assert main(arguments) == 2, arguments
+        out_, err = capsys.readouterr()
+        assert (out_, err.count("\n")) == ("", 1)
+        assert words in err
+        assert not (here / "proof.json").exists()
+
+
+def test_a_wide_interval_says_so(
+    golden: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finitegpt.prove.SMALL", 1)
+    monkeypatch.setattr("finitegpt.prove._STEPS", 1)
+    monkeypatch.setattr("finitegpt.prove._DENSE", 1)
+    out = call(capsys, "prove", golden, "--entropy-rate", "--out", "proof.json")
+    assert "the interval is wide" in out
+    call(capsys, "check", "proof.json")

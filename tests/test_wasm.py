@@ -76,3 +76,22 @@ def test_every_state_in_webassembly(shape: tuple[int, int, int, int, int, bool])
     wasm.call("fg_evaluate", c, place, 0, config.context_length, 0, n, out, workspace)
     rows = wasm.get(out, n * config.vocab_size, np.float32).reshape(n, -1)
     np.testing.assert_allclose(rows, Engine().evaluate(config, weights, 0, n), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("V", [2, 3, 20])
+def test_chains_in_webassembly(dtype: type, V: int) -> None:
+    wasm, engine, n = Wasm(), Engine(), V * V
+    rng = np.random.default_rng(V)
+    log_probs, pi = np.log(rng.dirichlet(np.ones(V), n)).astype(dtype), rng.dirichlet(np.ones(n))
+    sizes, rows = np.array([V, n // V], np.int64), wasm.put(log_probs)
+    wide = int(dtype == np.float64)
+    chain = wasm.put(np.concatenate([sizes.view(np.int32), np.array([rows, wide], np.int32)]))  # struct fg_chain
+    place, out = wasm.put(pi), wasm.room(8 * n)
+    wasm.call("fg_push", chain, place, 0, V, out)
+    np.testing.assert_allclose(wasm.get(out, n, np.float64), engine.push(log_probs, pi, 0, V).reshape(-1), rtol=1e-14)
+    wasm.call("fg_pull", chain, place, 0, n, out)
+    np.testing.assert_allclose(wasm.get(out, n, np.float64), engine.pull(log_probs, pi, 0, n), rtol=1e-14)
+    wasm.call("fg_entropy", chain, 0, n, out)
+    np.testing.assert_allclose(wasm.get(out, n, np.float64), engine.entropy(log_probs, 0, n), rtol=1e-14)
+    assert wasm.call("fg_check", chain, 0, n) == pytest.approx(engine.deviation(log_probs, 0, n), abs=1e-15)

@@ -2,14 +2,21 @@
 
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
+from io import StringIO
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from finitegpt import InputError
+from finitegpt import Chain, InputError
+from finitegpt.analysis import Bound
 from finitegpt.page import strings
+from finitegpt.report.analysis import print_analysis, summary_json
+from finitegpt.report.sections import sections
+from finitegpt.summary import summarise
 from finitegpt.words import WORDS, number, percent, tokens, upward
 
 INF = math.inf
@@ -201,3 +208,44 @@ def test_the_page_has_the_same_words() -> None:
     english, chinese = strings()["en"], strings()["zh"]
     assert {key.removeprefix("number."): text for key, text in english.items() if key.startswith("number.")} == WORDS
     assert all(chinese[f"number.{key}"] != text for key, text in WORDS.items() if key != "error")
+
+
+def test_reports_say_each_reason_once() -> None:
+    chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    summary = summarise(chain, red=["b"])
+    reason = "it mixes too slowly; try a higher temperature"
+    unknown = Bound(0.25, why=reason)
+    doubtful = replace(summary, entropy_rate=unknown, red=[replace(summary.red[0], ever=unknown, survival=unknown)])
+    found = {section.name: section for section in sections(doubtful)}
+    assert found["random"].why == found["red"].why == [reason]
+    assert found["mixing"].why == []
+    assert found["red"].rows[0] == ["ever", "0.25 (uncertified)"]
+    out = StringIO()
+    print_analysis(Console(file=out, width=80), doubtful, {})
+    assert out.getvalue().count(reason) == 2
+    said = summary_json(doubtful, {})
+    assert said["entropy_rate"] == {"value": 0.25, "low": None, "high": None, "certified": False, "why": reason}
+
+
+def test_what_json_says_without_a_certificate_is_named() -> None:
+    summary = summarise(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), red=["b"])
+    said = summary_json(summary, {})
+    assert {"total_variation", "machine.kl_rate", "red.arrow.share", "timescales"} <= set(said["uncertified"])
+    assert (said["machine"]["certified"], said["red"][0]["arrow"]["certified"]) == (False, False)
+    assert all(row["certified"] and row["low"] <= row["probability"] <= row["high"] for row in said["top_states"])
+    assert [row["value"] for row in said["memory"]["bounds"]] == said["memory"]["h"]
+
+
+def test_shares_in_reports_are_as_certain_as_their_law() -> None:
+    chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    summary = summarise(chain)
+    end = summary.classes[0]
+
+    def shown(error: float) -> list[list[str]]:
+        doubtful = replace(summary, classes=[replace(end, law=replace(end.law, error=error))])
+        return next(section.rows for section in sections(doubtful) if section.name == "long run")
+
+    assert shown(end.law.error) == [["a", "83.3 %"], ["b", "16.7 %"]]
+    assert shown(0.01) == [["a", "83.3 ± 1.1 %"], ["b", "16.7 ± 1.1 %"]]
+    assert shown(0.3) == [["a", "53.3 to 100 %"], ["b", "0 to 46.7 %"]]
+    assert shown(INF) == [["a", "83.3 % (uncertified)"], ["b", "16.7 % (uncertified)"]]

@@ -1,15 +1,14 @@
 """The Markov chain that a GPT is: every context a state, every next token an arrow."""
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import library, states
+from finitegpt import states
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.exchange.csr import csr
@@ -116,19 +115,24 @@ class Chain:
         """The relative error of each probability, as kernels compute it from the rows."""
         return 8 * 2.0**-53
 
-    @cached_property
+    @property
     def is_complete(self) -> bool:
         """Whether no arrow is missing, so that every state can come to every other."""
+        return self._is_complete
+
+    @property
+    def graph(self) -> Graph:
+        """All arrows, for what is computed by them; TooLargeError where they would not fit in memory."""
+        return self._graph
+
+    @cached_property
+    def _is_complete(self) -> bool:
         return bool(self.support.all())
 
     @cached_property
-    def graph(self) -> Graph:
-        """All arrows, for what is computed by them; TooLargeError where they would not fit in memory."""
-        V, n = self.vocab_size, self.n_states
-        require_memory(24 * n * V + 8 * n, "the arrows of a chain", "a shorter context")
-        first, to, probs = np.empty(n + 1, np.int64), np.empty(n * V, np.int32), np.empty(n * V)
-        many = library.default().fg_arrows(self._struct, first, to, probs, np.empty(V))
-        return Graph(first=first, to=to[:many], probs=probs[:many], rounding=self.rounding)
+    def _graph(self) -> Graph:
+        first, to, probs = Engine().arrows(self.log_probs)
+        return Graph(first=first, to=to, probs=probs, rounding=self.rounding)
 
     def overlap(self, members: "NDArray[np.int64] | None" = None) -> tuple[int, float]:
         """L and a lower bound of the probability that two copies, started anywhere, can be made to meet in L steps.
@@ -138,18 +142,12 @@ class Chain:
         With `members`, the ids of a recurrent class, copies that start in it.
         """
         n, V, L = self.n_states, self.vocab_size, self.context_length
-        require_memory(16 * n, "the bound by coupling", "a shorter context")
         inside = None
         if members is not None and len(members) < n:
             inside = np.zeros(n, np.uint8)
             inside[members] = 1
-        beta = library.default().fg_overlap(self._struct, inside, np.empty(2 * n + V))
+        beta = Engine().overlap(self.log_probs, inside)
         return L, beta * (1 - L * (self.rounding + (V + 8) * 2.0**-53))
-
-    @property
-    def _struct(self) -> Any:
-        rows, V = self.log_probs, self.vocab_size
-        return ctypes.byref(library.Rows(V, len(rows) // V, rows.ctypes.data, rows.dtype == np.float64))
 
     def label(self, id: int) -> str:
         """A state as text, such as `101`."""
@@ -227,7 +225,7 @@ class Chain:
 
         def part(states: tuple[int, int]) -> None:
             first, count = states
-            out[first : first + count] = engine.entropy(self.log_probs[first : first + count])
+            engine.entropy(self.log_probs, first, count, out[first : first + count])
 
         _in_threads(part, len(out))
         return out

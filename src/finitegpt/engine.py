@@ -19,6 +19,7 @@ from finitegpt.limits import require_memory
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Floats = Float32 | Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,41 +217,74 @@ class Engine:
         return attention, residual, logits
 
     def push(
-        self, log_probs: Float32, distribution: Float64, first: int, count: int, out: Float64 | None = None
+        self, log_probs: Floats, distribution: Float64, first: int, count: int, out: Float64 | None = None
     ) -> Float64:
         """A distribution (V**L,) one step later, at the successors (count, V) of `count` suffixes from `first` on.
 
         A suffix is what two states that share their successors have in common: all but the oldest token.
+        `log_probs` (V**L, V) may be float32 or float64.
         """
         n, V = log_probs.shape
-        _check("log_probs", log_probs, (n, V))
         _check("distribution", distribution, (n,), np.float64)
         _check_range(first, count, n // V, "suffixes")
         out = np.empty((count, V)) if out is None else out
         _check("out", out, (count, V), np.float64, written=True)
-        self._library.fg_push(V, n // V, log_probs, distribution, first, count, out)
+        self._library.fg_push(_chain(log_probs), distribution, first, count, out)
         return out
 
-    def pull(
-        self, log_probs: Float32, function: Float64, first: int, count: int, out: Float64 | None = None
-    ) -> Float64:
+    def pull(self, log_probs: Floats, function: Float64, first: int, count: int, out: Float64 | None = None) -> Float64:
         """The expectation (count,) of a function (V**L,) of the next state, for `count` states from `first` on."""
-        n, V = log_probs.shape
-        _check("log_probs", log_probs, (n, V))
+        n, _ = log_probs.shape
         _check("function", function, (n,), np.float64)
         _check_range(first, count, n, "states")
         out = np.empty(count) if out is None else out
         _check("out", out, (count,), np.float64, written=True)
-        self._library.fg_pull(V, n // V, log_probs, function, first, count, out)
+        self._library.fg_pull(_chain(log_probs), function, first, count, out)
         return out
 
-    def entropy(self, log_probs: Float32) -> Float64:
-        """Entropy in nats (n,) of each row of log-probabilities (n, V)."""
-        n, V = log_probs.shape
-        _check("log_probs", log_probs, (n, V))
-        out = np.empty(n)
-        self._library.fg_entropy(V, log_probs, n, out)
+    def entropy(self, log_probs: Floats, first: int, count: int, out: Float64 | None = None) -> Float64:
+        """Entropy in nats (count,) of `count` rows of log-probabilities (n, V) from `first` on."""
+        _check_range(first, count, len(log_probs), "rows")
+        out = np.empty(count) if out is None else out
+        _check("out", out, (count,), np.float64, written=True)
+        self._library.fg_entropy(_chain(log_probs), first, count, out)
         return out
+
+    def deviation(self, log_probs: Floats, first: int, count: int) -> float:
+        """How far from one probabilities of a row (n, V) sum, at most; infinite where they are NaN or far above one."""
+        _check_range(first, count, len(log_probs), "rows")
+        return self._library.fg_check(_chain(log_probs), first, count)
+
+    def overlap(self, log_probs: Floats, members: NDArray[np.uint8] | None = None) -> float:
+        """How probable it is at least that copies of a chain (n, V), or of one that stays in `members` (n,), meet."""
+        n, V = log_probs.shape
+        if members is not None:
+            _check("members", members, (n,), np.uint8)
+        require_memory(16 * n, "the bound by coupling", "a shorter context")
+        return self._library.fg_overlap(_chain(log_probs), members, np.empty(2 * n + V))
+
+    def arrows(self, log_probs: Floats) -> tuple[NDArray[np.int64], NDArray[np.int32], Float64]:
+        """Of a chain (n, V), where the arrows of each state begin (n + 1,), where each goes, and its probability."""
+        n, V = log_probs.shape
+        require_memory(12 * n * V + 8 * n, "the arrows of a chain", "a shorter context")
+        first, to, probs = np.empty(n + 1, np.int64), np.empty(n * V, np.int32), np.empty(n * V)
+        many = self._library.fg_arrows(_chain(log_probs), first, to, probs, np.empty(V))
+        return first, to[:many], probs[:many]
+
+    def mixing(
+        self, log_probs: Floats, law: Float64, error: float, rounding: float, epsilon: float, most: float = 1e9
+    ) -> tuple[float, float]:
+        """Between what the mixing time of a chain (n, V) of at most 64 states lies, by its law (n,) within `error`.
+
+        `rounding` is by how much its probabilities may differ from what is meant, `most` how many products are made.
+        """
+        n = len(log_probs)
+        _check("law", law, (n,), np.float64)
+        size, out = self._library.fg_mixing_space(n), np.empty(3)
+        require_memory(size, "the powers of a chain", "a shorter context")
+        space = np.empty(size, np.uint8)
+        self._library.fg_mixing(_chain(log_probs), law, error, rounding, epsilon, most, out, space)
+        return float(out[1]), float(out[2])
 
     def change(self, before: Float64, after: Float64) -> float:
         """The largest |after - before| / before of two distributions (n,)."""
@@ -273,6 +307,16 @@ class Engine:
 
 def _config(config: GPTConfig) -> Any:
     return ctypes.byref(library.Config(*(getattr(config, field[0]) for field in library.Config._fields_)))
+
+
+def _chain(log_probs: Floats) -> Any:
+    n, V = log_probs.shape
+    if n % V or log_probs.dtype not in (np.float32, np.float64) or not log_probs.flags.c_contiguous:
+        raise InputError(
+            f"expected contiguous float32 or float64 log-probabilities (V**L, V), got {log_probs.dtype} of shape "
+            f"{log_probs.shape}; try numpy.ascontiguousarray"
+        )
+    return ctypes.byref(library.Chain(V, n // V, log_probs.ctypes.data, log_probs.dtype == np.float64))
 
 
 def _windows(windows: Windows) -> Any:

@@ -1,4 +1,4 @@
-"""The arrows of a chain, and what is computed on them exactly, by the engine's `graph.c`, `eliminate.c` and `average.c`.
+"""The arrows of a chain, and what is computed on them exactly by the engine: classes, elimination, first entries.
 
 Elimination takes states out one after the other, what the chain does between two visits to the others becoming arrows
 among those. Nothing is subtracted on the way, so every number is right relatively, however small it is, with an error
@@ -133,7 +133,7 @@ class Graph:
         return Absorbed(probs=probs, sums=total, weights=weights, error=float(error))
 
     def enter(self, targets: Mask, start: Floats, tokens: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """How probable it is to have come to `targets` (n,) within 0 .. `tokens` steps, from a distribution `start` (n,).
+        """How probable it is to have come to `targets` (n,) within 0 .. `tokens` steps, from the law `start` (n,).
 
         Values (tokens + 1,), between what each lies, and how often the chain has been in each state before (n,). What
         starts in a target is left out. 0 only where the graph says so.

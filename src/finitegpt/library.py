@@ -33,7 +33,7 @@ class Windows(ctypes.Structure):
     ]
 
 
-class Rows(ctypes.Structure):
+class Chain(ctypes.Structure):
     """fg_chain."""
 
     _fields_ = [
@@ -71,9 +71,10 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_evaluate": ("", "pppillpp"),
     "fg_predict": ("", "pppiplpp"),
     "fg_inspect": ("", "pppippppp"),
-    "fg_push": ("", "llppllp"),
-    "fg_pull": ("", "llppllp"),
-    "fg_entropy": ("", "lplp"),
+    "fg_push": ("", "ppllp"),
+    "fg_pull": ("", "ppllp"),
+    "fg_entropy": ("", "pllp"),
+    "fg_check": ("d", "pll"),
     "fg_change": ("d", "lpp"),
     "fg_overlap": ("d", "ppp"),
     "fg_arrows": ("l", "ppppp"),

@@ -52,4 +52,3 @@ class Operator(Protocol):
         With `members`, the ids of a recurrent class, copies that start in it. A bound of 0 says nothing.
         """
         ...
-

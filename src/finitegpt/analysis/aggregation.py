@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from finitegpt import states
 from finitegpt.engine import Engine
 from finitegpt.graph import Graph
 from finitegpt.operator import Operator
@@ -106,7 +105,7 @@ def aggregate(
 ) -> tuple[NDArray[np.float64], float]:
     """The stationary distribution (V**L,) of a recurrent class of a chain, from a first guess; and its residual."""
     inside = None if len(members) == chain.n_states else members
-    pi = _solve(_States(chain), pi, 2 * max(8, int(np.log2(chain.n_states))), inside, progress)
+    pi = _solve(_States(chain), pi, 2 * round(np.log(chain.n_states) / np.log(chain.width)), inside, progress)
     return pi, Engine().change(pi, chain.push(pi))
 
 

@@ -33,7 +33,7 @@ class Bound:
     value: float
     low: float = -math.inf
     high: float = math.inf
-    why: str = field(default="", compare=False)
+    why: str = field(default="", compare=False, kw_only=True)
     """Of a number that is not certified, or hardly: one sentence of why, and of what would help."""
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class Bound:
     @classmethod
     def around(cls, value: float, error: float, why: str = "") -> "Bound":
         """value ± error."""
-        return cls(value, _sum(value, -error, up=False), _sum(value, error, up=True), why)
+        return cls(value, _sum(value, -error, up=False), _sum(value, error, up=True), why=why)
 
     @property
     def error(self) -> float:
@@ -62,14 +62,18 @@ class Bound:
         return math.isfinite(self.error)
 
     def within(self, low: float, high: float) -> "Bound":
-        """The same with what is known otherwise, such as that a probability lies between 0 and 1."""
+        """The same with what is known otherwise, such as that a probability lies between 0 and 1.
+
+        That alone is no certificate: where nothing else is proved, only `value` is moved.
+        """
         low, high = float(low), float(high)
         value, least, most = (min(max(x, low), high) for x in (self.value, self.low, self.high))
-        return Bound(value, least, most, self.why)
+        nothing = self.low == -math.inf and self.high == math.inf
+        return Bound(value, why=self.why) if nothing else Bound(value, least, most, why=self.why)
 
     def widened(self, error: float) -> "Bound":
         """The same, where what was averaged may itself be off by `error`."""
-        return Bound(self.value, _sum(self.low, -error, up=False), _sum(self.high, error, up=True), self.why)
+        return Bound(self.value, _sum(self.low, -error, up=False), _sum(self.high, error, up=True), why=self.why)
 
     def scaled(self, factor: float) -> "Bound":
         """Times a positive factor, exactly the double that it is."""
@@ -80,19 +84,19 @@ class Bound:
         if self.low == self.high == 0:
             return self
         found = self.times(Bound(_BITS, math.nextafter(_BITS, 0.0), math.nextafter(_BITS, 2.0)))
-        return Bound(self.value * _BITS, found.low, found.high, self.why)
+        return Bound(self.value * _BITS, found.low, found.high, why=self.why)
 
     def plus(self, other: "Bound") -> "Bound":
         """The sum of two numbers."""
         low, high = _sum(self.low, other.low, up=False), _sum(self.high, other.high, up=True)
-        return Bound(self.value + other.value, low, high, self.why or other.why)
+        return Bound(self.value + other.value, low, high, why=self.why or other.why)
 
     def times(self, other: "Bound") -> "Bound":
         """The product of two numbers; what is exactly 0 makes it 0, whatever the other is."""
         pairs = [(x, y) for x in (self.low, self.high) for y in (other.low, other.high)]
         low, high = (choose(_product(x, y, up=up) for x, y in pairs) for choose, up in ((min, False), (max, True)))
         value = 0.0 if 0 in (self.value, other.value) else self.value * other.value
-        return Bound(value, low, high, self.why or other.why)
+        return Bound(value, low, high, why=self.why or other.why)
 
     def to_dict(self) -> dict[str, float | bool | str | None]:
         """Plain values for JSON; None where nothing is proved, and then why."""
@@ -132,7 +136,7 @@ class Bounds:
 
     def at(self, state: int) -> Bound:
         """The number of one state."""
-        return Bound(float(self.values[state]), float(self.low[state]), float(self.high[state]), self.why)
+        return Bound(float(self.values[state]), float(self.low[state]), float(self.high[state]), why=self.why)
 
     def mean(self, distribution: ArrayLike) -> Bound:
         """The average under a distribution (V**L,) of where the chain starts; one that sums to nearly one is made to.
@@ -151,7 +155,7 @@ class Bounds:
             value = float(pi @ values) / total
             below, above = _average(pi, total, low)[0], _average(pi, total, high)[1]
         value = above if math.isnan(value) else min(max(value, below), above)
-        return Bound(value, below, above, self.why)
+        return Bound(value, below, above, why=self.why)
 
 
 def _average(pi: NDArray[np.float64], total: float, x: NDArray[np.float64]) -> tuple[float, float]:

@@ -16,7 +16,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
 

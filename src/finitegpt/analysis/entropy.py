@@ -64,7 +64,8 @@ def average(
     inside = slice(None) if len(law.states) == chain.n_states else law.states
     infinite = np.unique(f[inside][np.isinf(f[inside])])
     if len(infinite) == 1:  # every state of the class has a probability above zero
-        return Bound(*3 * (float(infinite[0]),))
+        end = float(infinite[0])
+        return Bound(end, end, end)
     if len(infinite) == 2:
         raise InputError("expected a function that is infinite to one side, got both; try two averages")
     f[np.isinf(f)] = 0.0

@@ -8,6 +8,8 @@ r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the t
 w / max(r) and w / min(r) (comparison principle for M-matrices).
 """
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -188,14 +190,7 @@ def hazard(chain: Operator, targets: ArrayLike) -> Bound:
     >>> hazard(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").value.__round__(6)
     0.1
     """
-    outside = ~select(chain, targets)
-    if _is_small(outside):
-        try:
-            return _hazard(chain.graph, outside)
-        except TooLargeError:
-            pass
-    rho = _survival(chain, outside)
-    return Bound(1 - rho.value, 1 - rho.high, 1 - rho.low, rho.why).widened(ROUNDING).within(0.0, 1.0)
+    return _leaving(chain, ~select(chain, targets))
 
 
 def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
@@ -207,17 +202,24 @@ def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
     >>> survival_rate(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").value.__round__(6)
     0.9
     """
-    outside = ~select(chain, targets)
+    rate = _leaving(chain, ~select(chain, targets))
+    exact = rate.low == rate.high
+    low, high = 1 - rate.high, 1 - rate.low
+    return Bound(1 - rate.value, low, high, why=rate.why).widened(0.0 if exact else ROUNDING).within(0.0, 1.0)
+
+
+def _leaving(chain: Operator, outside: Mask) -> Bound:
+    """1 - the spectral radius among some states."""
+    found = Bound(0.5, 0.0, 1.0)
     if _is_small(outside):
-        try:
+        with suppress(TooLargeError):
             found = _hazard(chain.graph, outside)
-        except TooLargeError:
-            pass
-        else:
-            exact = found.low == found.high
-            low, high = 1 - found.high, 1 - found.low
-            return Bound(1 - found.value, low, high).widened(0.0 if exact else ROUNDING).within(0.0, 1.0)
-    return _survival(chain, outside)
+        if found.high - found.low <= 1e-9 * found.high:
+            return found
+    # Where leaving is not rare, steps of the chain close the interval faster.
+    rho = _survival(chain, outside)
+    low, high = max(found.low, 1 - rho.high - ROUNDING), min(found.high, 1 - rho.low + ROUNDING)
+    return Bound(min(max(1 - rho.value, low), high), low, high)
 
 
 def _hazard(graph: Graph, outside: Mask) -> Bound:
@@ -240,8 +242,8 @@ def _hazard(graph: Graph, outside: Mask) -> Bound:
         if not (members[graph.source] & ~members[graph.to]).any():
             return Bound(0.0, 0.0, 0.0)  # it is never left
         part = np.where(members, -1, 0)
-        y, below, above = np.ones(graph.n_states), 0.0, 1.0
-        for _ in range(_POWERS):
+        y, below, above, narrowed = np.ones(graph.n_states), 0.0, 1.0, 0
+        for step in range(_POWERS):
             found = graph.absorb(part, 1, gains=y, most=_most(members))
             x = found.sums
             if not np.isfinite(found.error) or (x[members] >= MOST).any():
@@ -250,7 +252,8 @@ def _hazard(graph: Graph, outside: Mask) -> Bound:
             before = above - below
             below = max(below, float(ratio.min()) * (1 - found.error - 2 * ROUNDING))
             above = min(above, float(ratio.max()) * (1 + found.error + 2 * ROUNDING))
-            if above - below <= 4 * found.error * above or above - below > 0.99 * before:
+            narrowed = step if above - below < 0.9 * before else narrowed
+            if above - below <= 4 * found.error * above or step - narrowed > 3:
                 break
             y = np.where(members, np.maximum(x / x[members].max(), 1e-280), 1.0)
         low, high, value = min(low, below), min(high, above), min(value, (below * above) ** 0.5)
@@ -334,7 +337,9 @@ def _most(open_: Mask) -> float:
 
 def _below(x: Values, relative: float) -> Values:
     """Numbers that are right relatively from below; those too small for double precision may be anything above 0."""
-    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST)) if np.isfinite(relative) else np.zeros_like(x)
+    if not np.isfinite(relative):
+        return np.zeros_like(x)
+    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST))
 
 
 def _above(x: Values, relative: float) -> Values:
@@ -355,7 +360,7 @@ def _times(chain: Operator, open_: Mask) -> tuple[Values, float, float]:
     `least` is 0 where nothing can be proved.
     """
     one = open_.astype(np.float64)
-    rate = _leaving(chain, open_)
+    rate = _left_at(chain, open_)
     # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
     guess = one / rate if rate > 0 else one
     w = _krylov(chain, open_, one, guess)
@@ -375,7 +380,7 @@ def _krylov(chain: Operator, open_: Mask, b: Values, guess: Values) -> Values:
     return x if np.isfinite(x).all() else guess
 
 
-def _leaving(chain: Operator, open_: Mask) -> float:
+def _left_at(chain: Operator, open_: Mask) -> float:
     """How fast a chain that has long been among the undecided states leaves them: a probability for each token."""
     mu, rate = open_ / open_.sum(), 0.0
     for _ in range(200):

@@ -51,9 +51,9 @@ class Memory:
 def memory(chain: Chain, law: StationaryDistribution | None = None) -> Memory:
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 
-    What is proved follows from the law. Where its probabilities are right relatively, within r, so are those of the last
-    k tokens and the next, and each logarithm of a ratio of two of them is within 2 r. Where it is e from the truth in
-    total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki and Fannes
+    What is proved follows from the law. Where its probabilities are right relatively, within r, so are those of the
+    last k tokens and the next, and each logarithm of a ratio of two of them is within 2 r. Where it is e from the truth
+    in total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki and Fannes
     2004, Winter 2016).
 
     >>> memory(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).h.round(4).tolist()

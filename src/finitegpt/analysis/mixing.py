@@ -21,16 +21,15 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import library
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import period
 from finitegpt.analysis.hitting import hazard
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
 from finitegpt.chain import Chain
+from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import MOST, Graph
-from finitegpt.limits import require_memory
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -90,19 +89,12 @@ def mixing_time(
         if high < math.inf:
             break
     assert low <= high, f"a mixing time from {low} to {high}"
-    return Bound(low, low, high, "" if high < math.inf else _BEYOND if low > 2.0**1000 else law.why or _WHY)
+    return Bound(low, low, high, why="" if high < math.inf else _BEYOND if low > 2.0**1000 else law.why or _WHY)
 
 
 def _fixed(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
-    engine, n, out = library.default(), chain.n_states, np.empty(3)
-    size = engine.fg_mixing_space(n)
-    require_memory(size, "the powers of a chain", "the method bounds")
     rounding = chain.rounding if chain.log_probs.dtype == np.float64 else 0.0  # float32 is what is meant, exactly
-    error = min(law.error, 1.0)
-    engine.fg_mixing(
-        chain._struct, law.dense(), error, rounding, epsilon, _PRODUCTS, out, np.empty(size, np.uint8)
-    )
-    return float(out[1]), float(out[2])
+    return Engine().mixing(chain.log_probs, law.dense(), min(law.error, 1.0), rounding, epsilon, _PRODUCTS)
 
 
 def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
@@ -213,7 +205,8 @@ def _sets(graph: Graph, pi: Floats, times: Floats | None) -> Iterator[Mask]:
     probable arrow, alone, and all but the heaviest."""
     if times is not None:
         ordered = np.sort(times)[::-1]
-        gaps = ordered[:-1] / np.maximum(ordered[1:], 0.5)
+        gaps = np.log2(np.maximum(ordered, 0.5))
+        gaps = gaps[:-1] - gaps[1:]
         for k in np.argsort(-gaps, kind="stable")[:_SETS].tolist():
             yield times >= ordered[k]
     n = graph.n_states

@@ -142,7 +142,7 @@ def total_variation(
             if k < tokens:  # (start, oldest, suffix) times (oldest, suffix, next)
                 all_at = np.einsum("sab,aby->sby", all_at.reshape(n, V, -1), arrows).reshape(n, n)
     if not law.certified:
-        return Bounds(curve, np.full(tokens + 1, -np.inf), np.full(tokens + 1, np.inf), law.why)
+        return Bounds(curve, np.full(tokens + 1, -np.inf), np.full(tokens + 1, np.inf), why=law.why)
     # Of the law, of each step, and of the sums of the start, the law, and their distance.
     wrong = law.error + np.arange(tokens + 1) * step_error(chain) + 4 * (n + 4) * ROUNDING
     low, high = (curve - wrong).clip(0, 1), (curve + wrong).clip(0, 1)

@@ -92,7 +92,8 @@ class StationaryDistribution:
             raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
         inside = mask[self.states]
         if inside.all() or not inside.any():
-            return Bound(*3 * (float(inside.all()),))
+            sure = float(inside.all())
+            return Bound(sure, sure, sure)
         value, rest = (min(1.0, math.fsum(self.probs[part])) for part in (inside, ~inside))
         if not self.certified:
             return Bound(value, why=self.why)

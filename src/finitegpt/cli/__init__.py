@@ -5,7 +5,7 @@ import sys
 
 from cyclopts import CycloptsError
 
-from finitegpt.cli import analyze, page, sample, show, size, train  # noqa: F401 - each adds its command to the app
+from finitegpt.cli import analyze, page, prove, sample, show, size, train  # noqa: F401 - each adds its command to the app
 from finitegpt.cli.shared import app
 from finitegpt.errors import FileError, FiniteGPTError
 

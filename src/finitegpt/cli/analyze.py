@@ -2,14 +2,10 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress
+from finitegpt.cli.shared import Decoding, Flag, app, console, print_json, progress, truth_of
 from finitegpt.errors import FileError, InputError
 from finitegpt.run import Run
-
-if TYPE_CHECKING:
-    from finitegpt.chain import Chain
 
 
 @app.command
@@ -54,7 +50,7 @@ def analyze(
         raise FileError(
             f"expected a run of a known source, got {loaded.data.source!r} in its run.json; try training it again"
         ) from None
-    truth = None if against is None else _truth(against, loaded)
+    truth = None if against is None else truth_of(against, loaded)
     n = loaded.model.config.vocab_size**loaded.model.config.context_length
     with progress(n, "states") as update:
         chain = loaded.model.chain(
@@ -80,15 +76,3 @@ def analyze(
         print_json(said.summary_json(found, files))
     else:
         said.print_analysis(console(), found, files)
-
-
-def _truth(against: str, run: Run) -> "tuple[str, Chain]":
-    """Another run's chain, or the best predictor of a source with as much context."""
-    from finitegpt.sources import parse
-
-    if (Path(against) / "run.json").is_file():
-        other = Run.load(Path(against))
-        return against, other.model.chain(counts=other.data.counts())
-    if Path(against).exists():
-        raise InputError(f"expected a run or a source, got {against!r}, which is neither; try the folder of a run")
-    return against, parse(against).predictor(run.model.config.context_length)

@@ -12,10 +12,14 @@ from cyclopts import App, Parameter
 
 from finitegpt.chain import Rows
 from finitegpt.decode import decode_rows
+from finitegpt.errors import InputError
 from finitegpt.files import new_folder, numbered_folder
+from finitegpt.train import Run
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from finitegpt.chain import Chain
 
 app = App(
     name="finitegpt",
@@ -66,6 +70,18 @@ def run_folder(out: Path | None) -> Iterator[tuple[Path, Path]]:
     else:
         with new_folder(out) as partial:
             yield out, partial
+
+
+def truth_of(against: str, run: Run) -> "tuple[str, Chain]":
+    """Another run's chain, or the best predictor of a source with as much context."""
+    from finitegpt.sources import parse
+
+    if (Path(against) / "run.json").is_file():
+        other = Run.load(Path(against))
+        return against, other.model.chain(counts=other.data.counts())
+    if Path(against).exists():
+        raise InputError(f"expected a run or a source, got {against!r}, which is neither; try the folder of a run")
+    return against, parse(against).predictor(run.model.config.context_length)
 
 
 @contextmanager

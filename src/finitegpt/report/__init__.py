@@ -2,9 +2,9 @@
 
 from finitegpt.report.chain import LARGEST_TABLE, chain_json, is_small, print_chain, state_space
 from finitegpt.report.ensemble import ensemble_json, print_ensemble
-from finitegpt.report.layout import short
 from finitegpt.report.sizes import print_sizes
 from finitegpt.report.training import print_training, train_json
+from finitegpt.words import short
 
 __all__ = [
     "LARGEST_TABLE",

@@ -9,14 +9,17 @@ from rich.text import Text
 
 from finitegpt.analysis import Bound, RedStates
 from finitegpt.report.layout import facts, indent, section
-from finitegpt.report.sections import Section, ends_in, sections, top_states
+from finitegpt.report.sections import Section, as_bound, ends_in, sections, top_bounds, top_states
 from finitegpt.summary import Summary
 
 _NAMED = ("long run", "machine")  # sections whose rows are named by states
 
 
 def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
-    """The summary as plain values. Entropies in nats a token, times in tokens; infinite numbers are null."""
+    """The summary as plain values. Entropies in nats a token, times in tokens; infinite numbers are null.
+
+    A number with a certificate has `certified`, `low` and `high` beside it; `uncertified` names those without.
+    """
     chain = summary.chain
     result: dict[str, Any] = {
         "vocab": list(chain.vocab),
@@ -45,9 +48,10 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             {
                 "state": chain.label(id),
                 "probability": p,
+                **_ends(share),
                 **({} if chain.seen is None else {"seen": bool(chain.seen[id])}),
             }
-            for id, p in top_states(summary)
+            for (id, p), share in zip(top_states(summary), top_bounds(summary), strict=True)
         ],
         "entropy_rate": _bound(summary.entropy_rate),
         "data_entropy": summary.data_entropy,
@@ -57,6 +61,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         "memory": {
             "h": summary.memory.h.tolist(),
             "error": _finite(summary.memory.error),
+            "bounds": [_bound(summary.memory.at(k)) for k in range(len(summary.memory.h))],
             "tokens": summary.memory.tokens(),
             "true_h": None if summary.true_memory is None else summary.true_memory.tolist(),
         },
@@ -79,6 +84,10 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             }
             for row in summary.decodings
         ],
+        "uncertified": [
+            *("data_cross_entropy", "eigenvalues", "timescales", "total_variation", "red.arrow.share"),
+            *("machine.mass", "machine.ignored", "machine.kl_rate", "memory.true_h"),
+        ],
     }
     if summary.machine is not None:
         found = summary.machine
@@ -89,19 +98,28 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "mass": found.mass.tolist(),
             "ignored": found.ignored,
             "kl_rate": found.kl_rate,
+            "certified": False,
         }
     if summary.comparison is not None:
         against = summary.comparison
+        parts = {
+            "kl_rate_seen": against.seen,
+            "kl_rate_never_seen": against.never_seen,
+            "never_seen_mass": against.never_seen_mass,
+        }
+        # Those that have intervals have them under names of their own: the plain numbers stay what they were.
+        proved = {f"{name}_bound": _bound(part) for name, part in parts.items() if isinstance(part, Bound)}
+        plain = [name for name, part in parts.items() if part is not None and not isinstance(part, Bound)]
+        result["uncertified"] += [f"comparison.{name}" for name in plain]
         result["comparison"] = {
             "against": summary.against,
             "kl_rate": _bound(against.kl_rate),
-            "kl_rate_seen": _finite(against.seen),
-            "kl_rate_never_seen": _finite(against.never_seen),
-            "never_seen_mass": against.never_seen_mass,
+            **{name: None if part is None else _finite(as_bound(part).value) for name, part in parts.items()},
             "true_entropy_rate": _bound(against.true_entropy_rate),
             "cross_entropy": _bound(against.cross_entropy),
             "free_entropy_rate": _bound(against.free_entropy_rate),
             "total_variation": _bound(against.total_variation),
+            **proved,
         }
     return {**result, **({"files": files} if files else {})}
 
@@ -114,7 +132,8 @@ def print_analysis(console: Console, summary: Summary, files: dict[str, str]) ->
     console.print(facts(("states", states), *decoding, ("ends in", ends_in(summary))))
     for part in sections(summary):
         console.print(section(part.title, part.note))
-        console.print(indent(Group(_table(part), *([Text(part.after, style="dim")] if part.after else []))))
+        below = [text for text in (part.after, *part.why) if text]
+        console.print(indent(Group(_table(part), *(Text(text, style="dim") for text in below))))
     if files:
         console.print("", facts(*((name, Text(path)) for name, path in files.items())))
 
@@ -136,7 +155,11 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _bound(bound: Bound) -> dict[str, float | bool | None]:
+def _ends(bound: Bound) -> dict[str, float | bool | str | None]:
+    return {key: part for key, part in _bound(bound).items() if key != "value"}
+
+
+def _bound(bound: Bound) -> dict[str, float | bool | str | None]:
     return {key: _finite(value) if isinstance(value, float) else value for key, value in bound.to_dict().items()}
 
 
@@ -155,5 +178,6 @@ def _red_json(red: RedStates) -> dict[str, Any]:
             "token": red.arrow.token,
             "probability": red.arrow.probability,
             "share": red.arrow.share,
+            "certified": False,
         },
     }

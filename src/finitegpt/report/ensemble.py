@@ -10,8 +10,9 @@ from rich.text import Text
 from finitegpt import states
 from finitegpt.ensemble import Ensemble
 from finitegpt.report.chain import ROWS, state_space
-from finitegpt.report.layout import COLOURS, count, facts, indent, section
+from finitegpt.report.layout import COLOURS, facts, indent, section
 from finitegpt.states import visible
+from finitegpt.words import count
 
 
 def ensemble_json(ensemble: Ensemble, files: dict[str, str]) -> dict[str, Any]:

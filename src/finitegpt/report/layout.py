@@ -1,6 +1,4 @@
-"""How reports look: facts in two columns, sections, numbers in words."""
-
-import math
+"""How reports look: facts in two columns, sections."""
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -14,23 +12,6 @@ COLOURS = ("blue", "dark_orange", "green", "magenta", "yellow", "cyan", "red", "
 
 TAIL = 16
 """So much of a long context is shown."""
-
-
-def short(n: int) -> str:
-    """A number of states, rounded where it is long.
-
-    >>> short(1048576), short(50257**2048)
-    ('1,048,576', '1.1e9628')
-    """
-    if n < 10**15:
-        return f"{n:,}"
-    exponent, fraction = divmod(math.log10(n), 1)
-    return f"{10**fraction:.1f}e{exponent:.0f}"
-
-
-def count(n: int, noun: str) -> str:
-    """A number and what it counts."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def facts(*pairs: tuple[str, str | Text]) -> Table:

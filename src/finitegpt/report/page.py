@@ -58,8 +58,9 @@ def analysis_page(summary: Summary, run: Run) -> str:
             f"<title>{escape(title)}</title><style>{_STYLE}</style>",
             "<body>",
             *parts,
-            '<p class="note">Entropies in nats a token, times in tokens. A number without a mark is proved to the '
-            "digits shown; where an interval or the word uncertified follows, that is what is known.</p>",
+            '<p class="note">Entropies in nats a token, times in tokens. A number without a mark is proved to '
+            "half a unit of its last digit; elsewhere an interval or the word uncertified says what is known. Whole "
+            "percents of arrows, and the marks of pictures, are rounded and not proved.</p>",
             "</body></html>\n",
         ]
     )

@@ -1,14 +1,17 @@
 """What is said of an analysed chain, section by section, as plain text in tables: for the terminal and for a page."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from finitegpt import words
 from finitegpt.analysis import Bound, RedStates
 from finitegpt.picture.graph import percent
-from finitegpt.report.layout import count
 from finitegpt.states import visible
 from finitegpt.summary import Decoding, RecurrentClass, Summary
+from finitegpt.words import count, tokens, upward
 
 _MACHINE = 12
 _CLASSES = 6
@@ -27,6 +30,8 @@ class Section:
     rows: Rows
     after: str = ""
     """What is to be said below the table."""
+    why: list[str] = field(default_factory=list)
+    """Why numbers in it are not certified, each reason once."""
 
 
 def sections(summary: Summary) -> list[Section]:
@@ -52,25 +57,15 @@ def ends_in(summary: Summary) -> str:
     return f"one class of {count(size, 'state')}, {kind}{transient}"
 
 
-def brief(bound: Bound) -> str:
-    """A number to at most six digits, and an interval or a word where it is not proved to them.
-
-    >>> brief(Bound.around(0.4620981, 1e-12)), brief(Bound(0.25)), brief(Bound(2.0, 1.0, 4.0))
-    ('0.462098', '0.25 (uncertified)', '2 (1 to 4)')
-    """
-    if np.isposinf(bound.value) and np.isposinf(bound.low):
-        return "infinite"
-    if not bound.certified:
-        return f"{bound.value:.6g} (uncertified)"
-    if bound.error <= 1e-6 * max(abs(bound.value), 1e-3):
-        return f"{bound.value:.6g}"
-    return f"{bound.value:.6g} ({bound.low:.6g} to {bound.high:.6g})"
-
-
 def top_states(summary: Summary) -> list[tuple[int, float]]:
     """The most frequent states in the long run, and how much of the time is spent in them."""
     law, ids = summary.law, summary.top_states
     return list(zip(ids, law.probs[np.searchsorted(law.states, ids)].tolist(), strict=True))
+
+
+def top_bounds(summary: Summary) -> list[Bound]:
+    """The same shares with their certificates, in that order."""
+    return [_known_to(p, summary.law.error).within(0.0, 1.0) for _, p in top_states(summary)]
 
 
 def _classes(summary: Summary) -> Section:
@@ -83,22 +78,23 @@ def _classes(summary: Summary) -> Section:
         head=["class", "states", "period", "ends there", "for example"],
         rows=rows,
         after=f"and {more:,} more" if more else "",
+        why=_why(end.weight for end in summary.classes[:_CLASSES]),
     )
 
 
 def _class(summary: Summary, k: int, end: RecurrentClass) -> list[str]:
     label = visible(summary.chain.label(int(end.law.states[np.argmax(end.law.probs)])))
-    return [str(k + 1), f"{len(end.law.states):,}", str(end.period), percent(end.weight.value), label]
+    return [str(k + 1), f"{len(end.law.states):,}", str(end.period), _share(end.weight), label]
 
 
 def _long_run(summary: Summary) -> Section:
     chain, law = summary.chain, summary.law
-    proved = f"total variation error at most {law.error:.0e}" if law.error else "exact"
+    proved = f"total variation error at most {upward(law.error)}" if law.error and law.certified else "exact"
     which = ", of the likeliest class" if summary.n_recurrent > 1 else ""
     rows = []
-    for id, p in top_states(summary):
+    for id, share in zip(summary.top_states, top_bounds(summary), strict=True):
         seen = [] if chain.counts is None else [f"{int(chain.counts[id]):,}" if chain.counts[id] else "never"]
-        rows.append([visible(chain.label(id)), _share(p), *seen])
+        rows.append([visible(chain.label(id)), _share(share), *seen])
     return Section(
         name="long run",
         title="in the long run",
@@ -114,16 +110,17 @@ def _random(summary: Summary) -> Section:
         low, high = summary.source_entropy_rate
         rows.append((f"of its source, {summary.source}", Bound((low + high) / 2, low, high)))
     if summary.data_entropy is not None:
-        rows.append(("of the data, given a context", _exactly(summary.data_entropy)))
+        rows.append(("of the data, given a context", _computed(summary.data_entropy)))
     if summary.data_cross_entropy is not None:
-        rows.append(("loss on the data", _exactly(summary.data_cross_entropy)))
-    rows.append(("uniform guess", _exactly(float(np.log(summary.chain.vocab_size)))))
+        rows.append(("loss on the data", _computed(summary.data_cross_entropy)))
+    rows.append(("uniform guess", _computed(math.log(summary.chain.vocab_size))))
     return Section(
         name="random",
         title="how random",
         note="entropies a token",
         head=["", "nats", "bits"],
-        rows=[[name, brief(value), brief(value.scaled(1 / np.log(2)))] for name, value in rows],
+        rows=[[name, str(value), str(value.in_bits())] for name, value in rows],
+        why=_why(value for _, value in rows),
     )
 
 
@@ -131,47 +128,52 @@ def _compared(summary: Summary) -> Section | None:
     found = summary.comparison
     if found is None:
         return None
-    rows = [["KL rate, what the model costs", brief(found.kl_rate)]]
-    if found.seen is not None and found.never_seen is not None and found.never_seen_mass is not None:
-        rows += [
-            ["  on states the data shows", brief(_exactly(found.seen))],
-            ["  on others", brief(_exactly(found.never_seen))],
-            ["  time spent on those", percent(found.never_seen_mass)],
-        ]
-    rows += [
-        ["best possible with this context", brief(found.true_entropy_rate)],
-        ["cross-entropy of the model", brief(found.cross_entropy)],
-        ["entropy rate of the model by itself", brief(found.free_entropy_rate)],
-        ["distance of the stationary laws", brief(found.total_variation)],
+    numbers = [("KL rate, what the model costs", found.kl_rate)]
+    parts = [("  on states the data shows", found.seen), ("  on others", found.never_seen)]
+    numbers += [(name, as_bound(part)) for name, part in parts if part is not None]
+    rest = [
+        ("best possible with this context", found.true_entropy_rate),
+        ("cross-entropy of the model", found.cross_entropy),
+        ("entropy rate of the model by itself", found.free_entropy_rate),
+        ("distance of the stationary laws", found.total_variation),
     ]
+    rows = [[name, str(value)] for name, value in numbers]
+    if found.never_seen_mass is not None:
+        rows.append(["  time spent on those", _share(as_bound(found.never_seen_mass))])
+    rows += [[name, str(value)] for name, value in rest]
     return Section(
         name="compared",
         title=f"against {summary.against}",
         note="as if it were the truth",
         head=["", "nats"],
         rows=rows,
+        why=_why(value for _, value in numbers + rest),
     )
 
 
 def _memory(summary: Summary) -> Section:
     h, true, used = summary.memory.h, summary.true_memory, summary.memory.tokens()
     shown = sorted({*range(min(len(h), 5)), used, len(h) - 1})
-    rows = [["entropy", *(f"{h[k]:.4f}" for k in shown)]]
+    bounds = [summary.memory.at(k) for k in shown]
+    columns = [["tokens known", *map(str, shown)], ["entropy", *map(str, bounds)]]
     if true is not None:
-        rows.append(["the source's", *(f"{true[k]:.4f}" for k in shown)])
+        columns.append(["the source's", *(str(_computed(float(true[k]))) for k in shown)])
+    head, *rows = map(list, zip(*columns, strict=True))
     return Section(
         name="memory",
         title="memory",
         note=f"within 0.001 nats of all {len(h) - 1} from {count(used, 'token')} on",
-        head=["tokens known", *map(str, shown)],
+        head=head,
         rows=rows,
+        why=_why(bounds),
     )
 
 
 def _mixing(summary: Summary) -> Section:
     rows = []
     if summary.n_recurrent == 1:
-        rows.append(["mixing time", f"{_tokens(summary.mixing_time)}, from any start to within 1/4"])
+        time = tokens(summary.mixing_time.low, summary.mixing_time.high)
+        rows.append(["mixing time", f"{time}, from any start to within 1/4"])
     sizes = [f"{value:.3g}" for value in summary.timescales[:5] if np.isfinite(value)]
     if sizes:
         rows.append(["time scales", ", ".join(sizes) + " tokens (uncertified)"])
@@ -184,23 +186,25 @@ def _mixing(summary: Summary) -> Section:
         note="from the data's contexts to the stationary law",
         head=[],
         rows=rows,
+        why=_why([summary.mixing_time] if summary.n_recurrent == 1 else []),
     )
 
 
 def _red(red: RedStates) -> Section:
-    rows = [["ever", brief(red.ever)], *([f"within {n:,} tokens", brief(bound)] for n, bound in red.within.items())]
-    rows.append(["avoided once more", brief(red.survival)])
+    rows = [["ever", str(red.ever)], *([f"within {n:,} tokens", str(bound)] for n, bound in red.within.items())]
+    rows.append(["avoided once more", str(red.survival)])
     if np.isfinite(red.mean_time.value):
-        rows.append(["on average after", f"{brief(red.mean_time)} tokens"])
+        rows.append(["on average after", f"{red.mean_time} tokens"])
     if red.arrow is not None:
         where = f"{visible(red.arrow.state)} -> {visible(red.arrow.token)}"
-        rows.append(["mostly by", f"{where}, {percent(red.arrow.share)} of first entries"])
+        rows.append(["mostly by", f"{where}, {percent(red.arrow.share)} of first entries (uncertified)"])
     return Section(
         name="red",
         title=f"red states {' '.join(map(visible, red.patterns))}",
         note=f"{red.n_red:,} of them; from the data's other states",
         head=[],
         rows=rows,
+        why=_why([red.ever, *red.within.values(), red.survival, red.mean_time]),
     )
 
 
@@ -217,9 +221,9 @@ def _machine(summary: Summary) -> Section:
             for token, symbol in enumerate(found.vocab)
             if found.next[k, token] >= 0
         ]
-        rows.append([visible(found.names[k]), _share(float(found.mass[k])), ",  ".join(ways)])
+        rows.append([visible(found.names[k]), _share(summary.law.mass(found.label == k)), ",  ".join(ways)])
     more = len(found) - _MACHINE
-    cost = f"costs {found.kl_rate:.2g} nats a token, {percent(found.ignored)} of the time left out"
+    cost = f"costs {found.kl_rate:.2g} nats a token, {percent(found.ignored)} of the time left out (uncertified)"
     return Section(
         name="machine",
         title=title,
@@ -233,7 +237,7 @@ def _machine(summary: Summary) -> Section:
 def _decodings(summary: Summary) -> Section:
     red = summary.red != []
     rows = [
-        [row.name, brief(row.entropy_rate), _decoding_end(row), *([brief(row.red)] if row.red else [])]
+        [row.name, str(row.entropy_rate), _decoding_end(row), *([str(row.red)] if row.red else [])]
         for row in summary.decodings
     ]
     return Section(
@@ -242,6 +246,7 @@ def _decodings(summary: Summary) -> Section:
         note="what it makes of the chain",
         head=["", "entropy rate", "ends in", *(["red within 100"] if red else [])],
         rows=rows,
+        why=_why(bound for row in summary.decodings for bound in (row.entropy_rate, row.red) if bound),
     )
 
 
@@ -254,21 +259,24 @@ def _decoding_end(row: Decoding) -> str:
     return f"a cycle of {row.cycle:,}" if row.cycle else f"{row.recurrent_states:,} states"
 
 
-def _tokens(bound: Bound) -> str:
-    if np.isinf(bound.low):
-        return "none, it never settles"
-    if bound.low == bound.high:
-        return count(int(bound.value), "token")
-    return (
-        f"{bound.low:,.0f} to {bound.high:,.4g} tokens"
-        if np.isfinite(bound.high)
-        else f"{bound.low:,.0f} tokens or more"
-    )
+def as_bound(number: Bound | float) -> Bound:
+    """A number that has its certificate, or none."""
+    return number if isinstance(number, Bound) else Bound(number)
 
 
-def _share(p: float) -> str:
-    return f"{100 * p:.3g} %"
+def _share(bound: Bound) -> str:
+    return words.percent(bound.value, bound.low, bound.high)
 
 
-def _exactly(value: float) -> Bound:
-    return Bound(value, value, value)
+def _known_to(value: float, error: float) -> Bound:
+    return Bound.around(value, error) if math.isfinite(error) else Bound(value)
+
+
+def _computed(value: float) -> Bound:
+    """A number that is a formula and no limit: right to the roundings of many terms, which this is far above."""
+    return Bound.around(value, 1e-10 * max(1.0, abs(value)) if math.isfinite(value) else 0.0)
+
+
+def _why(bounds: Iterable[Bound]) -> list[str]:
+    """What numbers say of not being certified, each sentence once."""
+    return list(dict.fromkeys(bound.why for bound in bounds if bound.why))

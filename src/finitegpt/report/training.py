@@ -10,9 +10,10 @@ from rich.text import Text
 
 from finitegpt import states
 from finitegpt.report.chain import chain_json, is_small, more, most_seen, row, state, state_space, state_table
-from finitegpt.report.layout import TAIL, count, facts, indent, section, short, tail
+from finitegpt.report.layout import TAIL, facts, indent, section, tail
 from finitegpt.run import Run
 from finitegpt.states import visible
+from finitegpt.words import count, short
 
 
 def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:

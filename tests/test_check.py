@@ -1,0 +1,360 @@
+"""What the checker accepts is true: forged, damaged and hostile files are refused with one line, or say what is so."""
+
+import ast
+import base64
+import copy
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finitegpt import Chain, InputError, TooLargeError, prove
+from finitegpt import check as checker
+from finitegpt.check import Proof, Refused, check
+from oracles import (
+    chains,
+    exact_averages,
+    exact_entropy,
+    exact_matrix,
+    exact_passage,
+    exact_rows,
+    from_logits,
+    random_chain,
+)
+from strategies import SEEDS
+
+SOURCE = Path(checker.__file__)
+CHAIN = random_chain("dense", 2, 3, 1)
+LEAKING = from_logits(np.array([[0, -1, -2], [-np.inf, 0, -np.inf], [-np.inf, -np.inf, 0.0]]))
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "entropy rate": prove.entropy_rate(CHAIN).document,
+    "KL rate": prove.kl_rate(CHAIN, random_chain("dense", 2, 3, 2)).document,
+    "mass": prove.mass(CHAIN, "bb?").document,
+    "ever": prove.hitting_probability(LEAKING, "b", start=0).document,
+    "within": prove.hitting_probability(CHAIN, "bbb", start=0, within=4).document,
+    "mean time": prove.mean_first_passage_time(CHAIN, "bbb", start=0).document,
+}
+
+
+def verdict(document: Any, folder: Path) -> checker.Proved:
+    path = folder / "proof.json"
+    path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+    return check(path)
+
+
+def refused(document: Any, folder: Path) -> str:
+    begun = time.perf_counter()
+    with pytest.raises(Refused) as caught:
+        verdict(document, folder)
+    assert time.perf_counter() - begun < 2
+    message = str(caught.value)
+    assert re.fullmatch(r"expected .*, got .*; try .*", message)
+    assert len(message) < 400
+    return message
+
+
+def moved(text: str, by: str) -> str:
+    return str(Decimal(text) + Decimal(by))
+
+
+@pytest.mark.parametrize("about", DOCUMENTS)
+def test_what_was_proved_is_accepted(about: str, tmp_path: Path) -> None:
+    proved = verdict(DOCUMENTS[about], tmp_path)
+    assert proved.sha256 == DOCUMENTS[about]["chain"]["sha256"]
+    for part in (proved.low, proved.high, proved.sha256):
+        assert part in proved.statement
+    assert "\n" not in proved.statement
+
+
+@pytest.mark.parametrize("about", DOCUMENTS)
+def test_a_claim_that_says_more_is_refused_and_one_that_says_less_is_not(about: str, tmp_path: Path) -> None:
+    document = DOCUMENTS[about]
+    assert Decimal(document["low"]) > 0
+    for by in ("1e-18", "1e-6", "1"):
+        refused(document | {"low": moved(document["high"], by)}, tmp_path)
+        refused(document | {"high": moved(document["low"], "-" + by)}, tmp_path)
+        verdict(document | {"low": moved(document["low"], "-" + by), "high": moved(document["high"], by)}, tmp_path)
+    refused(document | {"low": document["high"], "high": document["low"]}, tmp_path)
+    refused(document | {"low": "Infinity", "high": "Infinity"}, tmp_path)
+
+
+@pytest.mark.parametrize("about", [about for about in DOCUMENTS if about != "within"])
+def test_every_number_of_a_witness_counts(about: str, tmp_path: Path) -> None:
+    for key in ("h", "x", "w"):
+        for k, value in enumerate(DOCUMENTS[about].get(key, [])):
+            if value == "0" and key != "h":
+                continue  # decided by the graph
+            for by in ("1e-9", "-1e-9", "1", "-1"):
+                forged = copy.deepcopy(DOCUMENTS[about])
+                forged[key][k] = moved(value, by)
+                if key == "w":  # any that falls will do
+                    verdict(forged, tmp_path)
+                    forged[key][k] = "-1"
+                refused(forged, tmp_path)
+
+
+@pytest.mark.parametrize("about", DOCUMENTS)
+def test_another_chain_is_another_digest(about: str, tmp_path: Path) -> None:
+    chain = DOCUMENTS[about]["chain"]
+    rows = np.frombuffer(base64.b64decode(chain["log_probs"]), np.float32)
+    for k in range(len(rows)):
+        changed = rows.copy()
+        changed[k] = np.nextafter(rows[k], np.float32(-9)) if np.isfinite(rows[k]) else -1
+        packed = base64.b64encode(changed.tobytes()).decode()
+        assert "digest" in refused(DOCUMENTS[about] | {"chain": chain | {"log_probs": packed}}, tmp_path)
+    for other in ({"vocab": chain["vocab"][::-1]}, {"dtype": "float64"}, {"context_length": 2}):
+        refused(DOCUMENTS[about] | {"chain": chain | other}, tmp_path)
+
+
+def test_arrows_that_leave_the_states_and_models_without_arrows_are_refused(tmp_path: Path) -> None:
+    some = base64.b64encode(bytes([1] * 7 + [0])).decode()
+    assert "leaves" in refused(DOCUMENTS["entropy rate"] | {"states": some}, tmp_path)
+    model = CHAIN.log_probs.copy()
+    model[3, 0] = -709
+    entry = prove.kl_rate(Chain(log_probs=model, vocab=CHAIN.vocab, context_length=3), CHAIN).document["chain"]
+    assert "arrows" in refused(DOCUMENTS["KL rate"] | {"model": entry}, tmp_path)
+    assert "surely" in refused(DOCUMENTS["ever"] | {"about": "mean time"}, tmp_path)
+
+
+def test_a_part_of_the_chain_is_named_as_such(tmp_path: Path) -> None:
+    apart = from_logits(np.array([[0, -np.inf], [-np.inf, 0]]))
+    statement = prove.entropy_rate(apart, states=[1]).proved.statement
+    assert 'every stationary distribution on "b" lies' in statement
+    assert "every stationary distribution lies" in prove.entropy_rate(apart).proved.statement
+    assert "every stationary distribution lies" in prove.entropy_rate(LEAKING).proved.statement  # a dies out
+
+
+def test_float64_rows_are_proved_as_stored(tmp_path: Path) -> None:
+    rows = np.log(np.array([[0.9, 0.1], [0.5, 0.5]]))
+    packed = base64.b64encode(rows.astype("<f8").tobytes()).decode()
+    entry: dict[str, Any] = {"vocab": ["a", "b"], "context_length": 1, "dtype": "float64", "log_probs": packed}
+    digest = refused({**DOCUMENTS["mean time"], "chain": entry | {"sha256": ""}}, tmp_path).split()[3].rstrip(",")
+    red, start = (base64.b64encode(x).decode() for x in (b"\0\1", np.array([1.0, 0.0]).tobytes()))
+    document = DOCUMENTS["mean time"] | {"chain": entry | {"sha256": digest}, "red": red, "start": start}
+    document |= {"x": ["10", "0"], "low": "9.99999999999999", "high": "10.00000000000001"}
+    assert 'from "a"' in verdict(document, tmp_path).statement
+    refused(document | {"low": "10.00000000000001", "high": "11"}, tmp_path)
+
+
+HOSTILE: dict[str, Any] = {
+    "empty": b"",
+    "no text": b"\xff\xfe\0",
+    "no object": b"[]",
+    "deep": b"[" * 10**6,
+    "deeper": b'{"a":' * 10**5,
+    "twice": b'{"format": "finitegpt proof 1", "format": "finitegpt proof 1"}',
+    "long int": b'{"format": ' + b"9" * 10**6 + b"}",
+    "nan": b'{"format": NaN}',
+    "many": b"[" + b"0," * 5 * 10**6 + b"0]",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_at_once(name: str, tmp_path: Path) -> None:
+    refused(HOSTILE[name], tmp_path)
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (tmp_path, tmp_path / "none", Path("/dev/zero"), "", "a\0b", "a" * 10**5):
+        with pytest.raises(Refused):
+            check(path)
+    monkeypatch.setattr(checker, "MOST_BYTES", 100)
+    refused(DOCUMENTS["mass"], tmp_path)
+
+
+WRONG = [None, True, -1, 0, 1.5, 2**63, 2**70, "", "NaN", "-Infinity", "1e999999999999", "9" * 10**6, "٣", [], {}]
+WRONG += [["1"] * 7, ["1e999999999999"] * 8, [1] * 8, [None] * 8, ["NaN"] * 8, ["sNaN"] * 8, ["Infinity"] * 8, "AAAA"]
+WRONG += [base64.b64encode(np.full(8, x).tobytes()).decode() for x in (np.nan, np.inf, -1.0)]
+
+
+@settings(max_examples=400)
+@given(about=st.sampled_from([*DOCUMENTS]), data=st.data())
+def test_wrong_types_sizes_and_numbers_are_refused(
+    about: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    document = copy.deepcopy(DOCUMENTS[about])
+    place = document
+    if data.draw(st.booleans()):
+        place = document["chain"]
+    key = data.draw(st.sampled_from(sorted(place)))
+    value = data.draw(st.sampled_from(WRONG))
+    place[key] = value
+    folder = tmp_path_factory.mktemp("wrong")
+    try:
+        proved = verdict(document, folder)
+    except Refused:
+        refused(document, folder)
+    else:  # the claim is wider, or about another start
+        assert key in ("low", "high", "start", "tokens", "digits"), (key, value)
+        assert_true(document, proved)
+
+
+def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
+    """Judges a statement by the oracle, from the file's own numbers."""
+    entry = document["chain"]
+    rows = np.frombuffer(base64.b64decode(entry["log_probs"]), "<f4" if entry["dtype"] == "float32" else "<f8")
+    n, V = len(entry["vocab"]) ** entry["context_length"], len(entry["vocab"])
+    probs = exact_rows(rows.reshape(n, V))
+    P = np.full((n, n), Decimal(0), object)
+    for i in range(n):
+        for y in range(V):
+            P[i, (i * V + y) % n] += probs[i, y]
+    red = np.array(list(base64.b64decode(document["red"])), bool) if "red" in document else np.ones(n, bool)
+    start = np.frombuffer(base64.b64decode(document["start"])) if "start" in document else np.ones(n)
+    weights = np.array([Decimal(w) for w in start.tolist()], object)
+    weights = weights / weights.sum()
+    hit, times = exact_passage(P, red)
+    if document["about"] == "within":
+        hit = np.array([Decimal(int(r)) for r in red], object)
+        for _ in range(document.get("tokens", 1)):
+            hit = np.where(red, Decimal(1), P @ hit)
+    if document["about"] in ("ever", "within"):
+        values = [weights @ hit]
+    elif document["about"] == "mean time":
+        values = [sum((w * t for w, t in zip(weights, times, strict=True) if w), Decimal(0))]
+    else:
+        f = np.array([exact_entropy(row) for row in probs], object)
+        if document["about"] == "mass":
+            f = np.array([Decimal(int(r)) for r in red], object)
+        if document["about"] == "KL rate":
+            other = np.frombuffer(base64.b64decode(document["model"]["log_probs"]), np.float32).reshape(n, V)
+            pairs = zip(probs, exact_rows(other), strict=True)
+            f = np.array(
+                [
+                    sum(
+                        (a * (a / b).ln() if b else Decimal("Infinity") for a, b in zip(p, q, strict=True) if a),
+                        Decimal(0),
+                    )
+                    for p, q in pairs
+                ]
+            )
+        inside = list(base64.b64decode(document["states"])) if "states" in document else [1] * n
+        values = exact_averages(P, f, np.array(inside, bool))
+    for value in values:
+        room = abs(value) * Decimal("1e-40")
+        assert Decimal(proved.low) <= value + room
+        assert value - room <= Decimal(proved.high)
+
+
+@settings(max_examples=100)
+@given(chain=chains(), about=st.sampled_from([*DOCUMENTS]), seed=SEEDS)
+def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, seed: int) -> None:
+    rng, n = np.random.default_rng(seed), chain.n_states
+
+    def packed(values: np.ndarray) -> str:
+        return base64.b64encode(values.tobytes()).decode()
+
+    red = rng.random(n) < rng.choice([0.1, 0.5])
+    red[rng.integers(n)] = True
+    solved = prove.hitting_probability(chain, red, start=0).document | prove.mass(chain, red).document
+    document = solved | {"about": about, "low": "0", "high": "Infinity", "digits": int(rng.integers(20, 60))}
+    document["start"] = packed(rng.random(n) * (rng.random(n) < 0.5) + (np.arange(n) == 0))
+    document["model"] = solved["chain"]  # and itself, of which it is 0 away
+    if about == "KL rate":
+        other = Chain(
+            log_probs=chain.log_probs[rng.permutation(n)], vocab=chain.vocab, context_length=chain.context_length
+        )
+        document["model"] = prove.hitting_probability(other, [0]).document["chain"]
+    for key in ("h", "x", "w"):
+        if rng.random() < 0.8:
+            scale = 10.0 ** rng.choice([-300, -20, -3, 0, 3, 200])
+            document[key] = packed(rng.choice([np.abs, np.negative, np.asarray])(rng.normal(size=n) * scale))
+        elif rng.random() < 0.5 and isinstance(document[key], list):
+            document[key] = [
+                str(Decimal(x) * Decimal(1 + rng.choice([1e-3, 1e-12]) * rng.normal())) for x in document[key]
+            ]
+    if rng.random() < 0.5:
+        document.pop("states", None)
+    try:
+        proof = Proof(document)
+        low, high = proof.enclosure()
+    except Refused:
+        return
+    proved = checker.Proved("", str(low), str(high), "")
+    with localcontext(prec=400):
+        assert_true(document, proved)
+
+
+@pytest.mark.parametrize("about", DOCUMENTS)
+def test_a_file_cut_short_is_refused(about: str, tmp_path: Path) -> None:
+    whole = json.dumps(DOCUMENTS[about]).encode()
+    for size in range(0, len(whole), 7):
+        refused(whole[:size], tmp_path)
+
+
+@pytest.mark.parametrize("about", DOCUMENTS)
+def test_random_damage_is_refused_or_leaves_what_is_true(about: str, tmp_path: Path) -> None:
+    whole, rng = json.dumps(DOCUMENTS[about]).encode(), random.Random(0)
+    accepted = 0
+    for _ in range(1500):
+        damaged = bytearray(whole)
+        for _ in range(rng.choice([1, 1, 2, 5])):
+            k = rng.randrange(len(whole))
+            damaged[k] = rng.choice(
+                [damaged[k] ^ 1 << rng.randrange(8), rng.randrange(32, 127), rng.choice(b"0123456789")]
+            )
+        try:
+            proved = verdict(bytes(damaged), tmp_path)
+        except Refused:
+            continue
+        accepted += 1
+        assert_true(json.loads(damaged), proved)
+    assert accepted < 500
+
+
+def test_it_is_alone(tmp_path: Path) -> None:
+    shutil.copy(SOURCE, tmp_path / "check.py")
+    (tmp_path / "good.json").write_text(json.dumps(DOCUMENTS["ever"]))
+    (tmp_path / "bad.json").write_text(json.dumps(DOCUMENTS["ever"] | {"low": "0.9"}))
+
+    def alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", "check.py", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    good = alone("good.json")
+    assert (good.returncode, good.stderr, good.stdout.count("\n")) == (0, "", 1)
+    assert good.stdout.startswith('proved: the probability of ever reaching "b" from "a" lies in [')
+    for arguments in (("bad.json",), (), ("none",), ("good.json", "good.json")):
+        bad = alone(*arguments)
+        assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+        assert bad.stderr.startswith("refused: expected ")
+
+
+def test_it_imports_the_standard_library_alone_and_is_short() -> None:
+    tree, code = ast.parse(SOURCE.read_text()), set[int]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names} <= sys.stdlib_module_names
+        if isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            assert node.module.partition(".")[0] in sys.stdlib_module_names
+        if isinstance(node, ast.stmt) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            code.add(node.lineno)
+    assert len(code) < 200  # statements; comments and docstrings are for the referee
+
+
+def test_values_near_the_end_of_double_precision(tmp_path: Path) -> None:
+    tiny = from_logits(np.array([[0, -700, -np.inf], [0, -np.inf, -700], [0, 0, 0.0]]))
+    certificate = prove.mean_first_passage_time(tiny, "c", start=0)
+    truth = exact_passage(exact_matrix(tiny), np.array([False, False, True]))[1][0]
+    assert truth > Decimal("1e600")
+    assert certificate.low <= truth <= certificate.high
+    assert certificate.narrow
+
+
+def test_the_prover_refuses_what_is_too_large() -> None:
+    with pytest.raises(InputError, match="same vocabulary"):
+        prove.kl_rate(CHAIN, Chain.from_probs([[0.5, 0.5]] * 2, "xy", 1))
+    with pytest.raises(TooLargeError, match="arrows"):
+        prove.entropy_rate(from_logits(np.zeros((2**22, 2)), 22))
