@@ -233,7 +233,7 @@ def test_mixing_and_steps_are_those_of_the_library() -> None:
     assert time == mixing_time(chain).value
     np.testing.assert_allclose(pushed, chain.push(start), atol=1e-12)
     np.testing.assert_allclose(pulled, chain.pull(start), atol=1e-12)
-    assert distance == pytest.approx(total_variation(chain, 0, 5)[0])
+    assert distance == pytest.approx(total_variation(chain, 0, 5).values[0])
 
 
 @pytest.mark.parametrize(("V", "L"), [(2, 1), (2, 3), (3, 2), (2, 5)])
