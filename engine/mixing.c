@@ -40,7 +40,7 @@ typedef struct {
     uint8_t *some;                           /* [w + 1][n]: whether a row has such a limb */
     int64_t last;                            /* the highest power so far */
     double error, rounding, work, most;
-    int cut, blame;                          /* 2 epsilon is not whole; an open comparison would gain by more bits */
+    int cut, rough, blame;                   /* 2 epsilon, or the law, is cut off; more bits would have told */
 } mixing;
 
 static int64_t widest(int64_t n) { return n <= 32 ? 36 : 12; }
@@ -147,7 +147,7 @@ static verdict compare(mixing *s, fixed *a, const fixed *law, double steps) {
     const uint32_t *p = from(a, plane, w), *q = from(law, n, w), *epsilon = s->epsilon + (s->law.w - w);
     const double unit = SCALE * (w * 32 > 1022 ? 0x1p-1022 : power_of_two(-32 * w)), tiny = SCALE * 0x1p-1022;
     double other = steps * s->rounding * SCALE, cut = 0;
-    if (law == &s->law) other += 2 * s->error * SCALE + (double)n * unit;
+    if (law == &s->law) other += 2 * s->error * SCALE + (s->rough || w < law->w ? (double)n * unit : 0);
     else cut = law->lack + (w < law->w ? (double)n * unit : 0);
     cut += a->lack + (w < a->w ? (double)n * unit : 0);
     if (s->cut || w < s->law.w) cut += unit > tiny ? unit : tiny;
@@ -200,6 +200,12 @@ static void set(uint32_t *z, int64_t w, double x) { /* of 0 or more, below 2**32
     if (k <= w) z[k] = (uint32_t)low;
     if (k + 1 <= w) z[k + 1] = (uint32_t)high;
     if (k + 2 <= w) z[k + 2] = (uint32_t)(high >> 32);
+}
+
+/* The same. Whether any of its 53 bits may have been cut off, which are all above 2**-64 unless it is small. */
+static int store_double(uint32_t *z, int64_t w, double x) {
+    set(z, w, x);
+    return x != 0 && x < 0x1p-8;
 }
 
 static int is_less(const uint32_t *a, const uint32_t *b, int64_t w) {
@@ -424,16 +430,12 @@ static int attempt(mixing *s, const fg_chain *chain, const double *law, double e
                    double *high) {
     const int64_t n = s->n;
     s->law.w = w;
+    s->rough = s->blame = 0;
     for (int64_t j = 0; j < n; j++) {
-        set(s->number[0], w, law[j]);
+        s->rough |= store_double(s->number[0], w, law[j]);
         for (int64_t k = 0; k <= w; k++) s->law.x[k * n + j] = s->number[0][k];
     }
-    set(s->epsilon, w, 2 * epsilon);
-    set(s->number[0], w + GUARD, 2 * epsilon);
-    s->cut = 0;
-    for (int64_t k = 0; k < GUARD; k++) s->cut |= s->number[0][k] != 0;
-    s->cut |= 2 * epsilon < 0x1p-40; /* what is cut off may be further down */
-    s->blame = 0;
+    s->cut = store_double(s->epsilon, w, 2 * epsilon);
     identity(s, &s->at, w);
     const verdict none = compare(s, &s->at, &s->law, 0);
     if (none == FAR && *low < 1) *low = 1;

@@ -42,9 +42,7 @@ _WORK = 2**27
 _LOOKS = (1, 8, 64, 512, 4096)
 _SETS = 24
 _SLACK = 1e-12
-_WHY = (
-    "no state was found that is visited soon and then forgets when; a higher temperature or a shorter context would help"
-)
+_WHY = "no state was found that is visited soon and then forgets when; a higher temperature or a shorter context would help"
 _BEYOND = "the time is beyond what a double holds; a higher temperature would help"
 
 

@@ -85,7 +85,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             for row in summary.decodings
         ],
         "uncertified": [
-            *("data_cross_entropy", "eigenvalues", "timescales", "total_variation", "red.arrow.share"),
+            *("data_cross_entropy", "eigenvalues", "timescales", "red.arrow.share"),
             *("machine.mass", "machine.ignored", "machine.kl_rate", "memory.true_h"),
         ],
     }

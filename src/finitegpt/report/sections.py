@@ -179,14 +179,14 @@ def _mixing(summary: Summary) -> Section:
         rows.append(["time scales", ", ".join(sizes) + " tokens (uncertified)"])
     curve = summary.total_variation
     marks = [n for n in (0, 2, 5, 10, 20) if n < len(curve.values)]
-    rows.append(["distance", ",  ".join(f"{brief(curve.at(n))} after {n}" for n in marks)])
+    rows.append(["distance", ",  ".join(f"{curve.at(n)} after {n}" for n in marks)])
     return Section(
         name="mixing",
         title="mixing",
         note="from the data's contexts to the stationary law",
         head=[],
         rows=rows,
-        why=_why([summary.mixing_time] if summary.n_recurrent == 1 else []),
+        why=_why([*([summary.mixing_time] if summary.n_recurrent == 1 else []), curve.at(0)]),
     )
 
 
