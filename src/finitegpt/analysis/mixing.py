@@ -42,7 +42,7 @@ _WORK = 2**27
 _LOOKS = (1, 8, 64, 512, 4096)
 _SETS = 24
 _SLACK = 1e-12
-_WHY = "no state was found that is visited soon and then forgets when; a higher temperature or a shorter context would help"
+_WHY = "no state was found from where all is forgotten soon; a higher temperature or a shorter context would help"
 _BEYOND = "the time is beyond what a double holds; a higher temperature would help"
 
 
@@ -98,8 +98,8 @@ def _fixed(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[f
 def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
     """Between the least numbers of steps whose distance is not surely above, and surely at most, `epsilon`.
 
-    Powers of two first, then the bits below. A row of a product of matrices that are right within e and f, relatively, is
-    within e + f and a rounding for each of its terms, since nothing is subtracted: t steps are within t times a step.
+    Powers of two first, then the bits below. A row of a product of matrices that are right within e and f, relatively,
+    is within e + f and a rounding for each of its terms, since nothing is subtracted: t steps are within t times one.
     """
     if not law.certified:
         return 0.0, math.inf
@@ -172,9 +172,12 @@ def _seen(chain: Chain, start: int, pi: Floats, error: float, epsilon: float, st
 
 
 def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution, times: Floats | None) -> float:
-    """From below. A chain that starts by the law among A is outside of A after t steps with at most t * flow / pi(A), the
-    flow being what leaves A in a step of the law; so it is 1 - t flow / pi(A) - pi(A) from the law at least. And from
-    some start it has stayed in A with (1 - h)**t at least, h being the hazard of the others."""
+    """From below, by sets A that are hard to leave.
+
+    A chain that starts by the law among A is outside of A after t steps with at most t * flow / pi(A), the flow being
+    what leaves A in a step of the law; so it is 1 - t flow / pi(A) - pi(A) from the law at least. And from some start
+    it has stayed in A with (1 - h)**t at least, h being the hazard of the others.
+    """
     if not np.isfinite(law.relative):
         return 0.0
     graph, pi, best = chain.graph, law.dense(), 0.0
@@ -266,7 +269,8 @@ def _by_visits(visits: _Visits, epsilon: float, law: StationaryDistribution, mos
     """From above, by visits of one state r, that come after at most H steps in the mean, from anywhere.
 
     T, the first visit, is after s with at most q = H / (s + 1), and with at most exp(-j) where s = j ceil(e H) (Markov;
-    every e H steps anew). At a time t later than T by at least t0, the chain is as one that has run from r for t - T, and
+    every e H steps anew). At a time t later than T by at least t0, the chain is as one that has run from r for t - T,
+    and
 
     - is within eta of the law if one is after t0, since that distance never grows. So t0 + s is enough if
       q + (1 - q) eta <= epsilon;
@@ -307,14 +311,16 @@ def _once_near(H: float, t0: int, eta: float, epsilon: float) -> float:
 
 
 def _among(visits: _Visits, W: Mask, t0: int, epsilon: float, most: float) -> float:
-    """By a measure nu on W: the law of a chain that goes to r wherever it would leave W, so that a step among W keeps it
-    but for a part delta of that of r, which is what would leave, relatively."""
+    """By a measure nu on W, the law of a chain that goes to r wherever it would leave W.
+
+    So a step among W keeps it but for a part delta of nu(r), which is what would leave.
+    """
     graph, r, n = visits.graph, visits.state, len(W)
     inside = W[graph.source]
     source, to = graph.source[inside].astype(np.int64), graph.to[inside].astype(np.int64)
     stays = W[to]
     keys, where = np.unique(source * n + np.where(stays, to, r), return_inverse=True)
-    probs = np.bincount(where, graph.probs[inside])
+    probs = np.bincount(where, graph.probs[inside]).astype(np.float64)
     first = np.searchsorted(keys // n, np.arange(n + 1)).astype(np.int64)
     rounding = graph.rounding + visits.chain.width * ROUNDING
     among = Graph(first=first, to=(keys % n).astype(np.int32), probs=probs, rounding=rounding)

@@ -60,7 +60,7 @@ def _shortened(chain: Chain) -> Chain:
         if not (blocks[1:] == blocks[:1]).all():
             break
         rows, L = blocks[0], L - 1
-    if L == chain.context_length:
+    if len(rows) == chain.n_states:
         return chain
     return replace(chain, log_probs=np.ascontiguousarray(rows), context_length=L, startup=None, counts=None)
 
