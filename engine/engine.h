@@ -159,6 +159,14 @@ FG_API void fg_average(int64_t n, const double *probs, const double *f, double r
 FG_API void fg_enter(const fg_graph *graph, const uint8_t *targets, const double *start, int64_t tokens, double rounding,
                      double *entered, double *low, double *high, double *visits, void *space);
 
+/* The mixing time of a chain with one recurrent class and at most 64 states: the value, and between what it lies [3],
+ * infinite where that is not found. `law` [n] is within `error` of its stationary one in total variation; each stored
+ * probability is within `rounding` of what is meant, relatively, 0 where what is stored is meant. `most` products of two
+ * limbs of 32 bits are made, or little more: 1e9 are about a second. space [fg_mixing_space(n) bytes]. */
+FG_API int64_t fg_mixing_space(int64_t n);
+FG_API void fg_mixing(const fg_chain *chain, const double *law, double error, double rounding, double epsilon, double most,
+                      double *out, void *space);
+
 /* The best instruction set this processor has: x86-64 level 1, 3 (AVX2) or 4 (AVX-512); 0 elsewhere. */
 FG_API int32_t fg_cpu_level(void);
 

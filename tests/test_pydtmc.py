@@ -121,6 +121,6 @@ def test_mixing_times(pair) -> None:
     worst = [0.5 * np.abs(np.linalg.matrix_power(P, n) - pi).sum(1).max() for n in (time - 1, time)]
     assert worst[1] <= 0.01 + 1e-9
     assert time == 0 or worst[0] > 0.01 - 1e-9
-    assert total_variation(chain, 3)[3] == pytest.approx(
+    assert total_variation(chain, 3).values[3] == pytest.approx(
         0.5 * np.abs(np.linalg.matrix_power(P, 3) - pi).sum(1).max(), abs=1e-9
     )

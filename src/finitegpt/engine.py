@@ -271,6 +271,21 @@ class Engine:
         many = self._library.fg_arrows(_chain(log_probs), first, to, probs, np.empty(V))
         return first, to[:many], probs[:many]
 
+    def mixing(
+        self, log_probs: Floats, law: Float64, error: float, rounding: float, epsilon: float, most: float = 1e9
+    ) -> tuple[float, float]:
+        """Between what the mixing time of a chain (n, V) of at most 64 states lies, by its law (n,) within `error`.
+
+        `rounding` is by how much its probabilities may differ from what is meant, `most` how many products are made.
+        """
+        n = len(log_probs)
+        _check("law", law, (n,), np.float64)
+        size, out = self._library.fg_mixing_space(n), np.empty(3)
+        require_memory(size, "the powers of a chain", "a shorter context")
+        space = np.empty(size, np.uint8)
+        self._library.fg_mixing(_chain(log_probs), law, error, rounding, epsilon, most, out, space)
+        return float(out[1]), float(out[2])
+
     def change(self, before: Float64, after: Float64) -> float:
         """The largest |after - before| / before of two distributions (n,)."""
         _check("before", before, before.shape[:1], np.float64)

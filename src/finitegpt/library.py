@@ -88,6 +88,8 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_absorb": ("d", "ppplll" + "dpplp" + "ppp"),
     "fg_average": ("", "lppddp"),
     "fg_enter": ("", "pppld" + "ppppp"),
+    "fg_mixing_space": ("l", "l"),
+    "fg_mixing": ("", "ppddddpp"),
     "fg_cpu_level": ("i", ""),
 }
 

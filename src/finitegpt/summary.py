@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from finitegpt.analysis import (
     Bound,
+    Bounds,
     Comparison,
     Machine,
     Memory,
@@ -30,6 +31,7 @@ from finitegpt.analysis import (
     stationary_distributions,
     total_variation,
 )
+from finitegpt.analysis.spectrum import timescales
 from finitegpt.chain import Chain
 from finitegpt.data import Data
 from finitegpt.decode import greedy, temperature
@@ -106,7 +108,7 @@ class Summary:
     """The source's own h_k (L + 1,)."""
     eigenvalues: NDArray[np.complex128]
     mixing_time: Bound
-    total_variation: NDArray[np.float64]
+    total_variation: Bounds
     """From the start distribution, after n tokens."""
     machine: Machine | None
     """None where it would have too many states."""
@@ -129,9 +131,7 @@ class Summary:
     @property
     def timescales(self) -> NDArray[np.float64]:
         """-1 / ln|eigenvalue| in tokens of those after the first."""
-        sizes = np.abs(self.eigenvalues[1:])
-        with np.errstate(divide="ignore"):
-            return np.abs(1 / np.log(np.where(sizes > 1 - 1e-12, 1.0, sizes)))
+        return timescales(self.eigenvalues, self.chain.n_states)
 
 
 def summarise(

@@ -4,6 +4,7 @@
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
 - `entropy`: averages over the long run, above all how random it is
 - `memory`: how many tokens of memory it uses; `machine`: the smallest automaton that does the same
+- `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `compare`: how far it is from another chain
@@ -25,9 +26,10 @@ from finitegpt.analysis.hitting import (
 )
 from finitegpt.analysis.machine import Machine, machine
 from finitegpt.analysis.memory import Memory, memory
+from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
-from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, mixing_time, spectral_gap, total_variation
+from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 

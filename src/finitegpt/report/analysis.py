@@ -68,7 +68,8 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         "eigenvalues": [[float(value.real), float(value.imag)] for value in summary.eigenvalues],
         "timescales": [_finite(value) for value in summary.timescales.tolist()],
         "mixing_time": _bound(summary.mixing_time),
-        "total_variation": summary.total_variation.tolist(),
+        "total_variation": summary.total_variation.values.tolist(),
+        "total_variation_error": _finite(summary.total_variation.error),
         "red": [_red_json(red) for red in summary.red],
         "machine": None,
         "comparison": None,
@@ -84,7 +85,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             for row in summary.decodings
         ],
         "uncertified": [
-            *("data_cross_entropy", "eigenvalues", "timescales", "total_variation", "red.arrow.share"),
+            *("data_cross_entropy", "eigenvalues", "timescales", "red.arrow.share"),
             *("machine.mass", "machine.ignored", "machine.kl_rate", "memory.true_h"),
         ],
     }

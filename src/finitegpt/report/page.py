@@ -96,7 +96,9 @@ def _memory(summary: Summary, run: Run) -> list[str]:
 
 
 def _mixing(summary: Summary, run: Run) -> list[str]:
-    distance = np.where(summary.total_variation > 1e-15, summary.total_variation, 0.0).tolist()
+    curve = summary.total_variation
+    unproved = not np.isfinite(curve.error)
+    distance = np.where(curve.low > 0 if not unproved else curve.values > 1e-15, curve.values, 0.0).tolist()
     positive = sum(value > 0 for value in distance)
     if positive == 0:
         return []

@@ -178,15 +178,15 @@ def _mixing(summary: Summary) -> Section:
     if sizes:
         rows.append(["time scales", ", ".join(sizes) + " tokens (uncertified)"])
     curve = summary.total_variation
-    marks = [n for n in (0, 2, 5, 10, 20) if n < len(curve)]
-    rows.append(["distance", ",  ".join(f"{curve[n]:.2g} after {n}" for n in marks) + " (uncertified)"])
+    marks = [n for n in (0, 2, 5, 10, 20) if n < len(curve.values)]
+    rows.append(["distance", ",  ".join(f"{curve.at(n)} after {n}" for n in marks)])
     return Section(
         name="mixing",
         title="mixing",
         note="from the data's contexts to the stationary law",
         head=[],
         rows=rows,
-        why=_why([summary.mixing_time] if summary.n_recurrent == 1 else []),
+        why=_why([*([summary.mixing_time] if summary.n_recurrent == 1 else []), curve.at(0)]),
     )
 
 
