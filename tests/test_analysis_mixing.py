@@ -144,6 +144,43 @@ def test_what_was_meant_may_differ_from_what_is_stored(rounding: float) -> None:
     assert high <= low * (1 + 1000 * rounding) + 1
 
 
+def test_every_step_may_be_off_by_the_rounding() -> None:
+    logs, law, rounding = np.log(np.array([[0.99, 0.01], [0.002, 0.998]])), np.array([1, 5]) / 6, 1e-4
+    low, high = Engine().mixing(logs, law, 0.0, rounding, 0.25)
+    t = np.arange(1000)
+    distance = 5 / 6 * 0.988**t
+    off = t * rounding / 2
+    assert low == int((distance > 0.25 + off).sum())
+    assert high == int((distance > 0.25 - off).sum())
+    assert high - low >= 2
+
+
+@pytest.mark.parametrize("rare", np.linspace(-38.45, -37.85, 12).tolist())
+def test_whole_numbers_that_no_double_holds_are_rounded_outward(rare: float) -> None:
+    chain = hardly_changing(rare)
+    balls.ctx.prec = 400
+    p = balls.of_logs(chain.log_probs, 2, 400).rows[0][1]
+    truth = (balls.arb(0.5).log() / (1 - 2 * p).log()).ceil()
+    found = mixing_time(chain)
+    assert 2.0**53 < found.low < found.high < 2.0**54
+    assert truth > balls.arb(found.low)
+    assert truth <= balls.arb(found.high)
+
+
+def test_what_leaves_a_set_counts_for_as_long_as_one_waits() -> None:
+    chain = with_rows([[0.75, 0.25], [0.5, 0.5]])
+    visits = functions._visits(chain, stationary_distribution(chain), 1e9)
+    assert visits.state == 0
+    assert visits.time == pytest.approx(2)
+    expected = np.inf
+    for factor in (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0):
+        s = math.ceil(2 * factor + 1e-9)
+        kappa = (1 - 2 / (s + 1)) * 0.75 * 0.75 ** (1 + s)
+        expected = min(expected, (1 + s) * math.ceil(math.log(0.25) / math.log1p(-kappa)))
+    found = functions._among(visits, np.array([True, False]), 1, 0.25, 1e9)
+    assert expected <= found <= expected + 8
+
+
 def test_rows_in_double_precision_are_read_as_they_are() -> None:
     logs = np.log(np.array([[0.9, 0.1], [0.3, 0.7]])) + np.array([[1e-9], [-1e-9]])  # normalised when read
     logs[0] += 5.0
@@ -190,6 +227,7 @@ def test_a_periodic_chain_is_never_mixed_unless_its_parts_are_near_enough() -> N
     below, above = (math.nextafter(two_thirds, end) for end in (0, 1))
     assert mixing_time(cycle, below).low == math.inf
     assert mixing_time(cycle, above).high == 0
+    assert mixing_time(with_rows([[0, 1], [1, 0]]), 0.5).high == 0  # exactly as far as its parts are
 
 
 @pytest.mark.parametrize("rare", [-20, -100, -300])

@@ -307,7 +307,7 @@ def _once_near(H: float, t0: int, eta: float, epsilon: float) -> float:
     if not eta < epsilon:
         return math.inf
     q = (epsilon - eta) / (1 - eta) * (1 - _SLACK)
-    return _whole(t0 + min(_whole(H / q), math.ceil(-math.log(q)) * _whole(math.e * H)))
+    return _sure(t0 + min(_whole(H / q), math.ceil(-math.log(q)) * _whole(math.e * H)))
 
 
 def _among(visits: _Visits, W: Mask, t0: int, epsilon: float, most: float) -> float:
@@ -344,12 +344,12 @@ def _among(visits: _Visits, W: Mask, t0: int, epsilon: float, most: float) -> fl
         return math.inf
     best = math.inf
     for s in (_whole(visits.time * f) for f in (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)):
-        t = _whole(t0 + s)
+        t = _sure(t0 + s)
         kept = math.exp(t * math.log1p(-delta) * (1 + _SLACK)) if delta < 1 else 0.0
         kappa = (1 - visits.time / (s + 1)) * a * kept * (1 - _SLACK)
         if kappa > 0:
             best = min(best, t * _halvings(epsilon, kappa))
-    return _whole(best)
+    return _sure(best)
 
 
 def _halvings(epsilon: float, kappa: float) -> float:
@@ -357,6 +357,11 @@ def _halvings(epsilon: float, kappa: float) -> float:
     if kappa >= 1:
         return 1.0
     return max(1.0, _whole(min(math.log(epsilon) / math.log1p(-kappa), MOST)))
+
+
+def _sure(steps: float) -> float:
+    """Sums and products of whole numbers, which are exact while they are small."""
+    return steps if steps < 2.0**52 else steps * (1 + 4 * _SLACK)
 
 
 def _whole(steps: float) -> float:
