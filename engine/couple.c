@@ -3,6 +3,7 @@
 
 double fg_overlap(const fg_chain *chain, const uint8_t *members, double *space) {
     const int64_t v = chain->vocab_size, n = v * chain->suffixes;
+    if (v == 1) return 1; /* there is but one state */
     double *agreed = space, *meet = agreed + n, *row = meet + n;
     /* What all contexts that end in the same L - 1 tokens agree on: the least probability of each token. */
     for (int64_t k = 0; k < n; k++) agreed[k] = 1;

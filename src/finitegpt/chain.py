@@ -138,11 +138,7 @@ class Chain:
 
     @cached_property
     def _rounding(self) -> float:
-        own = (self.vocab_size + 10) * _UNIT
-        if self.log_probs.dtype == np.float32:
-            return own
-        least = float(np.min(self.log_probs, where=self.log_probs >= LEAST, initial=0.0))
-        return own + (2 * abs(least) + 1) * _UNIT
+        return Engine().rounding(self.log_probs)
 
     @cached_property
     def support(self) -> NDArray[np.bool_]:

@@ -255,6 +255,10 @@ class Engine:
         _check_range(first, count, len(log_probs), "rows")
         return self._library.fg_check(_chain(log_probs), first, count)
 
+    def rounding(self, log_probs: Floats) -> float:
+        """The largest relative error of a probability that a kernel computes of a row (n, V); see `Chain.rounding`."""
+        return self._library.fg_rounding(_chain(log_probs))
+
     def overlap(self, log_probs: Floats, members: NDArray[np.uint8] | None = None) -> float:
         """How probable it is at least that copies of a chain (n, V), or of one that stays in `members` (n,), meet."""
         n, V = log_probs.shape

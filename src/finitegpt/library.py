@@ -76,6 +76,7 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_entropy": ("", "pllp"),
     "fg_check": ("d", "pll"),
     "fg_change": ("d", "lpp"),
+    "fg_rounding": ("d", "p"),
     "fg_overlap": ("d", "ppp"),
     "fg_arrows": ("l", "ppppp"),
     "fg_classes": ("i", "pppp"),
