@@ -51,7 +51,7 @@ static inline number plus(number a, number b) {
 /* As a double: at least the smallest normal one, at most the largest, which are then bounds. */
 static double rounded(number a) {
     if (a.m == 0) return 0;
-    if (a.e > 0) return a.e == 1 && a.m < 0x1p23 ? a.m * BASE : 0x1.fffffffffffffp1023;
+    if (a.e > 0) return a.e == 1 && a.m < 0x1p24 ? a.m * BASE : 0x1.fffffffffffffp1023;
     if (a.e < 0) return a.e == -1 && a.m > 0x1p-22 ? a.m * (1 / BASE) : 0x1p-1022;
     return a.m;
 }

@@ -66,7 +66,8 @@ def test_every_method_holds_the_truth(kind: str) -> None:
                 assert found.low <= found.value <= found.high
                 assert max(found.low, best.low) <= min(found.high, best.high)
                 assert is_inside(exact, found.low, found.high, epsilon), (index, method)
-            if best.low < 2.0**1000:
+            # What was meant by rows of float64 is known to a rounding, which adds up over long times.
+            if best.low < (2.0**1000 if case.chain.log_probs.dtype == np.float32 else 1e6):
                 assert best.high <= best.low * (1 + 2.0**-51) or best.high == best.low + 1, (index, best)
 
 
@@ -74,7 +75,8 @@ def test_every_method_holds_the_truth(kind: str) -> None:
 def test_times_that_a_double_holds_are_exact(kind: str) -> None:
     for index in range(6):
         case = case_of(kind, index)
-        if case is not None and (found := mixing_time(case.chain, method="fixed")).high < 2.0**52:
+        most = 2.0**52 if case is not None and case.chain.log_probs.dtype == np.float32 else 1e6
+        if case is not None and (found := mixing_time(case.chain, method="fixed")).high < most:
             assert found.low == found.high
 
 
@@ -94,7 +96,7 @@ def test_two_states_that_hardly_change(rare: float, epsilon: float) -> None:
 
 @pytest.mark.parametrize(("L", "epsilon", "truth"), [(3, 0.5, 2), (3, 0.75, 1), (3, 0.875, 0), (4, 0.5, 3)])
 def test_a_distance_of_exactly_epsilon_is_near_enough(L: int, epsilon: float, truth: int) -> None:
-    chain = Chain.from_probs(np.full((2**L, 2), 0.5), "ab", L)
+    chain = Chain(log_probs=np.full((2**L, 2), np.log(np.float32(0.5))), vocab=("a", "b"), context_length=L)
     for at, expected in (
         (epsilon, truth),
         (math.nextafter(epsilon, 0), truth + 1),
@@ -102,9 +104,12 @@ def test_a_distance_of_exactly_epsilon_is_near_enough(L: int, epsilon: float, tr
     ):
         found = mixing_time(chain, at)
         assert (found.low, found.high) == (expected, expected)
-    halving = with_rows([[1, 0], [0.5, 0.5]])  # a law that is known exactly
+    rows = np.float32([[0, -np.inf], [np.log(0.5)] * 2])
+    halving = Chain(log_probs=rows, vocab=("a", "b"), context_length=1)  # a law that is known exactly
     assert [mixing_time(halving, x).high for x in (0.25, math.nextafter(0.25, 0))] == [2, 3]
     assert mixing_time(halving, 0.25).low == 2
+    meant = with_rows([[1, 0], [0.5, 0.5]])  # of logarithms that were rounded
+    assert (mixing_time(meant, 0.25).low, mixing_time(meant, 0.25).high) == (2, 3)
 
 
 def test_a_law_that_is_wrong_within_its_error_is_allowed_for() -> None:

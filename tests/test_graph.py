@@ -201,3 +201,13 @@ def test_arrows_of_other_kinds_are_refused() -> None:
     graph = Graph(first=np.array([0, 1], np.int32), to=np.zeros(1, np.int32), probs=np.ones(1))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="contiguous int64"):
         graph.classes()
+
+
+@pytest.mark.parametrize("exponent", [-1023, -1022.5, -1022, -1021, -501, -500, -499, 1, 499, 500, 1000, 1023, 1023.9])
+def test_numbers_up_to_where_doubles_end(exponent: float) -> None:
+    # The time until a chain leaves that does so with a probability of 1 / (2**a * 2**b), and such a probability.
+    first = exponent / 2
+    gain, leaving = 2.0**first, 2.0 ** -(exponent - first)
+    found = Graph.of([[1.0, leaving], [0, 1]]).absorb(np.array([-1, 0]), 1, gains=np.array([gain, 1.0]))
+    assert_relative(found.sums[:1], decimals(np.array([gain])) / decimals(np.array([leaving])), found.error)
+    assert found.sums[0] < MOST
