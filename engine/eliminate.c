@@ -265,7 +265,7 @@ typedef struct {
 
 /* w + b u for one number of any size. Branches would cost more than what they spare. */
 static inline void add_one(double *wm, double *we, number b, double um, double ue) {
-    const double pm = b.m * um, pe = b.e + ue, e = pe > *we ? pe : *we;
+    const double pm = b.m * um, pe = pm > 0 ? b.e + ue : NOTHING, e = pe > *we ? pe : *we;
     const double m = *wm * beside(e - *we) + pm * beside(e - pe);
     const double more = m >= LARGE ? 1 : 0, less = m < SMALL ? 1 : 0;
     *wm = m * (m >= LARGE ? 1 / BASE : m < SMALL ? BASE : 1);
@@ -509,6 +509,7 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
             for (int64_t k = f.first[i]; k < f.first[i + 1]; k++) {
                 const int64_t to = f.to[k];
                 const number u = {f.um[k], f.ue[k]};
+                if (u.m == 0) continue; /* of a plain row, whose zeros have an exponent, too */
                 if (to < m) x = plus(x, times(u, (number){f.xm[to], f.xe[to]}));
                 else if (to == end) x = plus(x, u);
             }

@@ -18,6 +18,7 @@ from finitegpt.analysis import (
     recurrent_classes,
     survival_rate,
 )
+from finitegpt.graph import Graph
 from oracles import chains, decimals, exact_matrix, exact_passage, from_logits, is_above_radius, random_chain
 from strategies import SEEDS
 
@@ -184,3 +185,15 @@ def test_a_larger_chain_against_sparse_elimination(largest: int) -> None:
     assert (times.low[~target] <= exact * (1 + 1e-11)).all()
     assert (times.high[~target] >= exact * (1 - 1e-11)).all()
     assert times.error < 1e-4 * exact.max()
+
+
+@pytest.mark.parametrize("p", [1e-20, 1e-104, 1e-140, 1e-160])
+@pytest.mark.parametrize("q", [1e-140, 1e-160, 1e-255])
+def test_small_products_beside_zeros_of_a_full_row_are_kept(p: float, q: float) -> None:
+    """State 2 has a row of doubles with a zero between, and comes to 0 by way of 3 only."""
+    P = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, p], [q, 1, 0, 0]])
+    for order in ([0, 1, 2, 3], [0, 1, 3, 2]):
+        part = np.array([0, 1, -1, -1])
+        found = Graph.of(P[np.ix_(order, order)]).absorb(part, 2, wanted=2)
+        hit = found.probs[0][order.index(2)]
+        assert hit == pytest.approx(max(p * q, 2.0**-1022), rel=1e-12)
