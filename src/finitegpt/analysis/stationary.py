@@ -18,13 +18,13 @@ certified is
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis.aggregation import aggregate
-from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.chain import Chain
 from finitegpt.engine import Engine
@@ -85,22 +85,68 @@ class StationaryDistribution:
         pi[self.states] = self.probs
         return pi
 
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Whether each state (V**L,) is in the class."""
+        mask = np.zeros(self.n_states, bool)
+        mask[self.states] = True
+        return mask
+
+    def each(self) -> Bounds:
+        """The probability of every state (V**L,), exactly zero outside the class."""
+        p, e, r = self.probs, self.error, self.relative
+        if not self.certified:
+            low, high = np.full(len(p), -np.inf), np.full(len(p), np.inf)
+        elif e == 0:
+            low = high = p
+        else:
+            low, high = np.nextafter(p - e, -np.inf), np.nextafter(p + e, np.inf)
+            if np.isfinite(r):
+                low = np.maximum(low, np.where(p <= LEAST, 0.0, np.nextafter(p * (1 - r), 0.0)))
+                high = np.minimum(high, np.nextafter(np.maximum(p, LEAST) * (1 + r), 1.0))
+            low, high = low.clip(0, p), high.clip(p, 1)
+        ends = []
+        for values in (p, low, high):
+            whole = np.zeros(self.n_states)
+            whole[self.states] = values
+            ends.append(whole)
+        return Bounds(*ends, self.why)
+
     def mass(self, which: ArrayLike) -> Bound:
         """The probability of a set of states, given as a mask (V**L,)."""
         mask = np.asarray(which)
         if mask.shape != (self.n_states,) or mask.dtype != bool:
             raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
-        inside = mask[self.states]
-        if inside.all() or not inside.any():
-            sure = float(inside.all())
+        return self.masses(mask.astype(np.int64) - 1, 1).at(0)
+
+    def masses(self, label: NDArray[np.integer[Any]], many: int) -> Bounds:
+        """The probability of each of so many sets of states, as their numbers (V**L,); -1 for states of none."""
+        own = label[self.states]
+        order = np.argsort(own, kind="stable")
+        ends = np.searchsorted(own[order], np.arange(many + 1))
+        parts = [math.fsum(self.probs[order[: ends[0]]])]
+        parts += [math.fsum(self.probs[order[a:b]]) for a, b in zip(ends, ends[1:], strict=False)]
+        whole = math.fsum(parts)
+        found = []
+        for k in range(many):
+            # The others' sum is right relatively, too.
+            rest = whole - parts[k + 1] if parts[k + 1] < 0.5 else math.fsum([*parts[: k + 1], *parts[k + 2 :]])
+            found.append(self._mass(parts[k + 1], rest, int(ends[k + 1] - ends[k]), len(own)))
+        value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
+        return Bounds(value, low, high, self.why)
+
+    def _mass(self, value: float, rest: float, held: int, n: int) -> Bound:
+        """Of a set of `held` of the n states."""
+        if held in (0, n):
+            sure = float(held > 0)
             return Bound(sure, sure, sure)
-        value, rest = (min(1.0, math.fsum(self.probs[part])) for part in (inside, ~inside))
+        value, rest = min(1.0, value), min(1.0, rest)
         if not self.certified:
             return Bound(value, why=self.why)
         error = self.error + 2 * ROUNDING
         low, high = value - error, value + error
         if np.isfinite(self.relative):
-            relative, least = self.relative + 2 * ROUNDING, len(inside) * LEAST  # what double precision cannot hold
+            relative, least = self.relative + 4 * ROUNDING, n * LEAST  # what double precision cannot hold
             low = max(low, value * (1 - relative) - least, 1 - rest * (1 + relative) - least - 2 * ROUNDING)
             high = min(high, value * (1 + relative) + least, 1 - rest * (1 - relative) + least + 2 * ROUNDING)
         value = min(max(value, low), high)
@@ -198,7 +244,7 @@ def _iterated(
     """What iteration has found, with the bound by coupling where copies that meet prove one."""
     error = np.inf
     if beta > 0:
-        off = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + chain.rounding + (chain.width + 16) * ROUNDING
+        off = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + chain.rounding + (chain.width + 32) * ROUNDING
         error = steps * off / beta
     m = len(members)
     why = (
