@@ -1,5 +1,6 @@
 """How far chains are from each other, against sums over exact rows."""
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import finitegpt
 from finitegpt import Chain, Data, TooLargeError, TrainConfig
-from finitegpt.analysis import Bound, approach, compare, cross_entropy, extended, recurrent_classes
+from finitegpt.analysis import Bound, approach, compare, cross_entropy, data_entropy, extended, recurrent_classes
 from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.sources import even, golden_mean
 from balls import INFINITE, of_logs, of_probs
@@ -120,7 +121,7 @@ def test_a_run_approaches_its_source() -> None:
     assert curve[-1] < 0.1 * curve[0]
     assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)
     assert curve[-1] == pytest.approx(compare(truth, run.chain).kl_rate.value, rel=1e-5)
-    assert cross_entropy(run.chain, data) == pytest.approx(compare(truth, run.chain).cross_entropy.value, abs=0.05)
+    assert cross_entropy(run.chain, data).value == pytest.approx(compare(truth, run.chain).cross_entropy.value, abs=0.05)
 
 
 def test_rows_as_alike_as_can_be_are_told_apart() -> None:
@@ -138,7 +139,7 @@ def test_rows_as_alike_as_can_be_are_told_apart() -> None:
         stored = [single, double, [single[0], double[1]], [double[0], single[1]]][trial % 4]
         rows = [of_logs(x, n, 400) for x in stored]
         cases = [(rows[0], rows[1], (stored[0] == stored[1]).all(1))]
-        if trial % 4 == 1:
+        if trial % 4 == 1 and min(p.min() for p in given) > 1e-300:  # above the floor
             cases.append((of_probs(given[0], n, 400), of_probs(given[1], n, 400), np.zeros(n, bool)))
         value, error = divergence(*stored)
         for p, q, same in cases:
@@ -170,13 +171,48 @@ def test_cross_entropy_is_a_loop_over_the_data(seed: int, n: int) -> None:
     chain = random_chain("dense", 3, 2, seed)
     text = chain.sample(n + 1, seed=seed)
     data = Data.from_text(text, context_length=2, vocab="abc")
-    losses = [-np.log(chain.probs[chain.id(text[k - 2 : k]), "abc".index(text[k])]) for k in range(2, len(text))]
-    assert cross_entropy(chain, data) == pytest.approx(np.mean(losses), rel=1e-9)
+    rows, found = exact_rows(chain.log_probs), cross_entropy(chain, data)
+    losses = [-rows[chain.id(text[k - 2 : k]), "abc".index(text[k])].ln() for k in range(2, len(text))]
+    mean = sum(losses, Decimal(0)) / len(losses)
+    assert Decimal(found.low) <= mean <= Decimal(found.high)
+    assert found.error <= 1e-13 * found.value
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_of_nearly_nothing_is_known_relatively(dtype: type) -> None:
+    for rare in (1e-9, 1e-30, 1e-300):
+        chain = from_logits(np.array([[np.log(rare), 0.0], [0.0, -800.0]]), dtype=dtype)
+        rows = exact_rows(chain.log_probs)
+        for text in ("ab", "ba", "aab", "aba"):
+            found = cross_entropy(chain, Data.from_text(text, context_length=1, vocab="ab"))
+            pairs = [("ab".index(x), "ab".index(y)) for x, y in zip(text, text[1:], strict=False)]
+            mean = sum((-rows[pair].ln() for pair in pairs), Decimal(0)) / len(pairs)
+            if rare > 1e-40:  # fifty digits of the oracle
+                assert Decimal(found.low) * (1 - Decimal("1e-15")) <= mean <= Decimal(found.high) * (1 + Decimal("1e-15"))
+            assert found.error <= 1e-12 * found.value
+
+
+@given(seed=SEEDS, n=st.integers(0, 300), L=st.integers(1, 3))
+def test_the_entropy_of_data_is_that_of_its_counts(seed: int, n: int, L: int) -> None:
+    text = random_chain("sharp", 2, 3, seed).sample(n + L, seed=seed)
+    data = Data.from_text(text, context_length=L, vocab="ab")
+    pairs = Counter(text[k : k + L + 1] for k in range(len(text) - L))
+    contexts = Counter(text[k : k + L] for k in range(len(text) - L))
+    exact = sum((c * (Decimal(contexts[w[:-1]]) / c).ln() for w, c in pairs.items()), Decimal(0)) / (len(text) - L)
+    found = data_entropy(data)
+    assert Decimal(found.low) <= exact <= Decimal(found.high)
+    assert found.error <= 1e-14 * found.value
+
+
+def test_contexts_that_have_no_numbers_prove_nothing() -> None:
+    data = Data.from_text("01101001" * 20, context_length=70)
+    assert not data_entropy(data).certified
+    assert "hash" in data_entropy(data).why
 
 
 def test_cross_entropy_of_what_cannot_happen_is_infinite() -> None:
     chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "01", 1)
-    assert cross_entropy(chain, Data.from_text("0011", context_length=1)) == np.inf
+    assert cross_entropy(chain, Data.from_text("0011", context_length=1)).low == np.inf
 
 
 def test_more_memory_comes_closer_to_a_truth_that_needs_it() -> None:

@@ -18,6 +18,7 @@ from finitegpt.analysis import (
     communicating_classes,
     compare,
     cross_entropy,
+    data_entropy,
     eigenvalues,
     entropy_rate,
     hitting_probabilities,
@@ -90,9 +91,9 @@ class Summary:
     n_recurrent: int
     entropy_rate: Bound
     """Over all recurrent classes, by how probable it is to end in them."""
-    data_entropy: float | None
+    data_entropy: Bound | None
     """Of the next token given L tokens, in the data itself."""
-    data_cross_entropy: float | None
+    data_cross_entropy: Bound | None
     source: str | None
     source_entropy_rate: tuple[float, float] | None
     """Bounds of the source's entropy rate, the loss that no model can beat."""
@@ -182,7 +183,7 @@ def summarise(
         classes=classes,
         n_recurrent=n_recurrent,
         entropy_rate=entropy,
-        data_entropy=None if data is None else data.entropy,
+        data_entropy=None if data is None else data_entropy(data),
         data_cross_entropy=None if data is None else cross_entropy(chain, data),
         source=None if source is None else source.name,
         source_entropy_rate=None if source is None else source.entropy_rate,

@@ -110,9 +110,9 @@ def _random(summary: Summary) -> Section:
         low, high = summary.source_entropy_rate
         rows.append((f"of its source, {summary.source}", Bound((low + high) / 2, low, high)))
     if summary.data_entropy is not None:
-        rows.append(("of the data, given a context", _computed(summary.data_entropy)))
+        rows.append(("of the data, given a context", summary.data_entropy))
     if summary.data_cross_entropy is not None:
-        rows.append(("loss on the data", _computed(summary.data_cross_entropy)))
+        rows.append(("loss on the data", summary.data_cross_entropy))
     rows.append(("uniform guess", _computed(math.log(summary.chain.vocab_size))))
     return Section(
         name="random",
@@ -130,7 +130,7 @@ def _compared(summary: Summary) -> Section | None:
         return None
     numbers = [("KL rate, what the model costs", found.kl_rate)]
     parts = [("  on states the data shows", found.seen), ("  on others", found.never_seen)]
-    numbers += [(name, as_bound(part)) for name, part in parts if part is not None]
+    numbers += [(name, part) for name, part in parts if part is not None]
     rest = [
         ("best possible with this context", found.true_entropy_rate),
         ("cross-entropy of the model", found.cross_entropy),
@@ -139,7 +139,7 @@ def _compared(summary: Summary) -> Section | None:
     ]
     rows = [[name, str(value)] for name, value in numbers]
     if found.never_seen_mass is not None:
-        rows.append(["  time spent on those", _share(as_bound(found.never_seen_mass))])
+        rows.append(["  time spent on those", _share(found.never_seen_mass)])
     rows += [[name, str(value)] for name, value in rest]
     return Section(
         name="compared",
@@ -257,11 +257,6 @@ def _decoding_end(row: Decoding) -> str:
     if row.cycle == 1:
         return "one state"
     return f"a cycle of {row.cycle:,}" if row.cycle else f"{row.recurrent_states:,} states"
-
-
-def as_bound(number: Bound | float) -> Bound:
-    """A number that has its certificate, or none."""
-    return number if isinstance(number, Bound) else Bound(number)
 
 
 def _share(bound: Bound) -> str:
