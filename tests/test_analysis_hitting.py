@@ -16,6 +16,8 @@ from finitegpt.analysis import (
     hitting_probabilities,
     mean_first_passage_times,
     recurrent_classes,
+    red_states,
+    start_distribution,
     survival_rate,
 )
 from finitegpt.graph import Graph
@@ -197,3 +199,49 @@ def test_small_products_beside_zeros_of_a_full_row_are_kept(p: float, q: float) 
         found = Graph.of(P[np.ix_(order, order)]).absorb(part, 2, wanted=2)
         hit = found.probs[0][order.index(2)]
         assert hit == pytest.approx(max(p * q, 2.0**-1022), rel=1e-12)
+
+
+@pytest.mark.parametrize("off", [1 + 9e-7, 1 - 9e-7, 1.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_start_that_sums_to_nearly_one_is_made_to(off: float, seed: int) -> None:
+    """What is asked of it is a mean over exact probabilities, and every interval holds it."""
+    rng = np.random.default_rng(seed)
+    chain = random_chain("matrix", 4, 1, seed)
+    n, P = chain.n_states, exact_matrix(chain)
+    start = rng.dirichlet(np.ones(n)) * off
+    weights = decimals(start)
+    weights = weights / weights.sum()
+    mixed = start_distribution(chain, start)
+    assert abs(Decimal(float(mixed.sum())) - 1) < Decimal("1e-14")
+    for bounds, members in zip(
+        [absorption_weights(chain, start).at(k) for k in range(len(recurrent_classes(chain)))],
+        recurrent_classes(chain),
+        strict=True,
+    ):
+        target = np.isin(np.arange(n), members)
+        exact = sum(weights * exact_passage(P, target)[0], Decimal(0))
+        assert Decimal(bounds.low) - TINY <= exact <= Decimal(bounds.high) + TINY
+        mean = hitting_probabilities(chain, target).mean(start)
+        assert Decimal(mean.low) - TINY <= exact <= Decimal(mean.high) + TINY
+    target = np.arange(n) == n - 1
+    if n > 1:
+        free = np.where(target, Decimal(0), weights)
+        free = free / free.sum()
+        found = red_states(chain, target, start=start, horizons=[1, 3])
+        at, entered = free, Decimal(0)
+        for tokens in (1, 2, 3):
+            at = at @ P
+            entered += at[n - 1]
+            at = np.where(target, Decimal(0), at)
+            if tokens in found.within:
+                bound = found.within[tokens]
+                assert Decimal(bound.low) - LEAST <= entered <= Decimal(bound.high) + LEAST
+        exact = sum(free * exact_passage(P, target)[0], Decimal(0))
+        assert Decimal(found.ever.low) - TINY <= exact <= Decimal(found.ever.high) + TINY
+
+
+def test_times_of_exactly_ten_and_a_thousand() -> None:
+    for rows, exact in (([[0.9, 0.1], [0.5, 0.5]], 10), ([[0.999, 0.001], [0.5, 0.5]], 1000)):
+        bound = mean_first_passage_times(Chain.from_probs(rows, "ab", 1), "b").at(0)
+        assert bound.low <= exact <= bound.high
+        assert bound.error < 1e-13 * exact
