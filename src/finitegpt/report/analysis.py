@@ -84,8 +84,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             for row in summary.decodings
         ],
         "uncertified": [
-            *("eigenvalues", "timescales", "total_variation", "red.arrow.share"),
-            *("machine.mass", "machine.ignored", "machine.kl_rate", "memory.true_h"),
+            *("eigenvalues", "timescales", "total_variation"),
         ],
     }
     if summary.machine is not None:
@@ -94,10 +93,12 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "states": list(found.names),
             "probs": found.probs.tolist(),
             "next": found.next.tolist(),
-            "mass": found.mass.tolist(),
-            "ignored": found.ignored,
-            "kl_rate": found.kl_rate,
-            "certified": False,
+            "mass": found.mass.values.tolist(),
+            "mass_bounds": [_bound(found.mass.at(k)) for k in range(len(found))],
+            **_plain("ignored", found.ignored),
+            **_plain("kl_rate", found.kl_rate),
+            **_plain("error", found.error),
+            "certified": found.kl_rate.certified and found.ignored.certified,
         }
     if summary.comparison is not None:
         against = summary.comparison
@@ -175,7 +176,7 @@ def _red_json(red: RedStates) -> dict[str, Any]:
             "state": red.arrow.state,
             "token": red.arrow.token,
             "probability": red.arrow.probability,
-            "share": red.arrow.share,
-            "certified": False,
+            **_plain("share", red.arrow.share),
+            "certified": red.arrow.share.certified,
         },
     }

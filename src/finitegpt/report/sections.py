@@ -197,7 +197,7 @@ def _red(red: RedStates) -> Section:
         rows.append(["on average after", f"{red.mean_time} tokens"])
     if red.arrow is not None:
         where = f"{visible(red.arrow.state)} -> {visible(red.arrow.token)}"
-        rows.append(["mostly by", f"{where}, {percent(red.arrow.share)} of first entries (uncertified)"])
+        rows.append(["mostly by", f"{where}, {_share(red.arrow.share)} of first entries"])
     return Section(
         name="red",
         title=f"red states {' '.join(map(visible, red.patterns))}",
@@ -221,9 +221,9 @@ def _machine(summary: Summary) -> Section:
             for token, symbol in enumerate(found.vocab)
             if found.next[k, token] >= 0
         ]
-        rows.append([visible(found.names[k]), _share(summary.law.mass(found.label == k)), ",  ".join(ways)])
+        rows.append([visible(found.names[k]), _share(found.mass.at(k)), ",  ".join(ways)])
     more = len(found) - _MACHINE
-    cost = f"costs {found.kl_rate:.2g} nats a token, {percent(found.ignored)} of the time left out (uncertified)"
+    cost = f"costs {found.kl_rate} nats a token, {_share(found.ignored)} of the time left out"
     return Section(
         name="machine",
         title=title,
@@ -231,6 +231,7 @@ def _machine(summary: Summary) -> Section:
         head=["ends in", "time there", "next"],
         rows=rows,
         after=(f"and {more:,} more states; " if more > 0 else "") + cost,
+        why=_why([found.kl_rate, found.ignored]),
     )
 
 
