@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finitegpt
+from balls import INFINITE, of_logs, of_probs
 from finitegpt import Chain, Data, TooLargeError, TrainConfig
 from finitegpt.analysis import Bound, approach, compare, cross_entropy, data_entropy, extended, recurrent_classes
 from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.sources import even, golden_mean
-from balls import INFINITE, of_logs, of_probs
 from oracles import chains, exact_dense_law, exact_entropy, exact_rows, from_logits, random_chain
 from strategies import SEEDS
 
@@ -121,7 +122,9 @@ def test_a_run_approaches_its_source() -> None:
     assert curve[-1] < 0.1 * curve[0]
     assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)
     assert curve[-1] == pytest.approx(compare(truth, run.chain).kl_rate.value, rel=1e-5)
-    assert cross_entropy(run.chain, data).value == pytest.approx(compare(truth, run.chain).cross_entropy.value, abs=0.05)
+    assert cross_entropy(run.chain, data).value == pytest.approx(
+        compare(truth, run.chain).cross_entropy.value, abs=0.05
+    )
 
 
 def test_rows_as_alike_as_can_be_are_told_apart() -> None:
@@ -185,10 +188,12 @@ def test_a_loss_of_nearly_nothing_is_known_relatively(dtype: type) -> None:
         rows = exact_rows(chain.log_probs)
         for text in ("ab", "ba", "aab", "aba"):
             found = cross_entropy(chain, Data.from_text(text, context_length=1, vocab="ab"))
-            pairs = [("ab".index(x), "ab".index(y)) for x, y in zip(text, text[1:], strict=False)]
+            pairs = [("ab".index(x), "ab".index(y)) for x, y in pairwise(text)]
             mean = sum((-rows[pair].ln() for pair in pairs), Decimal(0)) / len(pairs)
             if rare > 1e-40:  # fifty digits of the oracle
-                assert Decimal(found.low) * (1 - Decimal("1e-15")) <= mean <= Decimal(found.high) * (1 + Decimal("1e-15"))
+                assert (
+                    Decimal(found.low) * (1 - Decimal("1e-15")) <= mean <= Decimal(found.high) * (1 + Decimal("1e-15"))
+                )
             assert found.error <= 1e-12 * found.value
 
 

@@ -103,8 +103,8 @@ class Summary:
     comparison: Comparison | None
     memory: Memory
     """Of the most probable class, as all that follows."""
-    true_memory: NDArray[np.float64] | None
-    """The source's own h_k (L + 1,)."""
+    true_memory: Memory | None
+    """The source's own."""
     eigenvalues: NDArray[np.complex128]
     mixing_time: Bound
     total_variation: NDArray[np.float64]
@@ -191,7 +191,7 @@ def summarise(
         truth=None if against is None else against[1],
         comparison=comparison,
         memory=memory(chain, law),
-        true_memory=None if source is None else source.memory(chain.context_length),
+        true_memory=None if source is None else Memory(*source.memory_bounds(chain.context_length)),
         eigenvalues=values,
         mixing_time=mixing,
         total_variation=curve,

@@ -187,7 +187,7 @@ def _distance(law: StationaryDistribution, other: StationaryDistribution, *, sam
     """The total variation between two laws.
 
     It is the sum of what p has more than q over states, and also of what q has more than p. Without one state, the
-    larger of both sums is still the distance: so the most probable state is left out, where relative errors are largest.
+    larger of both sums is still the distance: so the most probable state is left out, whose error is the largest.
     """
     p, q = law.each(), other.each()
     if same and np.array_equal(law.states, other.states):

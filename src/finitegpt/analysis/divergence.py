@@ -5,8 +5,8 @@ both sum to one, it is also that of p (exp(d) - 1 - d), whose terms are all of o
 
 What may be wrong, u being 2**-53:
 
-- d = (y - x) - (s_y - s_x) for stored logarithms x and y, whose rows' sums are exp(s). The two differences round by u of
-  what they are. Rows of float64 are logarithms that were rounded themselves, by up to 2 u |x|. Call all that `own`: it
+- d = (y - x) - (s_y - s_x) for stored logarithms x and y, whose rows' sums are exp(s). Differences round by u of what
+  they are. Rows of float64 are logarithms that were rounded themselves, by up to 2 u |x|. Call all that `own`: it
   changes a term by at most |q - p| own + q own**2.
 - s is off by some (2 V + 16) u, but that is the same for a whole row: the sum changes by half its square, since p and q
   sum to one.

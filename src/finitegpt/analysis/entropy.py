@@ -80,9 +80,7 @@ def average(
     return Bound(value, min(low, value), max(high, value))
 
 
-def by_law(
-    law: StationaryDistribution, f: NDArray[np.float64], rounding: float = 0.0
-) -> tuple[float, float, float]:
+def by_law(law: StationaryDistribution, f: NDArray[np.float64], rounding: float = 0.0) -> tuple[float, float, float]:
     """The average of a finite function of the law's states (m,), and between what it lies going by the law alone."""
     smallest, largest = float(f.min()), float(f.max())
     value, size = math.fsum(law.probs * f), max(abs(smallest), abs(largest))

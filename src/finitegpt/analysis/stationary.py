@@ -18,6 +18,7 @@ certified is
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -79,11 +80,14 @@ class StationaryDistribution:
 
     def dense(self) -> NDArray[np.float64]:
         """Probabilities of all states (V**L,), zero outside the class."""
+        return self._dense(self.probs)
+
+    def _dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if len(self.states) == self.n_states:
-            return self.probs
-        pi = np.zeros(self.n_states)
-        pi[self.states] = self.probs
-        return pi
+            return values
+        whole = np.zeros(self.n_states)
+        whole[self.states] = values
+        return whole
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -105,12 +109,7 @@ class StationaryDistribution:
                 low = np.maximum(low, np.where(p <= LEAST, 0.0, np.nextafter(p * (1 - r), 0.0)))
                 high = np.minimum(high, np.nextafter(np.maximum(p, LEAST) * (1 + r), 1.0))
             low, high = low.clip(0, p), high.clip(p, 1)
-        ends = []
-        for values in (p, low, high):
-            whole = np.zeros(self.n_states)
-            whole[self.states] = values
-            ends.append(whole)
-        return Bounds(*ends, self.why)
+        return Bounds(self._dense(p), self._dense(low), self._dense(high), self.why)
 
     def mass(self, which: ArrayLike) -> Bound:
         """The probability of a set of states, given as a mask (V**L,)."""
@@ -125,7 +124,7 @@ class StationaryDistribution:
         order = np.argsort(own, kind="stable")
         ends = np.searchsorted(own[order], np.arange(many + 1))
         parts = [math.fsum(self.probs[order[: ends[0]]])]
-        parts += [math.fsum(self.probs[order[a:b]]) for a, b in zip(ends, ends[1:], strict=False)]
+        parts += [math.fsum(self.probs[order[a:b]]) for a, b in pairwise(ends)]
         whole = math.fsum(parts)
         found = []
         for k in range(many):

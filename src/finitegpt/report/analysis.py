@@ -20,7 +20,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
 
     A number with a certificate has `certified`, `low` and `high` beside it; `uncertified` names those without.
     """
-    chain = summary.chain
+    chain, true = summary.chain, summary.true_memory
     result: dict[str, Any] = {
         "vocab": list(chain.vocab),
         "context_length": chain.context_length,
@@ -63,7 +63,8 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "error": _finite(summary.memory.error),
             "bounds": [_bound(summary.memory.at(k)) for k in range(len(summary.memory.h))],
             "tokens": summary.memory.tokens(),
-            "true_h": None if summary.true_memory is None else summary.true_memory.tolist(),
+            "true_h": true and true.h.tolist(),
+            "true_bounds": true and [_bound(true.at(k)) for k in range(len(true.h))],
         },
         "eigenvalues": [[float(value.real), float(value.imag)] for value in summary.eigenvalues],
         "timescales": [_finite(value) for value in summary.timescales.tolist()],

@@ -157,7 +157,7 @@ def _memory(summary: Summary) -> Section:
     bounds = [summary.memory.at(k) for k in shown]
     columns = [["tokens known", *map(str, shown)], ["entropy", *map(str, bounds)]]
     if true is not None:
-        columns.append(["the source's", *(str(_computed(float(true[k]))) for k in shown)])
+        columns.append(["the source's", *(str(true.at(k)) for k in shown)])
     head, *rows = map(list, zip(*columns, strict=True))
     return Section(
         name="memory",
