@@ -51,7 +51,7 @@ static inline number plus(number a, number b) {
 /* As a double: at least the smallest normal one, at most the largest, which are then bounds. */
 static double rounded(number a) {
     if (a.m == 0) return 0;
-    if (a.e > 0) return a.e == 1 && a.m < 0x1p23 ? a.m * BASE : 0x1.fffffffffffffp1023;
+    if (a.e > 0) return a.e == 1 && a.m < 0x1p24 ? a.m * BASE : 0x1.fffffffffffffp1023;
     if (a.e < 0) return a.e == -1 && a.m > 0x1p-22 ? a.m * (1 / BASE) : 0x1p-1022;
     return a.m;
 }
@@ -371,14 +371,14 @@ static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
     f->sm[i] = sum.m;
     f->se[i] = sum.e;
     f->plain[i] = 1;
-    int64_t at = f->first[i], many = 0, low = 0, high = -1;
+    int64_t at = f->first[i], room = 0, low = 0, high = -1;
     EACH(j, row->set, words(f->total)) {
         if (j <= i || row->wm[j] == 0) continue;
         if (high < 0) low = j;
         high = j;
-        many++;
+        room += j < f->m ? 2 : 1; /* as the plan counts: one place for each end, and for the gain */
     }
-    const int whole = 2 * many >= high - low + 1;
+    const int whole = room >= high - low + 1;
     if (sum.m > 0 && whole)
         for (int64_t j = low; j <= high; j++) put(row->set, j);
     EACH(j, row->set, words(f->total)) {

@@ -245,3 +245,23 @@ def test_times_of_exactly_ten_and_a_thousand() -> None:
         bound = mean_first_passage_times(Chain.from_probs(rows, "ab", 1), "b").at(0)
         assert bound.low <= exact <= bound.high
         assert bound.error < 1e-13 * exact
+
+
+def test_rows_are_stored_within_their_room() -> None:
+    """Few arrows among the states that are asked about, and the end and the gain far behind them."""
+    p = 2.0**-170
+    P = np.zeros((6, 6))
+    for state, to in ((1, 2), (2, 4), (4, 5)):
+        P[state, [to, 0]] = p, 1
+    P[[0, 3, 5], 0] = 1
+    P[2, [4, 0]] = 1, p
+    P[4, [5, 0]] = 1, p
+    found = Graph.of(P).absorb(np.array([0, -1, -1, -1, -1, -1]), 1, gains=np.ones(6))
+    assert found.sums.tolist() == [0, 1, 3, 1, 2, 1]
+
+
+def test_sums_near_the_largest_double_are_no_less_than_they_are() -> None:
+    graph = Graph.of([[0, 2.0**-1022], [0, 1]])
+    for gain in (1.0, 2.0, 2.5, 3.9):
+        found = graph.absorb(np.array([-1, 0]), 1, gains=np.array([gain, 0.0]))
+        assert found.sums[0] == gain * 2.0**1022
