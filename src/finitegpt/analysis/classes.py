@@ -62,6 +62,7 @@ class Classes:
 def communicating_classes(chain: Operator) -> Classes:
     """All communicating classes, recurrent or not: the strongly connected components of the arrows.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
     >>> [ids.tolist() for ids in communicating_classes(chain)], communicating_classes(chain).recurrent.tolist()
     ([[0], [1]], [True, False])
@@ -74,6 +75,7 @@ def communicating_classes(chain: Operator) -> Classes:
 def recurrent_classes(chain: Operator) -> list[Ids]:
     """The classes that are never left, as state ids; at least one.
 
+    >>> from finitegpt import Chain
     >>> [ids.tolist() for ids in recurrent_classes(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))]
     [[0]]
     """
@@ -84,6 +86,7 @@ def recurrent_classes(chain: Operator) -> list[Ids]:
 def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     """The parts of a recurrent class (m,) that the chain visits in turn, as many as its period.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0, 1], [1, 0]], "ab", 1)
     >>> [ids.tolist() for ids in cyclic_classes(chain, recurrent_classes(chain)[0])]
     [[0], [1]]
@@ -96,6 +99,7 @@ def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
 def period(chain: Operator, members: Ids | None = None) -> int:
     """The period of a recurrent class (m,); of the whole chain, the least common multiple of those of all.
 
+    >>> from finitegpt import Chain
     >>> period(Chain.from_probs([[0, 1], [1, 0]], "ab", 1))
     2
     """
