@@ -1,5 +1,7 @@
 """The smallest machine: that of known processes, and what every machine keeps to."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from finitegpt import Chain, states
 from finitegpt.analysis import extended, machine, stationary_distributions
 from finitegpt.sources import Source, even, golden_mean, periodic, sns, z1r
-from oracles import chains, from_logits, random_chain
+from oracles import chains, decimals, exact_dense_law, exact_rows, from_logits, random_chain
 from strategies import SEEDS
 
 
@@ -139,3 +141,36 @@ def test_sns_needs_a_state_for_each_run_of_zeros_that_matters() -> None:
     sizes = [len(machine(sns().predictor(8), tolerance=tolerance)) for tolerance in (0.1, 0.01, 0.001)]
     assert sizes == sorted(sizes)
     assert sizes[-1] > sizes[0]
+
+
+@settings(max_examples=40)
+@given(chain=near_small_machines(), exponent=st.floats(-3, -0.7))
+def test_what_a_machine_costs_is_inside_its_intervals(chain: Chain, exponent: float) -> None:
+    """Against decimals: the law, the cost over the states that are kept, and what is ignored."""
+    if chain.n_states > 32:
+        return
+    rows = exact_rows(chain.log_probs)
+    for law in stationary_distributions(chain):
+        found, pi = machine(chain, law, tolerance=10**exponent), exact_dense_law(chain, law.states)
+        used = decimals(found.probs)
+        used = used / used.sum(1, keepdims=True)
+        kept = np.flatnonzero(found.label >= 0)
+        cost = sum(
+            (
+                pi[k] * p * (p / q).ln()
+                for k in kept
+                for p, q in zip(rows[k], used[found.label[k]], strict=True)
+                if p > 0
+            ),
+            Decimal(0),
+        )
+        room = Decimal("1e-40")
+        assert Decimal(found.kl_rate.low) <= cost + room
+        assert cost - room <= Decimal(found.kl_rate.high)
+        for k in range(len(found)):
+            mass, bound = pi[found.label == k].sum(), found.mass.at(k)
+            assert Decimal(bound.low) - room <= mass <= Decimal(bound.high) + room
+        assert pi[found.label < 0].sum() <= Decimal(found.ignored.high) + room
+        off = max(abs(p - q) for k in kept for p, q in zip(rows[k], decimals(found.probs)[found.label[k]], strict=True))
+        assert Decimal(found.error.low) <= off <= Decimal(found.error.high)
+        assert max(found.kl_rate.error, found.mass.error, found.ignored.error) < 1e-10

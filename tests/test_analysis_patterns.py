@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from finitegpt import Chain, InputError
 from finitegpt.analysis import match, mean_first_passage_times, red_states, select, start_distribution, survival_rate
 from finitegpt.analysis.red import _entries
-from oracles import SYMBOLS, chains, random_chain
+from oracles import SYMBOLS, chains, decimals, exact_matrix, random_chain
 from strategies import SEEDS
 
 
@@ -116,6 +117,17 @@ def test_red_states_against_the_chain_that_stops_there(chain: Chain, seed: int) 
     assert flow[source, goal] == pytest.approx(flow.max(), rel=1e-9)
     assert found.arrow.share.value == pytest.approx(flow.max() / entries[40], rel=1e-9)
     assert found.arrow.share.error < 1e-10
+    exact = [Decimal(0), np.full(P.shape, Decimal(0), object)]
+    here, exact_P = decimals(np.where(red, 0, start)), exact_matrix(chain)
+    here = here / here.sum()
+    for _ in range(40):
+        exact[1] += here[:, None] * exact_P
+        here = here @ exact_P
+        exact[0] += here[red].sum()
+        here[red] = Decimal(0)
+    share = exact[1][source, goal] / exact[0]
+    assert Decimal(found.arrow.share.low) <= share + Decimal("1e-40")
+    assert share - Decimal("1e-40") <= Decimal(found.arrow.share.high)
     # By the kernel and by steps.
     one, other = (_entries(chain, red, first, [1, 7, 40], method) for method in ("kernel", "steps"))
     pairs = [(one[0][n], other[0][n]) for n in (1, 7, 40)] + [(one[1].share, other[1].share)]
