@@ -265,7 +265,7 @@ typedef struct {
 
 /* w + b u for one number of any size. Branches would cost more than what they spare. */
 static inline void add_one(double *wm, double *we, number b, double um, double ue) {
-    const double pm = b.m * um, pe = b.e + ue, e = pe > *we ? pe : *we;
+    const double pm = b.m * um, pe = pm > 0 ? b.e + ue : NOTHING, e = pe > *we ? pe : *we;
     const double m = *wm * beside(e - *we) + pm * beside(e - pe);
     const double more = m >= LARGE ? 1 : 0, less = m < SMALL ? 1 : 0;
     *wm = m * (m >= LARGE ? 1 / BASE : m < SMALL ? BASE : 1);
@@ -371,14 +371,14 @@ static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
     f->sm[i] = sum.m;
     f->se[i] = sum.e;
     f->plain[i] = 1;
-    int64_t at = f->first[i], many = 0, low = 0, high = -1;
+    int64_t at = f->first[i], room = 0, low = 0, high = -1;
     EACH(j, row->set, words(f->total)) {
         if (j <= i || row->wm[j] == 0) continue;
         if (high < 0) low = j;
         high = j;
-        many++;
+        room += j < f->m ? 2 : 1; /* as the plan counts: one place for each end, and for the gain */
     }
-    const int whole = 2 * many >= high - low + 1;
+    const int whole = room >= high - low + 1;
     if (sum.m > 0 && whole)
         for (int64_t j = low; j <= high; j++) put(row->set, j);
     EACH(j, row->set, words(f->total)) {
@@ -509,6 +509,7 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
             for (int64_t k = f.first[i]; k < f.first[i + 1]; k++) {
                 const int64_t to = f.to[k];
                 const number u = {f.um[k], f.ue[k]};
+                if (u.m == 0) continue; /* of a plain row, whose zeros have an exponent, too */
                 if (to < m) x = plus(x, times(u, (number){f.xm[to], f.xe[to]}));
                 else if (to == end) x = plus(x, u);
             }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from finitegpt import Chain
+from finitegpt import Chain, InputError
 from finitegpt.analysis import communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.decode import greedy
 from oracles import chains, random_chain
@@ -99,3 +99,15 @@ def test_probabilities_below_the_least_are_no_arrows() -> None:
     chain = Chain(log_probs=logs, vocab=("a", "b"), context_length=1)
     classes = communicating_classes(chain)
     assert (classes.label.tolist(), classes.recurrent.tolist()) == ([0, 1], [True, False])
+
+
+def test_two_classes_together_have_no_period() -> None:
+    two = Chain.from_probs([[1, 0, 0], [0, 0, 1], [0, 1, 0]], "abc", 1)
+    assert [period(two, members) for members in recurrent_classes(two)] == [1, 2]
+    for members in ([0, 1, 2], [0, 1], [1], [2, 1], [1, 1], [-1], [3], []):
+        for ask in (period, cyclic_classes):
+            with pytest.raises(InputError, match="the ids of a recurrent class"):
+                ask(two, np.array(members, int))
+    transient = Chain.from_probs([[0, 1], [0, 1]], "ab", 1)
+    with pytest.raises(InputError, match="the ids of a recurrent class"):
+        period(transient, np.arange(2))

@@ -1,17 +1,21 @@
 """How far chains are from each other, against sums over exact rows."""
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finitegpt
+from balls import INFINITE, of_logs, of_probs
 from finitegpt import Chain, Data, TooLargeError, TrainConfig
-from finitegpt.analysis import approach, compare, cross_entropy, extended, recurrent_classes
-from finitegpt.analysis.compare import row_divergence
+from finitegpt.analysis import Bound, approach, compare, cross_entropy, data_entropy, extended, recurrent_classes
+from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.sources import even, golden_mean
 from oracles import chains, exact_dense_law, exact_entropy, exact_rows, from_logits, random_chain
 from strategies import SEEDS
@@ -37,7 +41,7 @@ def test_the_kl_rate_is_inside_its_interval(truth: Chain, noise: float, seed: in
     model = from_logits(finite + 10**noise * rng.normal(size=finite.shape), truth.context_length)
     found, exact = compare(truth, model), exact_kl(truth, model)
     assert Decimal(found.kl_rate.low) <= exact <= Decimal(found.kl_rate.high)
-    assert found.contributions.sum() == pytest.approx(found.kl_rate.value, rel=1e-9, abs=1e-13)
+    assert found.contributions.values.sum() == pytest.approx(found.kl_rate.value, rel=1e-9, abs=1e-13)
     assert found.cross_entropy.value == pytest.approx(found.kl_rate.value + found.true_entropy_rate.value)
     pi = exact_dense_law(truth, recurrent_classes(truth)[0])
     rows = np.array([exact_entropy(row) for row in exact_rows(truth.log_probs)], object)
@@ -53,7 +57,7 @@ def test_a_chain_is_nothing_from_itself() -> None:
     chain = random_chain("dense", 3, 2, 0)
     found = compare(chain, chain)
     assert (found.kl_rate.value, found.total_variation.value) == (0, 0)
-    assert not found.contributions.any()
+    assert not found.contributions.values.any()
     assert found.free_entropy_rate == found.true_entropy_rate
 
 
@@ -63,7 +67,7 @@ def test_a_model_that_rules_out_what_happens_costs_infinitely_much() -> None:
     found = compare(truth, model)
     assert found.kl_rate.low == found.kl_rate.value == found.kl_rate.high == np.inf
     assert found.cross_entropy.value == np.inf
-    assert found.contributions.tolist() == [np.inf, 0]
+    assert found.contributions.values.tolist() == [np.inf, 0]
     assert approach(truth, np.stack([model.log_probs, truth.log_probs])).tolist() == [np.inf, 0]
     back = compare(model, truth)  # b is never seen, so that its row does not matter
     assert back.kl_rate.value == pytest.approx(np.log(2))
@@ -76,7 +80,7 @@ def test_longer_contexts_that_are_not_looked_at_change_nothing(seed: int, more: 
     expected = compare(truth, model)
     for pair in ((extended(truth, 2 + more), model), (truth, extended(model, 2 + more))):
         found = compare(*pair)
-        assert found.contributions.shape == (2 ** (2 + more),)
+        assert found.contributions.values.shape == (2 ** (2 + more),)
         for name in ("kl_rate", "true_entropy_rate", "free_entropy_rate", "cross_entropy"):
             assert getattr(found, name).value == pytest.approx(getattr(expected, name).value, rel=1e-9)
     # The laws are over longer contexts then, which tell more apart.
@@ -99,12 +103,12 @@ def test_parts_on_seen_and_never_seen_states_add_up(seed: int) -> None:
     found = compare(truth, replace(model, counts=counts))
     assert found.seen is not None
     assert found.never_seen is not None
-    assert found.seen + found.never_seen == pytest.approx(found.kl_rate.value)
-    assert found.seen == pytest.approx(found.contributions[counts > 0].sum())
+    assert found.seen.value + found.never_seen.value == pytest.approx(found.kl_rate.value)
+    assert found.seen.value == pytest.approx(found.contributions.values[counts > 0].sum())
     assert compare(truth, model).seen is None
     assert compare(truth, model).never_seen_mass is None
     everything = compare(truth, replace(model, counts=counts * 0 + 1))
-    assert (everything.never_seen, everything.never_seen_mass) == (0, 0)
+    assert (everything.never_seen, everything.never_seen_mass) == (Bound(0, 0, 0), Bound(0, 0, 0))
 
 
 def test_a_run_approaches_its_source() -> None:
@@ -118,7 +122,51 @@ def test_a_run_approaches_its_source() -> None:
     assert curve[-1] < 0.1 * curve[0]
     assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)
     assert curve[-1] == pytest.approx(compare(truth, run.chain).kl_rate.value, rel=1e-5)
-    assert cross_entropy(run.chain, data) == pytest.approx(compare(truth, run.chain).cross_entropy.value, abs=0.05)
+    assert cross_entropy(run.chain, data).value == pytest.approx(
+        compare(truth, run.chain).cross_entropy.value, abs=0.05
+    )
+
+
+def test_rows_as_alike_as_can_be_are_told_apart() -> None:
+    """Against balls, and both meanings of float64; an error in the bound of a row would show here."""
+    rng = np.random.default_rng(0)
+    ctx.prec = 400
+    for trial in range(300):
+        V, n = int(rng.integers(1, 6)), 8
+        logits = rng.normal(size=(n, V)) * rng.choice([0.1, 1, 30, 300])
+        other = logits + rng.normal(size=(n, V)) * 10 ** rng.uniform(-17, 1)
+        given = [np.exp(x - x.max(1, keepdims=True)) for x in (logits, other)]
+        given = [p / p.sum(1, keepdims=True) for p in given]
+        with np.errstate(divide="ignore"):
+            single, double = ([np.log(p).astype(kind) for p in given] for kind in (np.float32, np.float64))
+        stored = [single, double, [single[0], double[1]], [double[0], single[1]]][trial % 4]
+        rows = [of_logs(x, n, 400) for x in stored]
+        cases = [(rows[0], rows[1], (stored[0] == stored[1]).all(1))]
+        if trial % 4 == 1 and min(p.min() for p in given) > 1e-300:  # above the floor
+            cases.append((of_probs(given[0], n, 400), of_probs(given[1], n, 400), np.zeros(n, bool)))
+        value, error = divergence(*stored)
+        for p, q, same in cases:
+            for k, exact in enumerate(p.divergence(q, same)):
+                if exact == INFINITE:
+                    assert (value[k], error[k]) == (INFINITE, 0)
+                else:
+                    assert not abs(arb(value[k]) - exact) > arb(error[k])
+        kept = np.isfinite(value)
+        assert (error[kept] <= 1e-12 * (value[kept] + value[kept] ** 0.5) + 1e-24).all()
+
+
+@given(seed=SEEDS)
+def test_everything_of_a_comparison_is_certified(seed: int) -> None:
+    truth = random_chain("dense", 2, 3, seed | 1)
+    model = replace(random_chain("dense", 2, 2, seed & ~1), counts=np.array([0, 1, 2, 0]))
+    assert (truth.log_probs.dtype, model.log_probs.dtype) == (np.float64, np.float32)
+    found = compare(truth, extended(model, 3))
+    assert (found.seen, found.never_seen_mass) == (None, None)
+    found = compare(truth, replace(extended(model, 3), counts=np.arange(8) % 3))
+    for name in ("kl_rate", "seen", "never_seen", "never_seen_mass", "cross_entropy", "total_variation"):
+        assert 0 <= getattr(found, name).error < 1e-12
+    assert found.contributions.error < 1e-12
+    assert found.seen.plus(found.never_seen).low <= found.kl_rate.high
 
 
 @given(seed=SEEDS, n=st.integers(0, 40))
@@ -126,13 +174,50 @@ def test_cross_entropy_is_a_loop_over_the_data(seed: int, n: int) -> None:
     chain = random_chain("dense", 3, 2, seed)
     text = chain.sample(n + 1, seed=seed)
     data = Data.from_text(text, context_length=2, vocab="abc")
-    losses = [-np.log(chain.probs[chain.id(text[k - 2 : k]), "abc".index(text[k])]) for k in range(2, len(text))]
-    assert cross_entropy(chain, data) == pytest.approx(np.mean(losses), rel=1e-9)
+    rows, found = exact_rows(chain.log_probs), cross_entropy(chain, data)
+    losses = [-rows[chain.id(text[k - 2 : k]), "abc".index(text[k])].ln() for k in range(2, len(text))]
+    mean = sum(losses, Decimal(0)) / len(losses)
+    assert Decimal(found.low) <= mean <= Decimal(found.high)
+    assert found.error <= 1e-13 * found.value
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_loss_of_nearly_nothing_is_known_relatively(dtype: type) -> None:
+    for rare in (1e-9, 1e-30, 1e-300):
+        chain = from_logits(np.array([[np.log(rare), 0.0], [0.0, -800.0]]), dtype=dtype)
+        rows = exact_rows(chain.log_probs)
+        for text in ("ab", "ba", "aab", "aba"):
+            found = cross_entropy(chain, Data.from_text(text, context_length=1, vocab="ab"))
+            pairs = [("ab".index(x), "ab".index(y)) for x, y in pairwise(text)]
+            mean = sum((-rows[pair].ln() for pair in pairs), Decimal(0)) / len(pairs)
+            if rare > 1e-40:  # fifty digits of the oracle
+                assert (
+                    Decimal(found.low) * (1 - Decimal("1e-15")) <= mean <= Decimal(found.high) * (1 + Decimal("1e-15"))
+                )
+            assert found.error <= 1e-12 * found.value
+
+
+@given(seed=SEEDS, n=st.integers(0, 300), L=st.integers(1, 3))
+def test_the_entropy_of_data_is_that_of_its_counts(seed: int, n: int, L: int) -> None:
+    text = random_chain("sharp", 2, 3, seed).sample(n + L, seed=seed)
+    data = Data.from_text(text, context_length=L, vocab="ab")
+    pairs = Counter(text[k : k + L + 1] for k in range(len(text) - L))
+    contexts = Counter(text[k : k + L] for k in range(len(text) - L))
+    exact = sum((c * (Decimal(contexts[w[:-1]]) / c).ln() for w, c in pairs.items()), Decimal(0)) / (len(text) - L)
+    found = data_entropy(data)
+    assert Decimal(found.low) <= exact <= Decimal(found.high)
+    assert found.error <= 1e-14 * found.value
+
+
+def test_contexts_that_have_no_numbers_prove_nothing() -> None:
+    data = Data.from_text("01101001" * 20, context_length=70)
+    assert not data_entropy(data).certified
+    assert "hash" in data_entropy(data).why
 
 
 def test_cross_entropy_of_what_cannot_happen_is_infinite() -> None:
     chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "01", 1)
-    assert cross_entropy(chain, Data.from_text("0011", context_length=1)) == np.inf
+    assert cross_entropy(chain, Data.from_text("0011", context_length=1)).low == np.inf
 
 
 def test_more_memory_comes_closer_to_a_truth_that_needs_it() -> None:

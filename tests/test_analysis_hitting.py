@@ -16,8 +16,11 @@ from finitegpt.analysis import (
     hitting_probabilities,
     mean_first_passage_times,
     recurrent_classes,
+    red_states,
+    start_distribution,
     survival_rate,
 )
+from finitegpt.graph import Graph
 from oracles import chains, decimals, exact_matrix, exact_passage, from_logits, is_above_radius, random_chain
 from strategies import SEEDS
 
@@ -184,3 +187,81 @@ def test_a_larger_chain_against_sparse_elimination(largest: int) -> None:
     assert (times.low[~target] <= exact * (1 + 1e-11)).all()
     assert (times.high[~target] >= exact * (1 - 1e-11)).all()
     assert times.error < 1e-4 * exact.max()
+
+
+@pytest.mark.parametrize("p", [1e-20, 1e-104, 1e-140, 1e-160])
+@pytest.mark.parametrize("q", [1e-140, 1e-160, 1e-255])
+def test_small_products_beside_zeros_of_a_full_row_are_kept(p: float, q: float) -> None:
+    """State 2 has a row of doubles with a zero between, and comes to 0 by way of 3 only."""
+    P = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, p], [q, 1, 0, 0]])
+    for order in ([0, 1, 2, 3], [0, 1, 3, 2]):
+        part = np.array([0, 1, -1, -1])
+        found = Graph.of(P[np.ix_(order, order)]).absorb(part, 2, wanted=2)
+        hit = found.probs[0][order.index(2)]
+        assert hit == pytest.approx(max(p * q, 2.0**-1022), rel=1e-12)
+
+
+@pytest.mark.parametrize("off", [1 + 9e-7, 1 - 9e-7, 1.0])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_start_that_sums_to_nearly_one_is_made_to(off: float, seed: int) -> None:
+    """What is asked of it is a mean over exact probabilities, and every interval holds it."""
+    rng = np.random.default_rng(seed)
+    chain = random_chain("matrix", 4, 1, seed)
+    n, P = chain.n_states, exact_matrix(chain)
+    start = rng.dirichlet(np.ones(n)) * off
+    weights = decimals(start)
+    weights = weights / weights.sum()
+    mixed = start_distribution(chain, start)
+    assert abs(Decimal(float(mixed.sum())) - 1) < Decimal("1e-14")
+    for bounds, members in zip(
+        [absorption_weights(chain, start).at(k) for k in range(len(recurrent_classes(chain)))],
+        recurrent_classes(chain),
+        strict=True,
+    ):
+        target = np.isin(np.arange(n), members)
+        exact = sum(weights * exact_passage(P, target)[0], Decimal(0))
+        assert Decimal(bounds.low) - TINY <= exact <= Decimal(bounds.high) + TINY
+        mean = hitting_probabilities(chain, target).mean(start)
+        assert Decimal(mean.low) - TINY <= exact <= Decimal(mean.high) + TINY
+    target = np.arange(n) == n - 1
+    if n > 1:
+        free = np.where(target, Decimal(0), weights)
+        free = free / free.sum()
+        found = red_states(chain, target, start=start, horizons=[1, 3])
+        at, entered = free, Decimal(0)
+        for tokens in (1, 2, 3):
+            at = at @ P
+            entered += at[n - 1]
+            at = np.where(target, Decimal(0), at)
+            if tokens in found.within:
+                bound = found.within[tokens]
+                assert Decimal(bound.low) - LEAST <= entered <= Decimal(bound.high) + LEAST
+        exact = sum(free * exact_passage(P, target)[0], Decimal(0))
+        assert Decimal(found.ever.low) - TINY <= exact <= Decimal(found.ever.high) + TINY
+
+
+def test_times_of_exactly_ten_and_a_thousand() -> None:
+    for rows, exact in (([[0.9, 0.1], [0.5, 0.5]], 10), ([[0.999, 0.001], [0.5, 0.5]], 1000)):
+        bound = mean_first_passage_times(Chain.from_probs(rows, "ab", 1), "b").at(0)
+        assert bound.low <= exact <= bound.high
+        assert bound.error < 1e-13 * exact
+
+
+def test_rows_are_stored_within_their_room() -> None:
+    """Few arrows among the states that are asked about, and the end and the gain far behind them."""
+    p = 2.0**-170
+    P = np.zeros((6, 6))
+    for state, to in ((1, 2), (2, 4), (4, 5)):
+        P[state, [to, 0]] = p, 1
+    P[[0, 3, 5], 0] = 1
+    P[2, [4, 0]] = 1, p
+    P[4, [5, 0]] = 1, p
+    found = Graph.of(P).absorb(np.array([0, -1, -1, -1, -1, -1]), 1, gains=np.ones(6))
+    assert found.sums.tolist() == [0, 1, 3, 1, 2, 1]
+
+
+def test_sums_near_the_largest_double_are_no_less_than_they_are() -> None:
+    graph = Graph.of([[0, 2.0**-1022], [0, 1]])
+    for gain in (1.0, 2.0, 2.5, 3.9):
+        found = graph.absorb(np.array([-1, 0]), 1, gains=np.array([gain, 0.0]))
+        assert found.sums[0] == gain * 2.0**1022

@@ -1,5 +1,7 @@
 """The smallest machine: that of known processes, and what every machine keeps to."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from finitegpt import Chain, states
 from finitegpt.analysis import extended, machine, stationary_distributions
 from finitegpt.sources import Source, even, golden_mean, periodic, sns, z1r
-from oracles import chains, from_logits, random_chain
+from oracles import chains, decimals, exact_dense_law, exact_rows, from_logits, random_chain
 from strategies import SEEDS
 
 
@@ -34,8 +36,8 @@ def test_noise_within_the_tolerance_changes_nothing(source: Source, noise: float
     chain = noisy(source.predictor(8), noise) if noise else source.predictor(8)
     found = machine(chain, stationary_distributions(chain)[0])
     assert len(found) == len(exact)
-    assert found.kl_rate <= 0.01
-    assert found.ignored <= 0.01
+    assert found.kl_rate.value <= 0.01
+    assert found.ignored.value <= 0.01
 
 
 def test_a_word_for_ever_is_a_ring() -> None:
@@ -49,13 +51,13 @@ def test_a_word_for_ever_is_a_ring() -> None:
         assert found.next[at, 1 - token] == -1
         seen, at = seen + found.vocab[token], int(found.next[at, token])
     assert "0011" in seen + seen
-    np.testing.assert_allclose(found.mass, 0.25)
+    np.testing.assert_allclose(found.mass.values, 0.25)
 
 
 def test_the_even_process_has_two_states_and_few_contexts_that_do_not_tell() -> None:
     chain = even().predictor(14)
     found = machine(chain)
-    often = found.mass > 0.05
+    often = found.mass.values > 0.05
     assert often.sum() == 2
     # An odd number of 1s since the last 0: a 1 must follow. Otherwise both tokens.
     common = [k for k in np.flatnonzero(found.label >= 0) if "0" in chain.label(k)]
@@ -77,7 +79,7 @@ def test_a_chain_with_longer_contexts_has_the_same_machine(L: int) -> None:
     chain = random_chain("dense", 2, L, 5)
     short, long = machine(chain, tolerance=1e-4), machine(extended(chain, L + 3), tolerance=1e-4)
     assert len(short) == len(long)
-    np.testing.assert_allclose(np.sort(short.mass), np.sort(long.mass), atol=1e-3)
+    np.testing.assert_allclose(np.sort(short.mass.values), np.sort(long.mass.values), atol=1e-3)
 
 
 @st.composite
@@ -98,33 +100,33 @@ def test_what_every_machine_keeps_to(chain: Chain, exponent: float) -> None:
         label, V = found.label[kept], chain.vocab_size
         assert set(label.tolist()) == set(range(len(found)))
         assert set(kept.tolist()) <= set(law.states.tolist())
-        np.testing.assert_allclose(np.bincount(label, pi[kept]), found.mass, atol=1e-12)
+        np.testing.assert_allclose(np.bincount(label, pi[kept]), found.mass.values, atol=1e-12)
         left_out = 1 - pi[kept].sum()
-        assert left_out <= found.ignored + 1e-12
-        assert found.ignored <= tolerance + 1e-12
-        assert found.kl_rate <= tolerance
+        assert left_out <= found.ignored.high + 1e-12
+        assert found.ignored.value <= tolerance + 1e-12
+        assert found.kl_rate.value <= tolerance
         for block in range(len(found)):
             mine = kept[label == block]
             mean = pi[mine] @ chain.probs[mine] / pi[mine].sum()
             np.testing.assert_allclose(found.probs[block], mean, atol=1e-10)
-        assert np.abs(chain.probs[kept] - found.probs[label]).max() <= found.error + 1e-12
-        assert len(found.names) == len(found.mass) == len(found)
+        assert np.abs(chain.probs[kept] - found.probs[label]).max() <= found.error.high + 1e-12
+        assert len(found.names) == len(found.mass.values) == len(found)
         ratio = np.divide(
             chain.probs[kept], found.probs[label], out=np.ones((len(kept), V)), where=chain.probs[kept] > 0
         )
         cost = float(pi[kept] @ (chain.probs[kept] * np.log(ratio)).sum(1))
-        assert cost == pytest.approx(found.kl_rate, abs=1e-9)
+        assert cost == pytest.approx(found.kl_rate.value, abs=1e-9)
         # The next state is that of the chain, but for as much probability as is said to be ignored.
         goals = found.label[states.successors(kept, V, chain.context_length)]
         wrong = (goals >= 0) & (chain.probs[kept] > tolerance) & (goals != found.next[label])
-        assert pi[kept][wrong.any(1)].sum() + left_out <= found.ignored + 1e-9
+        assert pi[kept][wrong.any(1)].sum() + left_out <= found.ignored.high + 1e-9
 
 
 @settings(max_examples=100)
 @given(chain=near_small_machines())
 def test_states_of_a_machine_come_with_the_most_probable_first(chain: Chain) -> None:
     for law in stationary_distributions(chain):
-        assert (np.diff(machine(chain, law).mass) <= 1e-12).all()
+        assert (np.diff(machine(chain, law).mass.values) <= 1e-12).all()
 
 
 def test_a_token_that_is_rare_is_not_called_never_seen() -> None:
@@ -139,3 +141,36 @@ def test_sns_needs_a_state_for_each_run_of_zeros_that_matters() -> None:
     sizes = [len(machine(sns().predictor(8), tolerance=tolerance)) for tolerance in (0.1, 0.01, 0.001)]
     assert sizes == sorted(sizes)
     assert sizes[-1] > sizes[0]
+
+
+@settings(max_examples=40)
+@given(chain=near_small_machines(), exponent=st.floats(-3, -0.7))
+def test_what_a_machine_costs_is_inside_its_intervals(chain: Chain, exponent: float) -> None:
+    """Against decimals: the law, the cost over the states that are kept, and what is ignored."""
+    if chain.n_states > 32:
+        return
+    rows = exact_rows(chain.log_probs)
+    for law in stationary_distributions(chain):
+        found, pi = machine(chain, law, tolerance=10**exponent), exact_dense_law(chain, law.states)
+        used = decimals(found.probs)
+        used = used / used.sum(1, keepdims=True)
+        kept = np.flatnonzero(found.label >= 0)
+        cost = sum(
+            (
+                pi[k] * p * (p / q).ln()
+                for k in kept
+                for p, q in zip(rows[k], used[found.label[k]], strict=True)
+                if p > 0
+            ),
+            Decimal(0),
+        )
+        room = Decimal("1e-40")
+        assert Decimal(found.kl_rate.low) <= cost + room
+        assert cost - room <= Decimal(found.kl_rate.high)
+        for k in range(len(found)):
+            mass, bound = pi[found.label == k].sum(), found.mass.at(k)
+            assert Decimal(bound.low) - room <= mass <= Decimal(bound.high) + room
+        assert pi[found.label < 0].sum() <= Decimal(found.ignored.high) + room
+        off = max(abs(p - q) for k in kept for p, q in zip(rows[k], decimals(found.probs)[found.label[k]], strict=True))
+        assert Decimal(found.error.low) <= off <= Decimal(found.error.high)
+        assert max(found.kl_rate.error, found.mass.error, found.ignored.error) < 1e-10

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain, InputError
 from finitegpt.analysis import match, mean_first_passage_times, red_states, select, start_distribution, survival_rate
-from oracles import SYMBOLS, chains, random_chain
+from finitegpt.analysis.red import _entries
+from oracles import SYMBOLS, chains, decimals, exact_matrix, random_chain
 from strategies import SEEDS
 
 
@@ -113,7 +115,25 @@ def test_red_states_against_the_chain_that_stops_there(chain: Chain, seed: int) 
         return
     source, goal = chain.id(found.arrow.state), chain.id(found.arrow.state[1:] + found.arrow.token)
     assert flow[source, goal] == pytest.approx(flow.max(), rel=1e-9)
-    assert found.arrow.share == pytest.approx(flow.max() / entries[40], rel=1e-9)
+    assert found.arrow.share.value == pytest.approx(flow.max() / entries[40], rel=1e-9)
+    assert found.arrow.share.error < 1e-10
+    exact = [Decimal(0), np.full(P.shape, Decimal(0), object)]
+    here, exact_P = decimals(np.where(red, 0, start)), exact_matrix(chain)
+    here = here / here.sum()
+    for _ in range(40):
+        exact[1] += here[:, None] * exact_P
+        here = here @ exact_P
+        exact[0] += here[red].sum()
+        here[red] = Decimal(0)
+    share = exact[1][source, goal] / exact[0]
+    assert Decimal(found.arrow.share.low) <= share + Decimal("1e-40")
+    assert share - Decimal("1e-40") <= Decimal(found.arrow.share.high)
+    # By the kernel and by steps.
+    one, other = (_entries(chain, red, first, [1, 7, 40], method) for method in ("kernel", "steps"))
+    pairs = [(one[0][n], other[0][n]) for n in (1, 7, 40)] + [(one[1].share, other[1].share)]
+    assert all(max(a.low, b.low) <= min(a.high, b.high) for a, b in pairs)
+    assert all(a.value == pytest.approx(b.value, rel=1e-11) for a, b in pairs)
+    assert (one[1].state, one[1].token) == (other[1].state, other[1].token) or one[1].share.low <= other[1].share.high
     assert found.arrow.probability == P[source, goal]
     assert found.survival == survival_rate(chain, red)
     if found.ever.low == 1:
@@ -127,7 +147,7 @@ def test_a_chain_that_may_never_be_red_has_no_mean_time() -> None:
     assert found.ever.value == pytest.approx(0.4, abs=1e-7)
     assert found.mean_time.value == np.inf
     assert found.arrow is not None
-    assert (found.arrow.state, found.arrow.token, found.arrow.share) == ("c", "b", pytest.approx(1))
+    assert (found.arrow.state, found.arrow.token, found.arrow.share.value) == ("c", "b", pytest.approx(1))
     nothing = red_states(chain, "b", start=[1, 0, 0])
     assert (nothing.ever.value, nothing.arrow, nothing.within[10].high) == (0, None, 0)
     assert set(nothing.within) == {10, 100, 1000}

@@ -115,3 +115,16 @@ def test_bad_symbols(symbols: list[str], vocab, message: str) -> None:
 def test_bad_data(text: str, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Data.from_text(text, **{"context_length": 3, **options})
+
+
+def test_data_are_equal_by_what_they_hold() -> None:
+    data = Data.from_text("0110", context_length=1)
+    assert data == Data.from_text("0110", context_length=1)
+    assert hash(data) == hash(Data.from_text("0110", context_length=1))
+    others = [
+        Data.from_text("0111", context_length=1),
+        Data.from_text("0110", context_length=2),
+        Data.from_text("0110", context_length=1, vocab="012"),
+        Data.from_text("0110", context_length=1, source="even"),
+    ]
+    assert data not in others

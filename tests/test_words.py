@@ -232,8 +232,15 @@ def test_reports_say_each_reason_once() -> None:
 def test_what_json_says_without_a_certificate_is_named() -> None:
     summary = summarise(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), red=["b"])
     said = summary_json(summary, {})
-    assert {"total_variation", "machine.kl_rate", "red.arrow.share", "timescales"} <= set(said["uncertified"])
-    assert (said["machine"]["certified"], said["red"][0]["arrow"]["certified"]) == (False, False)
+    assert {"timescales", "eigenvalues"} <= set(said["uncertified"])
+    assert not {"machine.kl_rate", "red.arrow.share", "data_cross_entropy", "memory.true_h"} & set(said["uncertified"])
+    assert (said["machine"]["certified"], said["red"][0]["arrow"]["certified"]) == (True, True)
+    assert (
+        said["machine"]["kl_rate_bound"]["low"]
+        <= said["machine"]["kl_rate"]
+        <= said["machine"]["kl_rate_bound"]["high"]
+    )
+    assert said["red"][0]["arrow"]["share_bound"]["certified"]
     assert all(row["certified"] and row["low"] <= row["probability"] <= row["high"] for row in said["top_states"])
     assert [row["value"] for row in said["memory"]["bounds"]] == said["memory"]["h"]
 

@@ -1,8 +1,9 @@
 """Text -> tokens -> windows and counts."""
 
 import hashlib
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -92,7 +93,8 @@ class Data:
     """The tokens as text, with single spaces between them where one of the vocabulary is longer than a character."""
     vocab: tuple[str, ...]
     context_length: int
-    tokens: NDArray[np.int32]
+    tokens: NDArray[np.int32] = field(compare=False)
+    """(n,): those of the text, which says whether two data are equal."""
     source: str | None = None
     """The name of the source that the data was drawn from, if it was."""
 
@@ -186,7 +188,14 @@ class Data:
         starts, counts = self.distinct
         _, same = np.unique(self._keys(self.context_length)[starts], return_inverse=True)
         totals = np.bincount(same, counts)[same]
-        return float(max(0.0, (counts * np.log(totals / counts)).sum() / counts.sum()))
+        # A sum of terms of no sign but one, each right relatively.
+        return math.fsum(counts * np.log1p((totals - counts) / counts)) / int(counts.sum())
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether windows are few enough to be numbered; else they are told apart by a hash."""
+        V = len(self.vocab)
+        return states.n_states(V, self.context_length + 1) * V <= states.LARGEST_ID
 
     def _keys(self, length: int) -> NDArray[np.uint64] | NDArray[np.int64]:
         """A number for every window of `length` tokens, (n - length + 1,): equal for equal windows.

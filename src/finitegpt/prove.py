@@ -26,7 +26,7 @@ from finitegpt.analysis import (
     select,
     start_distribution,
 )
-from finitegpt.analysis.compare import row_divergence
+from finitegpt.analysis.divergence import row_divergence
 from finitegpt.analysis.starts import token_count
 from finitegpt.chain import LEAST, Chain
 from finitegpt.check import FORMAT, MOST_ARROWS, Proof, Proved, Refused

@@ -19,6 +19,7 @@ from finitegpt.analysis import (
     communicating_classes,
     compare,
     cross_entropy,
+    data_entropy,
     eigenvalues,
     entropy_rate,
     hitting_probabilities,
@@ -92,9 +93,9 @@ class Summary:
     n_recurrent: int
     entropy_rate: Bound
     """Over all recurrent classes, by how probable it is to end in them."""
-    data_entropy: float | None
+    data_entropy: Bound | None
     """Of the next token given L tokens, in the data itself."""
-    data_cross_entropy: float | None
+    data_cross_entropy: Bound | None
     source: str | None
     source_entropy_rate: tuple[float, float] | None
     """Bounds of the source's entropy rate, the loss that no model can beat."""
@@ -104,8 +105,8 @@ class Summary:
     comparison: Comparison | None
     memory: Memory
     """Of the most probable class, as all that follows."""
-    true_memory: NDArray[np.float64] | None
-    """The source's own h_k (L + 1,)."""
+    true_memory: Memory | None
+    """The source's own."""
     eigenvalues: NDArray[np.complex128]
     mixing_time: Bound
     total_variation: Bounds
@@ -182,7 +183,7 @@ def summarise(
         classes=classes,
         n_recurrent=n_recurrent,
         entropy_rate=entropy,
-        data_entropy=None if data is None else data.entropy,
+        data_entropy=None if data is None else data_entropy(data),
         data_cross_entropy=None if data is None else cross_entropy(chain, data),
         source=None if source is None else source.name,
         source_entropy_rate=None if source is None else source.entropy_rate,
@@ -190,7 +191,7 @@ def summarise(
         truth=None if against is None else against[1],
         comparison=comparison,
         memory=memory(chain, law),
-        true_memory=None if source is None else source.memory(chain.context_length),
+        true_memory=None if source is None else Memory(*source.memory_bounds(chain.context_length)),
         eigenvalues=values,
         mixing_time=mixing,
         total_variation=curve,

@@ -14,7 +14,7 @@ Entropies are in nats unless a name says bits; times are in tokens.
 
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
-from finitegpt.analysis.compare import Comparison, approach, compare, cross_entropy, extended
+from finitegpt.analysis.compare import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import (
     absorption_probabilities,
@@ -50,6 +50,7 @@ __all__ = [
     "compare",
     "cross_entropy",
     "cyclic_classes",
+    "data_entropy",
     "eigenvalues",
     "entropy_rate",
     "extended",

@@ -62,6 +62,7 @@ class Classes:
 def communicating_classes(chain: Operator) -> Classes:
     """All communicating classes, recurrent or not: the strongly connected components of the arrows.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
     >>> [ids.tolist() for ids in communicating_classes(chain)], communicating_classes(chain).recurrent.tolist()
     ([[0], [1]], [True, False])
@@ -74,6 +75,7 @@ def communicating_classes(chain: Operator) -> Classes:
 def recurrent_classes(chain: Operator) -> list[Ids]:
     """The classes that are never left, as state ids; at least one.
 
+    >>> from finitegpt import Chain
     >>> [ids.tolist() for ids in recurrent_classes(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))]
     [[0]]
     """
@@ -84,10 +86,12 @@ def recurrent_classes(chain: Operator) -> list[Ids]:
 def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     """The parts of a recurrent class (m,) that the chain visits in turn, as many as its period.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0, 1], [1, 0]], "ab", 1)
     >>> [ids.tolist() for ids in cyclic_classes(chain, recurrent_classes(chain)[0])]
     [[0], [1]]
     """
+    _require_class(chain, np.asarray(members))
     distance, d = _distances(chain, np.asarray(members))
     return [np.asarray(members)[distance % d == k] for k in range(d)]
 
@@ -95,10 +99,12 @@ def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
 def period(chain: Operator, members: Ids | None = None) -> int:
     """The period of a recurrent class (m,); of the whole chain, the least common multiple of those of all.
 
+    >>> from finitegpt import Chain
     >>> period(Chain.from_probs([[0, 1], [1, 0]], "ab", 1))
     2
     """
     if members is not None:
+        _require_class(chain, np.asarray(members))
         return _distances(chain, np.asarray(members))[1]
     if chain.is_complete and chain.width > 1:
         return 1
@@ -107,7 +113,6 @@ def period(chain: Operator, members: Ids | None = None) -> int:
 
 def _distances(chain: Operator, members: Ids) -> tuple[Ids, int]:
     """Arrows from the first member to each (m,), and the period: the common divisor of all detours."""
-    _require_class(chain, members)
     if chain.is_complete and chain.width > 1:
         return np.zeros(len(members), np.int64), 1
     label = np.zeros(chain.n_states, np.int32)
@@ -117,14 +122,10 @@ def _distances(chain: Operator, members: Ids) -> tuple[Ids, int]:
 
 
 def _require_class(chain: Operator, members: Ids) -> None:
-    """InputError unless the ids are some, in order, and nothing leads out of them."""
-    n = chain.n_states
-    listed = members.ndim == 1 and len(members) and members.dtype.kind in "iu" and (np.diff(members) > 0).all()
-    if listed and members[0] >= 0 and members[-1] < n:
-        if len(members) == n:
-            return
-        inside = np.zeros(n, bool)
-        inside[members] = True
-        if inside[chain.graph.to[inside[chain.graph.source]]].all():
+    """InputError unless the ids are all those of one class that is never left, in order."""
+    if members.ndim == 1 and len(members) and members.dtype.kind in "iu" and 0 <= members[0] < chain.n_states:
+        classes = communicating_classes(chain)
+        k = int(classes.label[members[0]])
+        if classes.recurrent[k] and np.array_equal(members, classes[k]):
             return
     raise InputError("expected the ids of a recurrent class, got others; try one of recurrent_classes")

@@ -5,23 +5,22 @@ sum over states i of pi(i) KL(p_i, q_i), in nats a token, pi being the truth's s
 of the model less the entropy rate of the truth.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
-from finitegpt.analysis.bound import Bound
-from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
+from finitegpt.analysis.divergence import divergence, row_divergence
+from finitegpt.analysis.entropy import average, doubt, entropy_rate
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
 from finitegpt.chain import LEAST, Chain, Rows
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
-from finitegpt.parallel import ordered, ranges
-
-_PIECE = 2**17
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,12 +29,12 @@ class Comparison:
 
     kl_rate: Bound
     """The KL rate of the truth to the model."""
-    seen: float | None
+    seen: Bound | None
     """The part of it on states that the model's training data shows, None where that is not known."""
-    never_seen: float | None
-    contributions: NDArray[np.float64]
+    never_seen: Bound | None
+    contributions: Bounds
     """The part on each state (V**L,): their sum is the KL rate."""
-    never_seen_mass: float | None
+    never_seen_mass: Bound | None
     """How much of the truth's time is on states that the model's training data never shows."""
     true_entropy_rate: Bound
     cross_entropy: Bound
@@ -65,66 +64,61 @@ def compare(
     law = stationary_distribution(truth) if law is None or law.n_states != truth.n_states else law
     if model_law is None or model_law.n_states != model.n_states:
         model_law = stationary_distribution(model)
-    divergence = row_divergence(truth.log_probs, model.log_probs)
-    # Each logarithm is right to a few roundings, and those of float32 rows are at most 700 or so.
-    rate = average(truth, divergence, law).widened(1e-14).within(0.0, np.inf)
-    pi = law.dense()
-    with np.errstate(invalid="ignore"):
-        contributions = np.where(pi > 0, pi * divergence, 0.0)
-    seen = model.seen
-    entropy = entropy_rate(truth, law)
-    distance = 0.5 * float(np.abs(pi - model_law.dense()).sum())
-    slack = law.error + model_law.error
+    rows, off = divergence(truth.log_probs, model.log_probs)
+
+    def on(part: NDArray[np.bool_] | None = None) -> Bound:
+        f, error = (rows, off) if part is None else (np.where(part, rows, 0.0), np.where(part, off, 0.0))
+        return average(truth, f, law).widened(doubt(law, error)).within(0.0, np.inf)
+
+    rate, entropy, seen = on(), entropy_rate(truth, law), model.seen
     return Comparison(
         kl_rate=rate,
-        seen=None if seen is None else float(contributions[seen].sum()),
-        never_seen=None if seen is None else float(contributions[~seen].sum()),
-        contributions=contributions,
-        never_seen_mass=None if seen is None else float(pi[~seen].sum()),
+        seen=None if seen is None else on(seen),
+        never_seen=None if seen is None else on(~seen),
+        contributions=_contributions(law, rows, off),
+        never_seen_mass=None if seen is None else law.mass(~seen),
         true_entropy_rate=entropy,
-        cross_entropy=Bound(rate.value + entropy.value, rate.low + entropy.low, rate.high + entropy.high),
+        cross_entropy=rate.plus(entropy),
         free_entropy_rate=entropy_rate(model, model_law),
-        total_variation=Bound.around(distance, slack).within(0.0, 1.0) if np.isfinite(slack) else Bound(distance),
+        total_variation=_distance(law, model_law, same=_is_same(truth, model)),
     )
 
 
-def row_divergence(truth: Rows, model: Rows) -> NDArray[np.float64]:
-    """KL(p_i, q_i) in nats (n,) between rows of log-probabilities (n, V); infinite where q rules out what p does not.
-
-    >>> import numpy as np
-    >>> row_divergence(np.log(np.float32([[0.5, 0.5]])), np.log(np.float32([[0.25, 0.75]]))).round(6).tolist()
-    [0.143841]
-    """
-    out = np.empty(len(truth))
-
-    def part(piece: tuple[int, int]) -> None:
-        rows = slice(piece[0], piece[0] + piece[1])
-        out[rows] = _divergence(truth[rows].astype(np.float64), model[rows].astype(np.float64))
-
-    for _ in ordered(part, ranges(len(truth), _PIECE)):
-        pass
-    return out
-
-
-def cross_entropy(chain: Chain, data: Data) -> float:
+def cross_entropy(chain: Chain, data: Data) -> Bound:
     """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
 
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
-    >>> cross_entropy(chain, Data.from_text("1101101", context_length=3)).__round__(4)
-    0.6931
+    >>> print(cross_entropy(chain, Data.from_text("1101101", context_length=3)))
+    0.693147
     """
     if data.vocab != chain.vocab or data.context_length != chain.context_length:
         raise InputError(
             f"expected data of {chain.context_length} tokens a context over {''.join(chain.vocab)!r}, got "
             f"{data.context_length} over {''.join(data.vocab)!r}; try Data.from_text with those"
         )
+    starts, counts = data.distinct
     L, V = data.context_length, len(data.vocab)
-    ids = np.zeros(data.n_windows, np.int64)
+    ids = np.zeros(len(starts), np.int64)
     for k in range(L):
-        ids = ids * V + data.tokens[k : k + data.n_windows]
-    kept = chain.log_probs[ids].astype(np.float64)
-    kept -= np.logaddexp.reduce(kept, axis=1, keepdims=True)
-    return -float(kept[np.arange(len(ids)), data.tokens[L:]].mean())
+        ids = ids * V + data.tokens[starts + k]
+    values, error = _losses(chain.log_probs[ids], data.tokens[starts + L])
+    if np.isinf(values).any():
+        return Bound(math.inf, math.inf, math.inf)
+    n = int(counts.sum())
+    value, off = math.fsum(values * counts) / n, math.fsum(error * counts) / n
+    return Bound.around(value, off * (1 + 4 * ROUNDING) + 4 * ROUNDING * value).within(0.0, math.inf)
+
+
+def data_entropy(data: Data) -> Bound:
+    """The entropy of the next token given L tokens in the data itself, in nats: `data.entropy` with its certificate.
+
+    >>> print(data_entropy(Data.from_text("111101111011110", context_length=3)))
+    0.346574
+    """
+    value = data.entropy
+    if not data.is_numbered:
+        return Bound(value, why="so long contexts are told apart by a hash; a shorter context would help")
+    return Bound.around(value, 8 * ROUNDING * value)
 
 
 def approach(truth: Chain, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
@@ -167,10 +161,72 @@ def _alike(truth: Chain, model: Chain) -> tuple[Chain, Chain]:
     return tuple(chain if chain.context_length == L else extended(chain, L) for chain in (truth, model))  # type: ignore[return-value]
 
 
-def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    for rows in (p, q):
-        rows[rows < LEAST] = -np.inf
-        rows -= np.log(np.exp(rows).sum(1, keepdims=True))
-    with np.errstate(invalid="ignore"):
-        terms = np.where(p > -np.inf, np.exp(p) * (p - q), 0.0)
-    return terms.sum(1).clip(0.0)
+def _is_same(truth: Chain, model: Chain) -> bool:
+    """Whether two chains are one: float64 rows that are equal may be roundings of what is not."""
+    rows = truth.log_probs, model.log_probs
+    return rows[0] is rows[1] or (rows[0].dtype == rows[1].dtype == np.float32 and np.array_equal(*rows))
+
+
+def _contributions(law: StationaryDistribution, rows: NDArray[np.float64], off: NDArray[np.float64]) -> Bounds:
+    """pi_i KL_i for each state (V**L,); 0 outside the class, and infinite inside where KL_i is."""
+    pi, inside = law.each(), law.inside
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        products = (
+            pi.values * rows,
+            np.nextafter(pi.low * np.nextafter((rows - off).clip(0), 0), -np.inf).clip(0),
+            np.nextafter(pi.high * np.nextafter(rows + off, np.inf), np.inf),
+        )
+    none = ~inside | ((rows == 0) & (off == 0))
+    value, low, high = (np.where(none, 0.0, np.where(np.isinf(rows), np.inf, product)) for product in products)
+    if not law.certified:
+        low, high = (np.where(none | np.isinf(rows), end, far) for end, far in ((low, -np.inf), (high, np.inf)))
+    return Bounds(value, low, high, law.why)
+
+
+def _distance(law: StationaryDistribution, other: StationaryDistribution, *, same: bool) -> Bound:
+    """The total variation between two laws.
+
+    It is the sum of what p has more than q over states, and also of what q has more than p. Without one state, the
+    larger of both sums is still the distance: so the most probable state is left out, whose error is the largest.
+    """
+    p, q = law.each(), other.each()
+    if same and np.array_equal(law.states, other.states):
+        return Bound(0.0, 0.0, 0.0)
+    distance = 0.5 * math.fsum(np.abs(p.values - q.values))
+    if not (law.certified and other.certified):
+        return Bound(distance, why=law.why or other.why)
+    kept = np.arange(law.n_states) != int(np.argmax(np.maximum(p.values, q.values)))
+
+    def more(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+        return math.fsum((a - b)[kept].clip(0))
+
+    slack = 8 * ROUNDING
+    low = max(more(p.low, q.high), more(q.low, p.high)) * (1 - slack)
+    high = max(more(p.high, q.low), more(q.high, p.low)) * (1 + slack)
+    off = law.error + other.error + slack
+    low, high = max(low, distance - off, 0.0), min(high, distance + off, 1.0)
+    return Bound(min(max(distance, low), high), low, high)
+
+
+def _losses(rows: Rows, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """-ln of each row's probability of a token, and how far each may be off.
+
+    Of the most probable token it is ln(1 + the sum of exp(x_o - x)) over the others, small without a subtraction.
+    """
+    x, V = rows.astype(np.float64), rows.shape[1]
+    x[x < LEAST] = -np.inf
+    own = x[np.arange(len(x)), tokens][:, None]
+    stored = 2.0 if rows.dtype == np.float64 else 0.0  # logarithms that were rounded: by so many units of themselves
+    with np.errstate(invalid="ignore", under="ignore", over="ignore"):
+        top = x.max(1, keepdims=True)
+        others = np.exp(x - top)
+        others[np.arange(len(x)), x.argmax(1)] = 0.0
+        size = np.where(np.isfinite(x), np.abs(x), 0.0)
+        doubt = (others * (stored * (size + np.abs(top)) + np.abs(np.where(np.isfinite(x), x - top, 0.0)) + 4)).sum(1)
+    rest = others.sum(1)
+    more = (top - own)[:, 0]  # 0 for the most probable, infinite for what cannot happen
+    values = more + np.log1p(rest)
+    finite = np.where(np.isfinite(more), more, 0.0)
+    far = np.where(finite > 0, finite + stored * (2 * np.abs(top[:, 0]) + finite), 0.0)
+    error = (doubt + (V + 4) * rest) / (1 + rest) + far + 4 * np.where(np.isfinite(values), values, 0.0)
+    return values, error * ROUNDING * (1 + 1e-9)

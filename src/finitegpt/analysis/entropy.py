@@ -70,22 +70,40 @@ def average(
         raise InputError("expected a function that is infinite to one side, got both; try two averages")
     f[np.isinf(f)] = 0.0
     kept = f[inside]
-    smallest, largest = float(kept.min()), float(kept.max())
-    value = math.fsum(law.probs * kept)
-    size = max(abs(smallest), abs(largest))
-    low, high = smallest - rounding * abs(smallest), largest + rounding * abs(largest)
-    if np.isfinite(law.relative):
-        below, above = _relative(law, kept, rounding)
-        low, high = max(low, below), min(high, above)
-    if law.certified:
-        slack = law.error * (largest - smallest) + (rounding + 4 * ROUNDING) * size
-        low, high = max(low, value - slack), min(high, value + slack)
+    value, low, high = by_law(law, kept, rounding)
+    size = float(np.abs(kept).max())
     good = 1e-12 * max(size, 1e-300)
     if high - low > good and not np.isfinite(law.relative):
         below, above = _interval(chain, f, inside, good)
         low, high = max(low, below - rounding * size), min(high, above + rounding * size)
     value = min(max(value, low), high) if low <= high else value
     return Bound(value, min(low, value), max(high, value))
+
+
+def by_law(law: StationaryDistribution, f: NDArray[np.float64], rounding: float = 0.0) -> tuple[float, float, float]:
+    """The average of a finite function of the law's states (m,), and between what it lies going by the law alone."""
+    smallest, largest = float(f.min()), float(f.max())
+    value, size = math.fsum(law.probs * f), max(abs(smallest), abs(largest))
+    low, high = smallest - rounding * abs(smallest), largest + rounding * abs(largest)
+    if np.isfinite(law.relative):
+        below, above = _relative(law, f, rounding)
+        low, high = max(low, below), min(high, above)
+    if law.certified:
+        # Probabilities sum to one to some roundings.
+        slack = law.error * (largest - smallest) + (rounding + 64 * ROUNDING) * size
+        low, high = max(low, value - slack), min(high, value + slack)
+    return value, low, high
+
+
+def doubt(law: StationaryDistribution, error: NDArray[np.float64]) -> float:
+    """How far an average under a law may be off where values (V**L,) may be off by `error`: an upper bound."""
+    inside = error[law.states]
+    most = float(inside.max())
+    if most == 0 or not law.certified:
+        return most
+    with np.errstate(under="ignore"):
+        mean = math.fsum(law.each().high[law.states] * inside) * (1 + 4 * ROUNDING)
+    return min(most, mean + len(inside) * math.ulp(0.0))
 
 
 def _relative(law: StationaryDistribution, f: NDArray[np.float64], rounding: float) -> tuple[float, float]:

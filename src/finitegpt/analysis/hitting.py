@@ -175,7 +175,7 @@ def _absorbed_by_steps(chain: Operator, part: NDArray[np.int64], ends: int, pi: 
         if left < 1e-15 or step * chain.n_states * chain.width > 10 * _WORK:
             break
         pi = chain.push(pi)
-    slack = 8 * (step + 1) * (chain.width + 16) * ROUNDING + (step + 1) * chain.rounding
+    slack = 8 * (step + 1) * (chain.width + 16) * ROUNDING + (step + 1) * chain.rounding + chain.n_states * ROUNDING
     held = held.clip(0, 1)
     high = (held + left + slack).clip(0, 1)
     return Bounds(held, (held - slack).clip(0), high, "" if left < 1e-6 else _WHY)

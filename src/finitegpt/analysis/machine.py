@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
+from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
+from finitegpt.analysis.divergence import divergence
+from finitegpt.analysis.entropy import by_law, doubt
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
@@ -36,13 +39,13 @@ class Machine:
     """Next-token probabilities (m, V)."""
     next: NDArray[np.int32]
     """The state that follows (m, V), or -1 where the token is never seen there."""
-    mass: NDArray[np.float64]
+    mass: Bounds
     """How much stationary probability each state of the machine stands for (m,)."""
-    ignored: float
+    ignored: Bound
     """The stationary probability of the states that are left out, or that the machine leads to another state."""
-    error: float
+    error: Bound
     """No next-token probability differs by more than this between a state that is kept and its machine state."""
-    kl_rate: float
+    kl_rate: Bound
     """What it costs to predict with the machine's probabilities, in nats a token, over the kept states."""
     names: tuple[str, ...]
     """For each state, a short ending of contexts that tells it: hardly any other state has it."""
@@ -86,7 +89,10 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
             best = block, rows, cost, agreed, forgiven
     if best is None:
         raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
-    block, rows, cost, goals, forgiven = best
+    block, rows, _, agreed, _ = best
+    lost = np.zeros(chain.n_states, bool)
+    lost[kept[(agreed != goals).any(1)]] = True
+    goals = agreed
     order = np.argsort(-np.bincount(block, pi), kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -104,10 +110,10 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
         label=label,
         probs=rows,
         next=following,
-        mass=np.bincount(block, pi).astype(np.float64),
-        ignored=max(0.0, 1 - float(pi.sum())) + forgiven,
-        error=float(np.abs(probs - rows[block]).max()),
-        kl_rate=cost,
+        mass=law.masses(label, len(rows)),
+        ignored=law.mass((label < 0) | lost),
+        error=Bound.around(float(np.abs(probs - rows[block]).max()), chain.rounding + 4 * ROUNDING).within(0.0, 1.0),
+        kl_rate=_rate(chain, law, kept, rows[block]),
         names=tuple(_names(chain, kept, block, pi)),
     )
 
@@ -115,6 +121,21 @@ def machine(chain: Chain, law: StationaryDistribution | None = None, *, toleranc
 def _means(block: NDArray[np.int64], pi: NDArray[np.float64], probs: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean row of each block (m, V)."""
     return np.stack([np.bincount(block, pi * column) for column in probs.T], 1) / np.bincount(block, pi)[:, None]
+
+
+def _rate(chain: Chain, law: StationaryDistribution, kept: NDArray[np.int64], used: NDArray[np.float64]) -> Bound:
+    """What it costs to predict with used rows in the states that are kept, by the law's own certificate."""
+    with np.errstate(divide="ignore"):
+        found = divergence(chain.log_probs[kept], np.log(used))
+    values, error = np.zeros(chain.n_states), np.zeros(chain.n_states)
+    values[kept], error[kept] = found
+    inside = values[law.states]
+    if np.isinf(inside).any():  # rows too small for double precision
+        return Bound(np.inf, 0.0, np.inf)
+    value, low, high = by_law(law, inside)
+    if not law.certified:
+        return Bound(value, why=law.why)
+    return Bound(min(max(value, low), high), low, high).widened(doubt(law, error)).within(0.0, np.inf)
 
 
 def _cost(pi: NDArray[np.float64], probs: NDArray[np.float64], used: NDArray[np.float64]) -> float:

@@ -5,6 +5,7 @@ Reachability in the sense of model checking (Baier and Katoen 2008, chapter 10),
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ from finitegpt.errors import InputError
 HORIZONS = (10, 100, 1000)
 """In tokens; of large chains, 2**18 states and more, the first two."""
 
+_MANY = 4096  # up to so many states, entries are counted by the engine's kernel
+
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
@@ -28,7 +31,7 @@ class Arrow:
     state: str
     token: str
     probability: float
-    share: float
+    share: Bound
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +79,7 @@ def red_states(
         raise InputError("expected some states that are not red, got none; try another pattern")
     inside = float(first[mask].sum())
     if inside <= 1 - 1e-12:
-        first = np.where(mask, 0.0, first / (1 - inside))
+        first = np.where(mask, 0.0, first) / float(first[~mask].sum())
     elif start is None:
         first = ~mask / (~mask).sum()  # all of the data is red, so from anywhere else
     else:
@@ -101,32 +104,28 @@ def red_states(
 
 
 def _entries(
-    chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
+    chain: Chain,
+    red: NDArray[np.bool_],
+    first: NDArray[np.float64],
+    horizons: Sequence[int],
+    method: Literal["kernel", "steps"] | None = None,
 ) -> tuple[dict[int, Bound], Arrow | None]:
     """The probability of a first entry within each horizon, and the arrow with the largest share of all of them.
 
-    The start goes forward and is taken out where it enters: nothing is subtracted, so small probabilities are exact.
+    The start goes forward and is taken out where it enters: nothing is subtracted, so small probabilities are right
+    relatively. By a kernel of the engine, as on the page, or by steps of the chain where there are many states.
     """
-    outside, longest = (~red).astype(np.float64), max(horizons, default=0)
-    at, new, visits = first.copy(), np.empty_like(first), np.zeros_like(first)
-    entered, within = 0.0, {0: 0.0}
-    for step in range(1, longest + 1):
-        visits += at
-        chain.push(at, out=new)
-        entered += float(new[red].sum())
-        np.multiply(new, outside, out=at)
-        within[step] = entered
-    # Relative, since nothing is subtracted, but for what is too small for double precision.
-    slack = longest * ((chain.vocab_size + 18) * ROUNDING + chain.rounding) + (chain.n_states + 64) * ROUNDING
-    lost = longest * chain.n_states * chain.vocab_size * 5e-324
-    bounds = {}
-    for n in horizons:
-        low, high = within[n] * (1 - slack) - lost, within[n] * (1 + slack) + lost
-        if within[n] == 0 and not in_time(chain, red, n)[first > 0].any():
-            high = 0.0
-        bounds[n] = Bound(within[n], low, high).within(0.0, 1.0)
-    V, L = chain.vocab_size, chain.context_length
-    to = states.first_successors(states.every(V, L), V, L)
+    longest, n, V = max(horizons, default=0), chain.n_states, chain.vocab_size
+    if method == "kernel" or (method is None and n <= _MANY):
+        entered, low, high, visits = chain.graph.enter(red, first, longest)
+        start = 128 * ROUNDING  # the sums by which the start was divided, each pairwise
+        bounds = {}
+        for k in horizons:
+            least, most = (max(0.0, low[k] * (1 - start) - 5e-324), min(1.0, high[k] * (1 + start)))
+            bounds[k] = Bound(min(max(entered[k], least), most), least, most if high[k] > 0 else 0.0)
+    else:
+        entered, visits, bounds = _stepped(chain, red, first, horizons)
+    to = states.first_successors(states.every(V, chain.context_length), V, chain.context_length)
     best = (0.0, 0, 0)
     for token in range(V):
         source = np.flatnonzero(red[to + token] & (visits > 0))
@@ -135,7 +134,39 @@ def _entries(
             k = int(flow.argmax())
             best = max(best, (float(flow[k]), int(source[k]), token))
     flow, state, token = best
-    if entered == 0 or flow == 0:
+    total = float(entered[longest])
+    if total == 0 or flow == 0:
         return bounds, None
+    # A visit is at most so many steps of at most V arrows into a state, and each visit is added up.
+    off = longest * ((V + 18) * ROUNDING + chain.rounding) + chain.rounding + (n + 64) * ROUNDING
+    lost = (longest + 1) ** 2 * (n * V + 1) * 5e-324
+    least = max(0.0, flow * (1 - off) - lost) / (total * (1 + off) + lost)
+    most = (flow * (1 + off) + lost) / (total * (1 - off) - lost) if total * (1 - off) > 2 * lost else 1.0
+    share = Bound(min(1.0, flow / total), least * (1 - 8 * ROUNDING), most * (1 + 8 * ROUNDING)).within(0.0, 1.0)
     label = states.label(state, chain.vocab, chain.context_length)
-    return bounds, Arrow(label, chain.vocab[token], float(chain.probs[state, token]), min(1.0, flow / entered))
+    return bounds, Arrow(label, chain.vocab[token], float(chain.probs[state, token]), share)
+
+
+def _stepped(
+    chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, Bound]]:
+    """What `Graph.enter` finds, by steps of the chain."""
+    outside, longest = (~red).astype(np.float64), max(horizons, default=0)
+    at, new, visits = first.copy(), np.empty_like(first), np.zeros_like(first)
+    entered = np.zeros(longest + 1)
+    for step in range(1, longest + 1):
+        visits += at
+        chain.push(at, out=new)
+        entered[step] = entered[step - 1] + float(new[red].sum())
+        np.multiply(new, outside, out=at)
+    # Relative, since nothing is subtracted, but for what is too small for double precision.
+    slack = longest * ((chain.vocab_size + 18) * ROUNDING + chain.rounding) + (chain.n_states + 64) * ROUNDING
+    lost = longest * chain.n_states * chain.vocab_size * 5e-324
+    bounds = {}
+    for n in horizons:
+        value = float(entered[n])
+        low, high = value * (1 - slack) - lost, value * (1 + slack) + lost
+        if value == 0 and not in_time(chain, red, n)[first > 0].any():
+            high = 0.0
+        bounds[n] = Bound(value, low, high).within(0.0, 1.0)
+    return entered, visits, bounds

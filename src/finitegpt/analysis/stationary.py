@@ -17,14 +17,16 @@ certified is
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, get_args
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis.aggregation import aggregate
-from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.chain import Chain
 from finitegpt.engine import Engine
@@ -41,7 +43,7 @@ MOST_PRODUCTS = 1.5e11
 
 _AT_ONCE = 512  # so many states are eliminated faster than iterated
 _SURE = 4096
-_CERTAIN = 1e-12
+_CERTAIN, _CERTAIN_ENOUGH = 1e-12, 1e-9
 _STEPS = 512
 _LUMPED, _CORRECT = 8192, 4
 _CHECK = 16
@@ -79,28 +81,72 @@ class StationaryDistribution:
 
     def dense(self) -> NDArray[np.float64]:
         """Probabilities of all states (V**L,), zero outside the class."""
+        return self._dense(self.probs)
+
+    def _dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if len(self.states) == self.n_states:
-            return self.probs
-        pi = np.zeros(self.n_states)
-        pi[self.states] = self.probs
-        return pi
+            return values
+        whole = np.zeros(self.n_states)
+        whole[self.states] = values
+        return whole
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Whether each state (V**L,) is in the class."""
+        mask = np.zeros(self.n_states, bool)
+        mask[self.states] = True
+        return mask
+
+    def each(self) -> Bounds:
+        """The probability of every state (V**L,), exactly zero outside the class."""
+        p, e, r = self.probs, self.error, self.relative
+        if not self.certified:
+            low, high = np.full(len(p), -np.inf), np.full(len(p), np.inf)
+        elif e == 0:
+            low = high = p
+        else:
+            low, high = np.nextafter(p - e, -np.inf), np.nextafter(p + e, np.inf)
+            if np.isfinite(r):
+                low = np.maximum(low, np.where(p <= LEAST, 0.0, np.nextafter(p * (1 - r), 0.0)))
+                high = np.minimum(high, np.nextafter(np.maximum(p, LEAST) * (1 + r), 1.0))
+            low, high = low.clip(0, p), high.clip(p, 1)
+        return Bounds(self._dense(p), self._dense(low), self._dense(high), self.why)
 
     def mass(self, which: ArrayLike) -> Bound:
         """The probability of a set of states, given as a mask (V**L,)."""
         mask = np.asarray(which)
         if mask.shape != (self.n_states,) or mask.dtype != bool:
             raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
-        inside = mask[self.states]
-        if inside.all() or not inside.any():
-            sure = float(inside.all())
+        return self.masses(mask.astype(np.int64) - 1, 1).at(0)
+
+    def masses(self, label: NDArray[np.integer[Any]], many: int) -> Bounds:
+        """The probability of each of so many sets of states, as their numbers (V**L,); -1 for states of none."""
+        own = label[self.states]
+        order = np.argsort(own, kind="stable")
+        ends = np.searchsorted(own[order], np.arange(many + 1))
+        parts = [math.fsum(self.probs[order[: ends[0]]])]
+        parts += [math.fsum(self.probs[order[a:b]]) for a, b in pairwise(ends)]
+        whole = math.fsum(parts)
+        found = []
+        for k in range(many):
+            # The others' sum is right relatively, too.
+            rest = whole - parts[k + 1] if parts[k + 1] < 0.5 else math.fsum([*parts[: k + 1], *parts[k + 2 :]])
+            found.append(self._mass(parts[k + 1], rest, int(ends[k + 1] - ends[k]), len(own)))
+        value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
+        return Bounds(value, low, high, self.why)
+
+    def _mass(self, value: float, rest: float, held: int, n: int) -> Bound:
+        """Of a set of `held` of the n states."""
+        if held in (0, n):
+            sure = float(held > 0)
             return Bound(sure, sure, sure)
-        value, rest = (min(1.0, math.fsum(self.probs[part])) for part in (inside, ~inside))
+        value, rest = min(1.0, value), min(1.0, rest)
         if not self.certified:
             return Bound(value, why=self.why)
         error = self.error + 2 * ROUNDING
         low, high = value - error, value + error
         if np.isfinite(self.relative):
-            relative, least = self.relative + 2 * ROUNDING, len(inside) * LEAST  # what double precision cannot hold
+            relative, least = self.relative + 4 * ROUNDING, n * LEAST  # what double precision cannot hold
             low = max(low, value * (1 - relative) - least, 1 - rest * (1 + relative) - least - 2 * ROUNDING)
             high = min(high, value * (1 + relative) + least, 1 - rest * (1 - relative) + least + 2 * ROUNDING)
         value = min(max(value, low), high)
@@ -157,22 +203,23 @@ def _one(chain: Operator, members: Ids, method: Method | None, progress: Progres
     start = np.zeros(n)
     start[members] = 1 / m
     steps, beta = chain.overlap(members)
-    eliminable = method is None and m <= LARGEST_GTH
-    best, settled, pi, residual = None, False, start, np.inf
-    if method != "aggregation" and not (eliminable and steps * 1e-15 > beta * _CERTAIN):
+    small, eliminable = m <= _SURE, method is None and m <= LARGEST_GTH
+    enough = _CERTAIN if small else _CERTAIN_ENOUGH  # what spares eliminating so many states
+    best, pi = None, start
+    if method == "power" or (method is None and not (eliminable and steps * 1e-15 > beta * enough)):
         pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
         best = _iterated(chain, members, pi, residual, "power", steps, beta)
-        if best.error <= _CERTAIN or method == "power":
+        # Nothing seems to move in a chain that hardly does, so what is hardly proved is done again.
+        if method == "power" or best.error <= (enough if eliminable else 0.01 if settled else 0):
             return best
-    if eliminable:
-        try:
-            law = _eliminated(chain, members, np.inf if m <= _SURE else MOST_PRODUCTS)
-            return law if best is None or law.error <= best.error else best
-        except TooLargeError:
-            pass
-    if best is None or not settled or best.error > 0.01:  # nothing seems to move in a chain that hardly does
-        pi, residual = aggregate(chain, pi, members, progress)
-        best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
+    if eliminable and (small or best is None):
+        with suppress(TooLargeError):
+            return _eliminated(chain, members, np.inf if small else MOST_PRODUCTS)
+    pi, residual = aggregate(chain, pi, members, progress)
+    best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
+    if eliminable and not small and best.error > enough:
+        with suppress(TooLargeError):
+            return _eliminated(chain, members, MOST_PRODUCTS)
     return best
 
 
@@ -198,7 +245,7 @@ def _iterated(
     """What iteration has found, with the bound by coupling where copies that meet prove one."""
     error = np.inf
     if beta > 0:
-        off = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + chain.rounding + (chain.width + 16) * ROUNDING
+        off = 0.5 * float(np.abs(pi - chain.push(pi)).sum()) + chain.rounding + (chain.width + 32) * ROUNDING
         error = steps * off / beta
     m = len(members)
     why = (

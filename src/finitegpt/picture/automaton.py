@@ -45,7 +45,7 @@ def machine_graph(machine: "Machine", title: str = "the smallest machine") -> st
         body.extend(arrow(curves[key], min(1.0, float(machine.probs[key[0], tokens].sum())), colour))
     for state, (x, y) in place.positions.items():
         circle = svg.element("circle", cx=x, cy=y, r=place.node, fill="#eef1f6", stroke=svg.INK, stroke_width=1.6)
-        share = svg.text(percent(float(machine.mass[state])), x, y + 9, 10.5, fill=svg.SOFT)
+        share = svg.text(percent(float(machine.mass.values[state])), x, y + 9, 10.5, fill=svg.SOFT)
         body.append(circle + svg.text(names[state], x, y - 5, NODE, font_weight="500") + share)
     for key, box in labels.items():
         colour = svg.PALETTE[arrows[key][0]] if len(arrows[key]) == 1 else svg.SOFT

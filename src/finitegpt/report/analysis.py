@@ -9,7 +9,7 @@ from rich.text import Text
 
 from finitegpt.analysis import Bound, RedStates
 from finitegpt.report.layout import facts, indent, section
-from finitegpt.report.sections import Section, as_bound, ends_in, sections, top_bounds, top_states
+from finitegpt.report.sections import Section, ends_in, sections, top_bounds, top_states
 from finitegpt.summary import Summary
 
 _NAMED = ("long run", "machine")  # sections whose rows are named by states
@@ -20,7 +20,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
 
     A number with a certificate has `certified`, `low` and `high` beside it; `uncertified` names those without.
     """
-    chain = summary.chain
+    chain, true = summary.chain, summary.true_memory
     result: dict[str, Any] = {
         "vocab": list(chain.vocab),
         "context_length": chain.context_length,
@@ -54,8 +54,8 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             for (id, p), share in zip(top_states(summary), top_bounds(summary), strict=True)
         ],
         "entropy_rate": _bound(summary.entropy_rate),
-        "data_entropy": summary.data_entropy,
-        "data_cross_entropy": _finite(summary.data_cross_entropy),
+        **_plain("data_entropy", summary.data_entropy),
+        **_plain("data_cross_entropy", summary.data_cross_entropy),
         "source": summary.source,
         "source_entropy_rate": summary.source_entropy_rate and list(summary.source_entropy_rate),
         "memory": {
@@ -63,7 +63,8 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "error": _finite(summary.memory.error),
             "bounds": [_bound(summary.memory.at(k)) for k in range(len(summary.memory.h))],
             "tokens": summary.memory.tokens(),
-            "true_h": None if summary.true_memory is None else summary.true_memory.tolist(),
+            "true_h": true and true.h.tolist(),
+            "true_bounds": true and [_bound(true.at(k)) for k in range(len(true.h))],
         },
         "eigenvalues": [[float(value.real), float(value.imag)] for value in summary.eigenvalues],
         "timescales": [_finite(value) for value in summary.timescales.tolist()],
@@ -85,8 +86,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             for row in summary.decodings
         ],
         "uncertified": [
-            *("data_cross_entropy", "eigenvalues", "timescales", "red.arrow.share"),
-            *("machine.mass", "machine.ignored", "machine.kl_rate", "memory.true_h"),
+            *("eigenvalues", "timescales"),
         ],
     }
     if summary.machine is not None:
@@ -95,31 +95,25 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "states": list(found.names),
             "probs": found.probs.tolist(),
             "next": found.next.tolist(),
-            "mass": found.mass.tolist(),
-            "ignored": found.ignored,
-            "kl_rate": found.kl_rate,
-            "certified": False,
+            "mass": found.mass.values.tolist(),
+            "mass_bounds": [_bound(found.mass.at(k)) for k in range(len(found))],
+            **_plain("ignored", found.ignored),
+            **_plain("kl_rate", found.kl_rate),
+            **_plain("error", found.error),
+            "certified": found.kl_rate.certified and found.ignored.certified,
         }
     if summary.comparison is not None:
         against = summary.comparison
-        parts = {
-            "kl_rate_seen": against.seen,
-            "kl_rate_never_seen": against.never_seen,
-            "never_seen_mass": against.never_seen_mass,
-        }
-        # Those that have intervals have them under names of their own: the plain numbers stay what they were.
-        proved = {f"{name}_bound": _bound(part) for name, part in parts.items() if isinstance(part, Bound)}
-        plain = [name for name, part in parts.items() if part is not None and not isinstance(part, Bound)]
-        result["uncertified"] += [f"comparison.{name}" for name in plain]
         result["comparison"] = {
             "against": summary.against,
             "kl_rate": _bound(against.kl_rate),
-            **{name: None if part is None else _finite(as_bound(part).value) for name, part in parts.items()},
+            **_plain("kl_rate_seen", against.seen),
+            **_plain("kl_rate_never_seen", against.never_seen),
+            **_plain("never_seen_mass", against.never_seen_mass),
             "true_entropy_rate": _bound(against.true_entropy_rate),
             "cross_entropy": _bound(against.cross_entropy),
             "free_entropy_rate": _bound(against.free_entropy_rate),
             "total_variation": _bound(against.total_variation),
-            **proved,
         }
     return {**result, **({"files": files} if files else {})}
 
@@ -163,6 +157,13 @@ def _bound(bound: Bound) -> dict[str, float | bool | str | None]:
     return {key: _finite(value) if isinstance(value, float) else value for key, value in bound.to_dict().items()}
 
 
+def _plain(name: str, bound: Bound | None) -> dict[str, Any]:
+    """The plain number that it has always been, and its interval under a name of its own."""
+    if bound is None:
+        return {name: None}
+    return {name: _finite(bound.value), f"{name}_bound": _bound(bound)}
+
+
 def _red_json(red: RedStates) -> dict[str, Any]:
     return {
         "patterns": list(red.patterns),
@@ -177,7 +178,7 @@ def _red_json(red: RedStates) -> dict[str, Any]:
             "state": red.arrow.state,
             "token": red.arrow.token,
             "probability": red.arrow.probability,
-            "share": red.arrow.share,
-            "certified": False,
+            **_plain("share", red.arrow.share),
+            "certified": red.arrow.share.certified,
         },
     }

@@ -91,7 +91,7 @@ def _approach(summary: Summary, run: Run) -> list[str]:
 def _memory(summary: Summary, run: Run) -> list[str]:
     lines = [("the chain", summary.memory.h.tolist())]
     if summary.true_memory is not None:
-        lines.append((f"its source, {summary.source}", summary.true_memory.tolist()))
+        lines.append((f"its source, {summary.source}", summary.true_memory.h.tolist()))
     return [_picture(curves("Entropy of the next token", lines, across="tokens known", up="nats"))]
 
 

@@ -110,9 +110,9 @@ def _random(summary: Summary) -> Section:
         low, high = summary.source_entropy_rate
         rows.append((f"of its source, {summary.source}", Bound((low + high) / 2, low, high)))
     if summary.data_entropy is not None:
-        rows.append(("of the data, given a context", _computed(summary.data_entropy)))
+        rows.append(("of the data, given a context", summary.data_entropy))
     if summary.data_cross_entropy is not None:
-        rows.append(("loss on the data", _computed(summary.data_cross_entropy)))
+        rows.append(("loss on the data", summary.data_cross_entropy))
     rows.append(("uniform guess", _computed(math.log(summary.chain.vocab_size))))
     return Section(
         name="random",
@@ -130,7 +130,7 @@ def _compared(summary: Summary) -> Section | None:
         return None
     numbers = [("KL rate, what the model costs", found.kl_rate)]
     parts = [("  on states the data shows", found.seen), ("  on others", found.never_seen)]
-    numbers += [(name, as_bound(part)) for name, part in parts if part is not None]
+    numbers += [(name, part) for name, part in parts if part is not None]
     rest = [
         ("best possible with this context", found.true_entropy_rate),
         ("cross-entropy of the model", found.cross_entropy),
@@ -139,7 +139,7 @@ def _compared(summary: Summary) -> Section | None:
     ]
     rows = [[name, str(value)] for name, value in numbers]
     if found.never_seen_mass is not None:
-        rows.append(["  time spent on those", _share(as_bound(found.never_seen_mass))])
+        rows.append(["  time spent on those", _share(found.never_seen_mass)])
     rows += [[name, str(value)] for name, value in rest]
     return Section(
         name="compared",
@@ -157,7 +157,7 @@ def _memory(summary: Summary) -> Section:
     bounds = [summary.memory.at(k) for k in shown]
     columns = [["tokens known", *map(str, shown)], ["entropy", *map(str, bounds)]]
     if true is not None:
-        columns.append(["the source's", *(str(_computed(float(true[k]))) for k in shown)])
+        columns.append(["the source's", *(str(true.at(k)) for k in shown)])
     head, *rows = map(list, zip(*columns, strict=True))
     return Section(
         name="memory",
@@ -197,7 +197,7 @@ def _red(red: RedStates) -> Section:
         rows.append(["on average after", f"{red.mean_time} tokens"])
     if red.arrow is not None:
         where = f"{visible(red.arrow.state)} -> {visible(red.arrow.token)}"
-        rows.append(["mostly by", f"{where}, {percent(red.arrow.share)} of first entries (uncertified)"])
+        rows.append(["mostly by", f"{where}, {_share(red.arrow.share)} of first entries"])
     return Section(
         name="red",
         title=f"red states {' '.join(map(visible, red.patterns))}",
@@ -221,9 +221,9 @@ def _machine(summary: Summary) -> Section:
             for token, symbol in enumerate(found.vocab)
             if found.next[k, token] >= 0
         ]
-        rows.append([visible(found.names[k]), _share(summary.law.mass(found.label == k)), ",  ".join(ways)])
+        rows.append([visible(found.names[k]), _share(found.mass.at(k)), ",  ".join(ways)])
     more = len(found) - _MACHINE
-    cost = f"costs {found.kl_rate:.2g} nats a token, {percent(found.ignored)} of the time left out (uncertified)"
+    cost = f"costs {found.kl_rate} nats a token, {_share(found.ignored)} of the time left out"
     return Section(
         name="machine",
         title=title,
@@ -231,6 +231,7 @@ def _machine(summary: Summary) -> Section:
         head=["ends in", "time there", "next"],
         rows=rows,
         after=(f"and {more:,} more states; " if more > 0 else "") + cost,
+        why=_why([found.kl_rate, found.ignored]),
     )
 
 
@@ -257,11 +258,6 @@ def _decoding_end(row: Decoding) -> str:
     if row.cycle == 1:
         return "one state"
     return f"a cycle of {row.cycle:,}" if row.cycle else f"{row.recurrent_states:,} states"
-
-
-def as_bound(number: Bound | float) -> Bound:
-    """A number that has its certificate, or none."""
-    return number if isinstance(number, Bound) else Bound(number)
 
 
 def _share(bound: Bound) -> str:

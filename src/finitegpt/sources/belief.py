@@ -5,19 +5,22 @@ be synchronised has few of them, however many words there are.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
 
 Floats = NDArray[np.float64]
 
 _GAP = 1e-9
 _MOST_BELIEFS = 2**20
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_UNIT = 2.0**-53
 
 
 def advance(transitions: Floats, beliefs: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
@@ -38,18 +41,41 @@ def advance(transitions: Floats, beliefs: Floats) -> tuple[Floats, Floats, NDArr
     return chances.reshape(-1, V), after[first], places.reshape(-1, V)
 
 
-def entropies(transitions: Floats, beliefs: Floats, weights: Floats) -> Iterator[tuple[float, int]]:
-    """Mean entropy in nats of the next token after 0, 1, 2, ... tokens, and how many beliefs that took.
+class Term(NamedTuple):
+    """An h_k, how far it may be off, and how many beliefs it took."""
 
-    Begins with `beliefs` (m, K) of probabilities `weights` (m,). Known to be in one of them, one knows more.
+    h: float
+    error: float
+    beliefs: int
+
+
+def entropies(transitions: Floats, beliefs: Floats, weights: Floats, relative: float = 0.0) -> Iterator[Term]:
+    """Mean entropy in nats of the next token after 0, 1, 2, ... tokens.
+
+    Begins with `beliefs` (m, K) of probabilities `weights` (m,). Known to be in one of them, one knows more. The arrows
+    are `normalised`; `relative` is the relative error of beliefs and weights.
+
+    A weight times a belief is the probability of words and a hidden state, but for its relative error: of sums of
+    products of one sign, so that errors add up from token to token, and what a belief was divided by cancels. Where
+    they are r, a belief is right within 2 r, and the mean of entropies within 2 r (h + 1) + r h.
     """
+    V, K = transitions.shape[:2]
     emitted = transitions.sum(2).T  # (K, V)
+    arrows = _arrow_error(transitions)
+    chances = beliefs @ emitted
     while True:
-        yield float(weights @ entropy(beliefs @ emitted)), len(beliefs)
-        chances, after, places = advance(transitions, beliefs)
+        h = float((weights * entropy(chances)).sum())  # numpy adds in halves
+        known = 2 * relative + arrows + (2 * K + 4) * _UNIT
+        mean = relative + (V + min(len(beliefs), 64) + 4) * _UNIT
+        yield Term(h, (known * (h + 1) + mean * h) * (1 + 4 * known), len(beliefs))
+        most, after, places = advance(transitions, beliefs)
         possible = places >= 0
-        weights = np.bincount(places[possible], (weights[:, None] * chances)[possible]).astype(np.float64)
+        weights = np.bincount(places[possible], (weights[:, None] * most)[possible]).astype(np.float64)
+        many = int(np.bincount(places[possible]).max())
+        # Of the arrow, of what is added up and divided by, and of the words that come together.
+        relative += 2 * (arrows + (2 * K + 8) * _UNIT) + many * _UNIT
         beliefs = after
+        chances = beliefs @ emitted
 
 
 def entropy(probs: Floats) -> Floats:
@@ -62,33 +88,71 @@ def is_unifilar(transitions: Floats) -> bool:
     return bool(((transitions > 0).sum(2) <= 1).all())
 
 
+def normalised(transitions: Floats) -> Floats:
+    """Arrows that sum to one from every hidden state but for rounding, which is what is meant."""
+    return transitions / transitions.sum((0, 2))[:, None]
+
+
+def _arrow_error(transitions: Floats) -> float:
+    """The relative error of arrows that are `normalised`: of sums of those that are not zero, and a division."""
+    return (int((transitions > 0).sum((0, 2)).max(initial=0)) + 2) * _UNIT
+
+
+def law_of(transitions: Floats, start: Floats) -> tuple[Floats, float]:
+    """The stationary law (K,) that a start means, and the relative error of each of its numbers.
+
+    A process stays in one closed class of hidden states for ever: how probable each class is, the start says; the law
+    within, elimination. Hidden states that are left for ever have no part in it.
+    """
+    law, worst = np.zeros(len(start)), 0.0
+    for members in _closed(transitions, start):
+        among = Graph.of(transitions[:, members[:, None], members].sum(0))
+        # Of the arrows: their sum over tokens, and the sum that they were divided by.
+        among = replace(among, rounding=_arrow_error(transitions) + (len(transitions) + 1) * _UNIT)
+        found, relative = among.stationary(np.ones(len(members), bool))
+        law[members] = found * start[members].sum()
+        worst = max(worst, relative)
+    return law / law.sum(), worst + (4 * len(start) + 8) * _UNIT
+
+
 def entropy_rate(transitions: Floats, start: Floats, most_beliefs: int = _MOST_BELIEFS) -> tuple[float, float]:
-    """Bounds in nats: the mean of those of all closed classes of hidden states, which a process never leaves."""
+    """Between what it lies, in nats, rounding included: the mean of those of all closed classes of hidden states."""
+    transitions = normalised(transitions)
+    law, relative = law_of(transitions, start)
+    low = high = 0.0
+    for members in _closed(transitions, start):
+        weight = float(law[members].sum())
+        if weight == 0:
+            continue
+        least, most = _class_rate(
+            transitions[:, members[:, None], members], law[members] / weight, relative, most_beliefs
+        )
+        low, high = low + weight * least, high + weight * most
+    slack = relative + (len(start) + 8) * _UNIT
+    return max(0.0, low * (1 - slack)), high * (1 + slack)
+
+
+def _closed(transitions: Floats, start: Floats) -> list[NDArray[np.int64]]:
+    """The closed classes of hidden states in which a process may begin."""
     hidden = transitions.sum(0) > 0
     n, label = connected_components(csr_array(hidden), connection="strong")
-    low = high = total = 0.0
-    for members in (np.flatnonzero(label == k) for k in range(n)):
-        weight = start[members].sum()
-        if weight == 0 or np.delete(hidden[members], members, 1).any():
-            continue
-        bounds = _class_rate(transitions[:, members[:, None], members], start[members] / weight, most_beliefs)
-        low, high, total = low + weight * bounds[0], high + weight * bounds[1], total + weight
-    return max(0.0, float(low / total) - _ROUNDING), float(high / total) + _ROUNDING
+    classes = [np.flatnonzero(label == k) for k in range(n)]
+    return [x for x in classes if start[x].any() and not np.delete(hidden[x], x, 1).any()]
 
 
-def _class_rate(transitions: Floats, start: Floats, most_beliefs: int) -> tuple[float, float]:
+def _class_rate(transitions: Floats, law: Floats, relative: float, most_beliefs: int) -> tuple[float, float]:
     """Who knows the hidden state at the beginning knows more than anyone, who knows L tokens alone less."""
-    if is_unifilar(transitions):
-        exact = float(start @ entropy(transitions.sum(2).T))
-        return exact, exact
-    above = entropies(transitions, start[None], np.ones(1))
-    below = entropies(transitions, np.eye(len(start)), start)
+    above = entropies(transitions, law[None], np.ones(1), relative)
+    below = entropies(transitions, np.eye(len(law)), law, relative)
     low, high = 0.0, np.inf
-    for (upper, m), (lower, n) in zip(above, below, strict=True):
-        low, high = max(low, lower), min(high, upper)
-        if high - low < _GAP or (m + n) * len(transitions) > most_beliefs:
+    unifilar = is_unifilar(transitions)
+    for upper, lower in zip(above, below, strict=True):
+        if unifilar:  # knowing the hidden state is all that there is to know
+            return max(0.0, lower.h - lower.error), lower.h + lower.error
+        low, high = max(low, lower.h - lower.error), min(high, upper.h + upper.error)
+        if high - low < _GAP or (upper.beliefs + lower.beliefs) * len(transitions) > most_beliefs:
             break
-    return min(low, high), max(low, high)
+    return low, high
 
 
 def _distinct(beliefs: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

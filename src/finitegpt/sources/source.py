@@ -77,9 +77,10 @@ class Source:
     def entropy_rate(self) -> tuple[float, float]:
         """Two numbers in nats with the entropy rate between them.
 
-        For a unifilar source they agree to rounding. For others they are H(x_L | x_0 .. x_{L-1}, hidden state at 0)
-        and H(x_L | x_0 .. x_{L-1}) for the first L that brings them within 1e-9 of each other, or for as many words as
-        are followed in about a second (Cover and Thomas, Elements of Information Theory, 4.5).
+        Rounding included. For a unifilar source they agree but for that. For others they are
+        H(x_L | x_0 .. x_{L-1}, hidden state at 0) and H(x_L | x_0 .. x_{L-1}) for the first L that brings them within
+        1e-9 of each other, or for as many words as are followed in about a second (Cover and Thomas, Elements of
+        Information Theory, 4.5).
 
         >>> from finitegpt.sources import golden_mean
         >>> [round(bound, 6) for bound in golden_mean().entropy_rate]
@@ -95,8 +96,25 @@ class Source:
         array([0.636514, 0.605939, 0.549306, 0.534019])
         """
         _require_length(context_length, 0)
-        series = belief.entropies(self.transitions, self.start[None], np.ones(1))
-        return np.array([h for _, (h, _) in zip(range(context_length + 1), series, strict=False)])
+        return np.array([term.h for term in self._terms(context_length)])
+
+    def memory_bounds(self, context_length: int) -> tuple[Floats, Floats, Floats]:
+        """h_0 .. h_L and between what each lies, rounding included: three of (L+1,).
+
+        >>> from finitegpt.sources import even
+        >>> h, low, high = even().memory_bounds(3)
+        >>> bool((low <= h).all() and (h <= high).all() and (high - low < 1e-12).all())
+        True
+        """
+        _require_length(context_length, 0)
+        h, error, _ = np.array(self._terms(context_length)).T
+        return h, (h - error).clip(0), h + error
+
+    def _terms(self, context_length: int) -> list[belief.Term]:
+        transitions = belief.normalised(self.transitions)
+        law, relative = belief.law_of(transitions, self.start)
+        series = belief.entropies(transitions, law[None], np.ones(1), relative)
+        return [term for _, term in zip(range(context_length + 1), series, strict=False)]
 
     def word_probs(self, length: int) -> Floats:
         """How probable each word of `length` tokens is (V**length,), by its id."""
