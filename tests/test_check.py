@@ -3,6 +3,7 @@
 import ast
 import base64
 import copy
+import hashlib
 import json
 import random
 import re
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,160 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
     proved = checker.Proved("", str(proof.low), str(proof.high), "")
     with localcontext(prec=400):
         assert_true(document, proved)
+
+
+def forged(about: str, rows: Any, dtype: str = "float64", **changes: Any) -> dict[str, Any]:
+    """A file about a chain of one token that no `Chain` need accept, with its digest."""
+    floats = np.asarray(rows, dtype).tobytes()
+    entry = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
+    entry |= {key: changes.pop(key) for key in [*entry] if key in changes}
+    head = json.dumps([entry["dtype"], entry["context_length"], entry["vocab"]], separators=(",", ":"))
+    digest = hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + floats).hexdigest()
+    entry |= {"log_probs": base64.b64encode(floats).decode(), "sha256": digest}
+    file = {"format": checker.FORMAT, "about": about, "low": "0", "high": "Infinity", "digits": 28, "chain": entry}
+    return file | {key: masked(*value) if isinstance(value, tuple) else value for key, value in changes.items()}
+
+
+def masked(*flags: int) -> str:
+    return base64.b64encode(bytes(flags)).decode()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_arrow_at_the_floor_is_one_and_below_it_is_none(dtype: str, tmp_path: Path) -> None:
+    below = np.nextafter(np.dtype(dtype).type(-708), np.dtype(dtype).type(-np.inf))
+    asked: dict[str, Any] = {"red": (0, 0, 1), "start": (1, 0, 0), "x": ["0"] * 3, "w": ["1e-300"] * 3, "high": "0"}
+    for arrow, never in ((-708.0, False), (below, True)):
+        rows = [[-np.inf, 0, arrow], [-np.inf, 0, -np.inf], [-np.inf, -np.inf, 0]]
+        document = forged("ever", rows, dtype, **asked)
+        if never:
+            assert "[0, 0]" in verdict(document, tmp_path).statement
+        else:
+            refused(document, tmp_path)  # it is 3.3e-308
+            verdict(document | {"low": "3.30e-308", "high": "3.32e-308", "x": ["3.3075e-308", "0", "0"]}, tmp_path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 708.1, 1e308])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_that_are_no_logarithms_are_refused(bad: float, dtype: str, tmp_path: Path) -> None:
+    with np.errstate(over="ignore"):
+        for k in range(4):
+            rows = np.zeros(4)
+            rows[k] = bad
+            refused(forged("entropy rate", rows.reshape(2, 2), dtype, h=["0", "0"]), tmp_path)
+    for row in ([-np.inf, -np.inf], [-709, -np.inf], [np.nan, 0], [0, -np.nan]):
+        refused(forged("entropy rate", [[0, 0], row], dtype, h=["0", "0"]), tmp_path)
+
+
+def test_rows_are_normalised_whatever_they_sum_to(tmp_path: Path) -> None:
+    for level in (708, -0.0, -700):
+        document = forged("entropy rate", np.full((2, 2), level), h=["0", "0"], low=".693147180", high=".693147181")
+        verdict(document, tmp_path)
+        refused(document | {"low": "0.6931471806"}, tmp_path)
+
+
+def test_a_metastable_chain_is_not_proved_by_what_nearly_solves_it(tmp_path: Path) -> None:
+    rows = [[0, -690.0], [-691.0, 0]]  # in a 27 %, in b 73 %: P h - h is some 1e-300 for any h of human size
+    asked: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "digits": 28}
+    for h in (["0", "0"], ["0", "1e280"], ["0", "1e299"], ["-1e310", "1e310"]):
+        for claim in ({"low": "0.3"}, {"high": "0.2"}, {"low": ".5", "high": ".5"}):
+            refused(forged("mass", rows, **asked | {"h": h} | claim), tmp_path)
+    for x in ("0", "1", "1e299", "3e299"):  # the time is 4.7e299
+        for w in ("1e-300", "1", "1e300"):
+            refused(forged("mean time", rows, **asked, x=[x, "0"], w=[w, "0"], high="4e299"), tmp_path)
+
+
+def test_witnesses_that_are_zero_or_less_prove_nothing(tmp_path: Path) -> None:
+    zero = base64.b64encode(np.full(2, -0.0).tobytes()).decode()
+    for w in (zero, ["-0", "0"], ["0", "0"], ["-1", "1"], ["1e-999999999999999999", "0"]):
+        refused(forged("mean time", np.zeros((2, 2)), red=(0, 1), start=(1, 0), x=["5", "0"], w=w, low="3"), tmp_path)
+
+
+FAR = ["1e999999999999999999", "-1e999999999999999999", "1e-999999999999999999", "9" * 10**6, "1e" + "9" * 30]
+
+
+@pytest.mark.parametrize("number", FAR)
+def test_numbers_at_the_ends_of_decimals_prove_nothing(number: str, tmp_path: Path) -> None:
+    for key in ("h", "x", "w"):
+        for about in ("entropy rate", "mean time"):
+            file = {"red": (0, 1), "start": (1, 0), "h": ["0", "0"], "x": ["3", "0"], "w": ["3", "0"]} | {"low": "2.5"}
+            refused(forged(about, np.zeros((2, 2)), **file | {key: [number, "1"]}), tmp_path)
+
+
+def test_a_statement_is_one_line_of_plain_text(tmp_path: Path) -> None:
+    for low in ("0", " 0", "0\n", "٠", "0_0", "-0", "0e-5", 0, "-1e5", "-Infinity", [0, [0], 0]):
+        for vocab in (["\n", "\x1b"], ['"', "\u202e"], ["", "a b"], ["\ud800", "b"], ["٣", "3"], ["{red}", "%s"]):
+            document = forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"], low=low, vocab=vocab)
+            try:
+                statement = verdict(document, tmp_path).statement
+            except Refused:
+                continue
+            assert statement.isascii()
+            assert statement.isprintable()
+
+
+@pytest.mark.parametrize(
+    "low", ["0.51", "٠.٥١", "NaN", "sNaN", "Infinity", "1e400", 1, True, "0x0", "0,4", "", None, {}]
+)
+def test_a_claim_that_is_no_number_or_too_much_is_refused(low: Any, tmp_path: Path) -> None:
+    refused(forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"], low=low), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"context_length": L} for L in (True, 1.0, "1", 0, -1, 65, None, 2**70, [1])),
+        *({"vocab": vocab} for vocab in ("ab", ["a", "a"], [], ["a"], ["a", 1], ["a", None], {"a": 1, "b": 2})),
+        *({"dtype": dtype} for dtype in ("float16", "<f8", None, [])),
+        *({"digits": digits} for digits in (True, 28.0, "28", 19, 1001, -28, 1e400, None, [28], 10**4000)),
+        *({"red": red} for red in ((0, 0), (0, 2), (1,), (0, 1, 0), (0, 255))),
+        *({"states": states} for states in ((0, 0), (1, 0), (0, 1), (2, 2), (1,))),
+        *({"start": start} for start in ((0, 0), (3, 0), [1, 0])),
+        *({"h": h} for h in (["0"], ["0"] * 3, ["0", "NaN"], ["0", "Infinity"], ["0", None], [0.5, "sNaN"], "", {})),
+        *({"about": about} for about in ("within", "mass ", "Mass", None, [], ["mass"])),
+        {"format": "finitegpt proof 2"},
+    ],
+)
+def test_one_wrong_entry_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    good: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "h": ["0", "0"]}
+    verdict(forged("mass", np.zeros((2, 2)), **good), tmp_path)
+    about = change.get("about", "mass")
+    refused(forged(about, np.zeros((2, 2)), **good | {k: v for k, v in change.items() if k != "about"}), tmp_path)
+
+
+def test_base64_is_strict(tmp_path: Path) -> None:
+    text = forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"])
+    for change in (" {}", "{}\n", "{}=", "{}AAAA", "={}", "-{}"):
+        chain = text["chain"] | {"log_probs": change.format(text["chain"]["log_probs"])}
+        refused(text | {"chain": chain}, tmp_path)
+        refused(text | {"red": change.format(text["red"])}, tmp_path)
+
+
+def test_a_key_is_there_once_at_every_depth(tmp_path: Path) -> None:
+    text = json.dumps(forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"]))
+    verdict(text.encode(), tmp_path)
+    for key in ("low", "about", "red", "dtype", "vocab"):
+        assert "once" in refused(text.replace(f'"{key}":', f'"{key}": "0", "{key}":', 1).encode(), tmp_path)
+        assert "once" in refused(
+            text.replace(f'"{key}":', f'"\\u{ord(key[0]):04x}{key[1:]}": 0, "{key}":').encode(), tmp_path
+        )
+
+
+def test_a_closed_set_names_the_laws_on_it_and_no_others(tmp_path: Path) -> None:
+    apart = np.where(np.eye(3), 0, -np.inf)
+    asked: dict[str, Any] = {"red": (0, 1, 0), "h": ["0"] * 3}
+    assert 'on "a"' in verdict(forged("mass", apart, **asked, states=(1, 0, 0), high="0"), tmp_path).statement
+    assert 'on "a" "b"' in verdict(forged("mass", apart, **asked, states=(1, 1, 0)), tmp_path).statement
+    refused(forged("mass", apart, **asked, states=(1, 1, 0), high="0"), tmp_path)
+    refused(forged("mass", apart, **asked, high="0"), tmp_path)
+
+
+def test_what_the_caller_has_set_for_decimals_changes_nothing(tmp_path: Path) -> None:
+    with localcontext(Context(1, traps=[])):
+        for about, document in SINGLE.items():
+            assert verdict(document, tmp_path).low == document["low"], about
+            refused(document | {"low": document["high"], "high": document["low"]}, tmp_path)
+        for low in ("NaN", "sNaN", "no number"):
+            refused(SINGLE["mass"] | {"low": low}, tmp_path)
 
 
 @pytest.mark.parametrize("about", DOCUMENTS)

@@ -81,7 +81,7 @@ def chain_digest(chain: Chain) -> str:
     """The SHA-256 that names a chain in proofs: of its number format, context length, vocabulary and rows as stored.
 
     >>> chain_digest(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))[:8]
-    '3de11600'
+    '05708d5d'
     """
     head = json.dumps([chain.log_probs.dtype.name, chain.context_length, list(chain.vocab)], separators=(",", ":"))
     return hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + _bytes(chain.log_probs)).hexdigest()
@@ -397,17 +397,18 @@ def _double_average(chain: Chain, f: Values, classes: Classes, kept: Mask) -> Va
             before = width
         h += gain if step % 4 else 0.5 * gain  # half a step, which no periodic chain can follow for ever
     if best > 1e-11 * scale:
-        for ids in (classes[k] for k in range(n_classes)):
-            if kept[ids].all():
-                h = good.copy()
-                h[ids] = _above_average(chain, f, ids)
-                if np.ptp(off(h)[ids]) < np.ptp(off(good)[ids]):
-                    good = h
+        for ids in (classes[k] for k in range(n_classes) if kept[classes[k]].all()):
+            for _ in range(3):  # from the second time on, what the first left over
+                left, h = off(good), good.copy()
+                h[ids] += _above_average(chain, left - left[ids].min(), ids)
+                if not np.ptp(off(h)[ids]) < np.ptp(left[ids]):
+                    break
+                good = h
     return good
 
 
 def _above_average(chain: Chain, f: Values, ids: NDArray[np.int64]) -> Values:
-    """What is earned above the average from the states of a recurrent class until its first, less the mean of it."""
+    """h with f + P h - h the same on a recurrent class, of f >= 0: what is earned above the average until its first."""
     part = np.full(chain.n_states, -2)
     part[ids], part[ids[0]] = -1, 0
     found = [_eliminated(chain, part, gains) for gains in (f, np.ones_like(f))]
