@@ -3,6 +3,7 @@
 import ast
 import base64
 import copy
+import hashlib
 import json
 import random
 import re
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,29 @@ from oracles import (
     exact_passage,
     exact_rows,
     from_logits,
-    random_chain,
 )
 from strategies import SEEDS
 
 SOURCE = Path(checker.__file__)
-CHAIN = random_chain("dense", 2, 3, 1)
-LEAKING = from_logits(np.array([[0, -1, -2], [-np.inf, 0, -np.inf], [-np.inf, -np.inf, 0.0]]))
-DOCUMENTS: dict[str, dict[str, Any]] = {
-    "entropy rate": prove.entropy_rate(CHAIN).document,
-    "KL rate": prove.kl_rate(CHAIN, random_chain("dense", 2, 3, 2)).document,
-    "mass": prove.mass(CHAIN, "bb?").document,
-    "ever": prove.hitting_probability(LEAKING, "b", start=0).document,
-    "within": prove.hitting_probability(CHAIN, "bbb", start=0, within=4).document,
-    "mean time": prove.mean_first_passage_time(CHAIN, "bbb", start=0).document,
-}
+FLOATS = (np.float32, np.float64)
+
+
+def claims(dtype: type) -> dict[str, dict[str, Any]]:
+    """A proof of each kind, about a chain of rows in float32 or float64."""
+    rng = np.random.default_rng(1)
+    chain, model = (from_logits(2 * rng.normal(size=(8, 2)), 3, dtype) for _ in range(2))
+    leaking = from_logits(np.array([[0, -1, -2], [-np.inf, 0, -np.inf], [-np.inf, -np.inf, 0.0]]), dtype=dtype)
+    return {
+        "entropy rate": prove.entropy_rate(chain).document,
+        "KL rate": prove.kl_rate(chain, model).document,
+        "mass": prove.mass(chain, "bb?").document,
+        "ever": prove.hitting_probability(leaking, "b", start=0).document,
+        "mean time": prove.mean_first_passage_time(chain, "bbb", start=0).document,
+    }
+
+
+DOCUMENTS = {f"{about}, {kind.__name__}": document for kind in FLOATS for about, document in claims(kind).items()}
+SINGLE = claims(np.float32)
 
 
 def verdict(document: Any, folder: Path) -> checker.Proved:
@@ -89,7 +98,7 @@ def test_a_claim_that_says_more_is_refused_and_one_that_says_less_is_not(about: 
     refused(document | {"low": "Infinity", "high": "Infinity"}, tmp_path)
 
 
-@pytest.mark.parametrize("about", [about for about in DOCUMENTS if about != "within"])
+@pytest.mark.parametrize("about", DOCUMENTS)
 def test_every_number_of_a_witness_counts(about: str, tmp_path: Path) -> None:
     for key in ("h", "x", "w"):
         for k, value in enumerate(DOCUMENTS[about].get(key, [])):
@@ -99,7 +108,8 @@ def test_every_number_of_a_witness_counts(about: str, tmp_path: Path) -> None:
                 forged = copy.deepcopy(DOCUMENTS[about])
                 forged[key][k] = moved(value, by)
                 if key == "w":  # any that falls will do
-                    verdict(forged, tmp_path)
+                    if abs(Decimal(by)) < 1:
+                        verdict(forged, tmp_path)
                     forged[key][k] = "-1"
                 refused(forged, tmp_path)
 
@@ -107,24 +117,27 @@ def test_every_number_of_a_witness_counts(about: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("about", DOCUMENTS)
 def test_another_chain_is_another_digest(about: str, tmp_path: Path) -> None:
     chain = DOCUMENTS[about]["chain"]
-    rows = np.frombuffer(base64.b64decode(chain["log_probs"]), np.float32)
+    rows = np.frombuffer(base64.b64decode(chain["log_probs"]), chain["dtype"])
     for k in range(len(rows)):
         changed = rows.copy()
-        changed[k] = np.nextafter(rows[k], np.float32(-9)) if np.isfinite(rows[k]) else -1
+        changed[k] = np.nextafter(rows[k], rows.dtype.type(-9)) if np.isfinite(rows[k]) else -1
         packed = base64.b64encode(changed.tobytes()).decode()
         assert "digest" in refused(DOCUMENTS[about] | {"chain": chain | {"log_probs": packed}}, tmp_path)
-    for other in ({"vocab": chain["vocab"][::-1]}, {"dtype": "float64"}, {"context_length": 2}):
+    swapped = "float32" if chain["dtype"] == "float64" else "float64"
+    for other in ({"vocab": chain["vocab"][::-1]}, {"dtype": swapped}, {"context_length": 2}):
         refused(DOCUMENTS[about] | {"chain": chain | other}, tmp_path)
 
 
 def test_arrows_that_leave_the_states_and_models_without_arrows_are_refused(tmp_path: Path) -> None:
     some = base64.b64encode(bytes([1] * 7 + [0])).decode()
-    assert "leaves" in refused(DOCUMENTS["entropy rate"] | {"states": some}, tmp_path)
-    model = CHAIN.log_probs.copy()
-    model[3, 0] = -709
-    entry = prove.kl_rate(Chain(log_probs=model, vocab=CHAIN.vocab, context_length=3), CHAIN).document["chain"]
-    assert "arrows" in refused(DOCUMENTS["KL rate"] | {"model": entry}, tmp_path)
-    assert "surely" in refused(DOCUMENTS["ever"] | {"about": "mean time"}, tmp_path)
+    assert "leaves" in refused(SINGLE["entropy rate"] | {"states": some}, tmp_path)
+    model = np.zeros((8, 2))
+    model[3, 0] = -np.inf
+    entry = prove.entropy_rate(from_logits(model, 3)).document["chain"]
+    assert "arrows" in refused(SINGLE["KL rate"] | {"model": entry}, tmp_path)
+    assert "surely" in refused(SINGLE["ever"] | {"about": "mean time"}, tmp_path)
+    other = prove.entropy_rate(from_logits(np.zeros((4, 2)), 2)).document["chain"]
+    assert "same states" in refused(SINGLE["KL rate"] | {"model": other}, tmp_path)
 
 
 def test_a_part_of_the_chain_is_named_as_such(tmp_path: Path) -> None:
@@ -132,19 +145,20 @@ def test_a_part_of_the_chain_is_named_as_such(tmp_path: Path) -> None:
     statement = prove.entropy_rate(apart, states=[1]).proved.statement
     assert 'every stationary distribution on "b" lies' in statement
     assert "every stationary distribution lies" in prove.entropy_rate(apart).proved.statement
-    assert "every stationary distribution lies" in prove.entropy_rate(LEAKING).proved.statement  # a dies out
+    dying = from_logits(np.array([[0, 0], [-np.inf, 0]]))
+    assert "every stationary distribution lies" in prove.entropy_rate(dying).proved.statement  # a dies out
 
 
-def test_float64_rows_are_proved_as_stored(tmp_path: Path) -> None:
-    rows = np.log(np.array([[0.9, 0.1], [0.5, 0.5]]))
-    packed = base64.b64encode(rows.astype("<f8").tobytes()).decode()
-    entry: dict[str, Any] = {"vocab": ["a", "b"], "context_length": 1, "dtype": "float64", "log_probs": packed}
-    digest = refused({**DOCUMENTS["mean time"], "chain": entry | {"sha256": ""}}, tmp_path).split()[3].rstrip(",")
-    red, start = (base64.b64encode(x).decode() for x in (b"\0\1", np.array([1.0, 0.0]).tobytes()))
-    document = DOCUMENTS["mean time"] | {"chain": entry | {"sha256": digest}, "red": red, "start": start}
-    document |= {"x": ["10", "0"], "low": "9.99999999999999", "high": "10.00000000000001"}
-    assert 'from "a"' in verdict(document, tmp_path).statement
-    refused(document | {"low": "10.00000000000001", "high": "11"}, tmp_path)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_proved_is_about_the_rows_as_stored(dtype: type, tmp_path: Path) -> None:
+    given = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    chain = Chain(log_probs=given.log_probs.astype(dtype), vocab=given.vocab, context_length=1)
+    certificate = prove.mean_first_passage_time(chain, "b", start=0)
+    off = abs(exact_passage(exact_matrix(chain), np.array([False, True]))[1][0] - 10)
+    assert off > (1e-8 if dtype is np.float32 else 1e-18)  # .9 is no double, and its logarithm was rounded
+    assert abs(abs(certificate.low - 10) - off) < 1e-17
+    certificate.save(tmp_path / "proof.json")
+    assert verdict(certificate.document, tmp_path / "..") == certificate.proved
 
 
 HOSTILE: dict[str, Any] = {
@@ -170,7 +184,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(Refused):
             check(path)
     monkeypatch.setattr(checker, "MOST_BYTES", 100)
-    refused(DOCUMENTS["mass"], tmp_path)
+    refused(SINGLE["mass"], tmp_path)
 
 
 WRONG = [None, True, -1, 0, 1.5, 2**63, 2**70, "", "NaN", "-Infinity", "1e999999999999", "9" * 10**6, "٣", [], {}]
@@ -196,7 +210,7 @@ def test_wrong_types_sizes_and_numbers_are_refused(
     except Refused:
         refused(document, folder)
     else:  # the claim is wider, or about another start
-        assert key in ("low", "high", "start", "tokens", "digits"), (key, value)
+        assert key in ("low", "high", "digits"), (key, value)
         assert_true(document, proved)
 
 
@@ -211,25 +225,18 @@ def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
         for y in range(V):
             P[i, (i * V + y) % n] += probs[i, y]
     red = np.array(list(base64.b64decode(document["red"])), bool) if "red" in document else np.ones(n, bool)
-    start = np.frombuffer(base64.b64decode(document["start"])) if "start" in document else np.ones(n)
-    weights = np.array([Decimal(w) for w in start.tolist()], object)
-    weights = weights / weights.sum()
+    start = list(base64.b64decode(document["start"])) if "start" in document else [1] * n
     hit, times = exact_passage(P, red)
-    if document["about"] == "within":
-        hit = np.array([Decimal(int(r)) for r in red], object)
-        for _ in range(document.get("tokens", 1)):
-            hit = np.where(red, Decimal(1), P @ hit)
-    if document["about"] in ("ever", "within"):
-        values = [weights @ hit]
-    elif document["about"] == "mean time":
-        values = [sum((w * t for w, t in zip(weights, times, strict=True) if w), Decimal(0))]
+    if document["about"] in ("ever", "mean time"):
+        found = hit if document["about"] == "ever" else times
+        values = [value for first, value in zip(start, found, strict=True) if first]
     else:
         f = np.array([exact_entropy(row) for row in probs], object)
         if document["about"] == "mass":
             f = np.array([Decimal(int(r)) for r in red], object)
         if document["about"] == "KL rate":
-            other = np.frombuffer(base64.b64decode(document["model"]["log_probs"]), np.float32).reshape(n, V)
-            pairs = zip(probs, exact_rows(other), strict=True)
+            other = np.frombuffer(base64.b64decode(document["model"]["log_probs"]), document["model"]["dtype"])
+            pairs = zip(probs, exact_rows(other.reshape(n, V)), strict=True)
             f = np.array(
                 [
                     sum(
@@ -248,7 +255,7 @@ def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
 
 
 @settings(max_examples=100)
-@given(chain=chains(), about=st.sampled_from([*DOCUMENTS]), seed=SEEDS)
+@given(chain=chains(), about=st.sampled_from([*SINGLE]), seed=SEEDS)
 def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, seed: int) -> None:
     rng, n = np.random.default_rng(seed), chain.n_states
 
@@ -259,7 +266,7 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
     red[rng.integers(n)] = True
     solved = prove.hitting_probability(chain, red, start=0).document | prove.mass(chain, red).document
     document = solved | {"about": about, "low": "0", "high": "Infinity", "digits": int(rng.integers(20, 60))}
-    document["start"] = packed(rng.random(n) * (rng.random(n) < 0.5) + (np.arange(n) == 0))
+    document["start"] = packed(((rng.random(n) < 0.2) | (np.arange(n) == 0)).astype(np.uint8))
     document["model"] = solved["chain"]  # and itself, of which it is 0 away
     if about == "KL rate":
         other = Chain(
@@ -269,7 +276,7 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
     for key in ("h", "x", "w"):
         if rng.random() < 0.8:
             scale = 10.0 ** rng.choice([-300, -20, -3, 0, 3, 200])
-            document[key] = packed(rng.choice([np.abs, np.negative, np.asarray])(rng.normal(size=n) * scale))
+            document[key] = packed((np.abs, np.negative, np.asarray)[rng.integers(3)](rng.normal(size=n) * scale))
         elif rng.random() < 0.5 and isinstance(document[key], list):
             document[key] = [
                 str(Decimal(x) * Decimal(1 + rng.choice([1e-3, 1e-12]) * rng.normal())) for x in document[key]
@@ -278,12 +285,165 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
         document.pop("states", None)
     try:
         proof = Proof(document)
-        low, high = proof.enclosure()
     except Refused:
         return
-    proved = checker.Proved("", str(low), str(high), "")
+    proved = checker.Proved("", str(proof.low), str(proof.high), "")
     with localcontext(prec=400):
         assert_true(document, proved)
+
+
+def forged(about: str, rows: Any, dtype: str = "float64", **changes: Any) -> dict[str, Any]:
+    """A file about a chain of one token that no `Chain` need accept, with its digest."""
+    floats = np.asarray(rows, dtype).tobytes()
+    entry = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
+    entry |= {key: changes.pop(key) for key in [*entry] if key in changes}
+    head = json.dumps([entry["dtype"], entry["context_length"], entry["vocab"]], separators=(",", ":"))
+    digest = hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + floats).hexdigest()
+    entry |= {"log_probs": base64.b64encode(floats).decode(), "sha256": digest}
+    file = {"format": checker.FORMAT, "about": about, "low": "0", "high": "Infinity", "digits": 28, "chain": entry}
+    return file | {key: masked(*value) if isinstance(value, tuple) else value for key, value in changes.items()}
+
+
+def masked(*flags: int) -> str:
+    return base64.b64encode(bytes(flags)).decode()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_arrow_at_the_floor_is_one_and_below_it_is_none(dtype: str, tmp_path: Path) -> None:
+    below = np.nextafter(np.dtype(dtype).type(-708), np.dtype(dtype).type(-np.inf))
+    asked: dict[str, Any] = {"red": (0, 0, 1), "start": (1, 0, 0), "x": ["0"] * 3, "w": ["1e-300"] * 3, "high": "0"}
+    for arrow, never in ((-708.0, False), (below, True)):
+        rows = [[-np.inf, 0, arrow], [-np.inf, 0, -np.inf], [-np.inf, -np.inf, 0]]
+        document = forged("ever", rows, dtype, **asked)
+        if never:
+            assert "[0, 0]" in verdict(document, tmp_path).statement
+        else:
+            refused(document, tmp_path)  # it is 3.3e-308
+            verdict(document | {"low": "3.30e-308", "high": "3.32e-308", "x": ["3.3075e-308", "0", "0"]}, tmp_path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 708.1, 1e308])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_that_are_no_logarithms_are_refused(bad: float, dtype: str, tmp_path: Path) -> None:
+    with np.errstate(over="ignore"):
+        for k in range(4):
+            rows = np.zeros(4)
+            rows[k] = bad
+            refused(forged("entropy rate", rows.reshape(2, 2), dtype, h=["0", "0"]), tmp_path)
+    for row in ([-np.inf, -np.inf], [-709, -np.inf], [np.nan, 0], [0, -np.nan]):
+        refused(forged("entropy rate", [[0, 0], row], dtype, h=["0", "0"]), tmp_path)
+
+
+def test_rows_are_normalised_whatever_they_sum_to(tmp_path: Path) -> None:
+    for level in (708, -0.0, -700):
+        document = forged("entropy rate", np.full((2, 2), level), h=["0", "0"], low=".693147180", high=".693147181")
+        verdict(document, tmp_path)
+        refused(document | {"low": "0.6931471806"}, tmp_path)
+
+
+def test_a_metastable_chain_is_not_proved_by_what_nearly_solves_it(tmp_path: Path) -> None:
+    rows = [[0, -690.0], [-691.0, 0]]  # in a 27 %, in b 73 %: P h - h is some 1e-300 for any h of human size
+    asked: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "digits": 28}
+    for h in (["0", "0"], ["0", "1e280"], ["0", "1e299"], ["-1e310", "1e310"]):
+        for claim in ({"low": "0.3"}, {"high": "0.2"}, {"low": ".5", "high": ".5"}):
+            refused(forged("mass", rows, **asked | {"h": h} | claim), tmp_path)
+    for x in ("0", "1", "1e299", "3e299"):  # the time is 4.7e299
+        for w in ("1e-300", "1", "1e300"):
+            refused(forged("mean time", rows, **asked, x=[x, "0"], w=[w, "0"], high="4e299"), tmp_path)
+
+
+def test_witnesses_that_are_zero_or_less_prove_nothing(tmp_path: Path) -> None:
+    zero = base64.b64encode(np.full(2, -0.0).tobytes()).decode()
+    for w in (zero, ["-0", "0"], ["0", "0"], ["-1", "1"], ["1e-999999999999999999", "0"]):
+        refused(forged("mean time", np.zeros((2, 2)), red=(0, 1), start=(1, 0), x=["5", "0"], w=w, low="3"), tmp_path)
+
+
+FAR = ["1e999999999999999999", "-1e999999999999999999", "1e-999999999999999999", "9" * 10**6, "1e" + "9" * 30]
+
+
+@pytest.mark.parametrize("number", FAR)
+def test_numbers_at_the_ends_of_decimals_prove_nothing(number: str, tmp_path: Path) -> None:
+    for key in ("h", "x", "w"):
+        for about in ("entropy rate", "mean time"):
+            file = {"red": (0, 1), "start": (1, 0), "h": ["0", "0"], "x": ["3", "0"], "w": ["3", "0"]} | {"low": "2.5"}
+            refused(forged(about, np.zeros((2, 2)), **file | {key: [number, "1"]}), tmp_path)
+
+
+def test_a_statement_is_one_line_of_plain_text(tmp_path: Path) -> None:
+    for low in ("0", " 0", "0\n", "٠", "0_0", "-0", "0e-5", 0, "-1e5", "-Infinity", [0, [0], 0]):
+        for vocab in (["\n", "\x1b"], ['"', "\u202e"], ["", "a b"], ["\ud800", "b"], ["٣", "3"], ["{red}", "%s"]):
+            document = forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"], low=low, vocab=vocab)
+            try:
+                statement = verdict(document, tmp_path).statement
+            except Refused:
+                continue
+            assert statement.isascii()
+            assert statement.isprintable()
+
+
+@pytest.mark.parametrize(
+    "low", ["0.51", "٠.٥١", "NaN", "sNaN", "Infinity", "1e400", 1, True, "0x0", "0,4", "", None, {}]
+)
+def test_a_claim_that_is_no_number_or_too_much_is_refused(low: Any, tmp_path: Path) -> None:
+    refused(forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"], low=low), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"context_length": L} for L in (True, 1.0, "1", 0, -1, 65, None, 2**70, [1])),
+        *({"vocab": vocab} for vocab in ("ab", ["a", "a"], [], ["a"], ["a", 1], ["a", None], {"a": 1, "b": 2})),
+        *({"dtype": dtype} for dtype in ("float16", "<f8", None, [])),
+        *({"digits": digits} for digits in (True, 28.0, "28", 19, 1001, -28, 1e400, None, [28], 10**4000)),
+        *({"red": red} for red in ((0, 0), (0, 2), (1,), (0, 1, 0), (0, 255))),
+        *({"states": states} for states in ((0, 0), (1, 0), (0, 1), (2, 2), (1,))),
+        *({"start": start} for start in ((0, 0), (3, 0), [1, 0])),
+        *({"h": h} for h in (["0"], ["0"] * 3, ["0", "NaN"], ["0", "Infinity"], ["0", None], [0.5, "sNaN"], "", {})),
+        *({"about": about} for about in ("within", "mass ", "Mass", None, [], ["mass"])),
+        {"format": "finitegpt proof 2"},
+    ],
+)
+def test_one_wrong_entry_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    good: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "h": ["0", "0"]}
+    verdict(forged("mass", np.zeros((2, 2)), **good), tmp_path)
+    about = change.get("about", "mass")
+    refused(forged(about, np.zeros((2, 2)), **good | {k: v for k, v in change.items() if k != "about"}), tmp_path)
+
+
+def test_base64_is_strict(tmp_path: Path) -> None:
+    text = forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"])
+    for change in (" {}", "{}\n", "{}=", "{}AAAA", "={}", "-{}"):
+        chain = text["chain"] | {"log_probs": change.format(text["chain"]["log_probs"])}
+        refused(text | {"chain": chain}, tmp_path)
+        refused(text | {"red": change.format(text["red"])}, tmp_path)
+
+
+def test_a_key_is_there_once_at_every_depth(tmp_path: Path) -> None:
+    text = json.dumps(forged("mass", np.zeros((2, 2)), red=(0, 1), h=["0", "0"]))
+    verdict(text.encode(), tmp_path)
+    for key in ("low", "about", "red", "dtype", "vocab"):
+        assert "once" in refused(text.replace(f'"{key}":', f'"{key}": "0", "{key}":', 1).encode(), tmp_path)
+        assert "once" in refused(
+            text.replace(f'"{key}":', f'"\\u{ord(key[0]):04x}{key[1:]}": 0, "{key}":').encode(), tmp_path
+        )
+
+
+def test_a_closed_set_names_the_laws_on_it_and_no_others(tmp_path: Path) -> None:
+    apart = np.where(np.eye(3), 0, -np.inf)
+    asked: dict[str, Any] = {"red": (0, 1, 0), "h": ["0"] * 3}
+    assert 'on "a"' in verdict(forged("mass", apart, **asked, states=(1, 0, 0), high="0"), tmp_path).statement
+    assert 'on "a" "b"' in verdict(forged("mass", apart, **asked, states=(1, 1, 0)), tmp_path).statement
+    refused(forged("mass", apart, **asked, states=(1, 1, 0), high="0"), tmp_path)
+    refused(forged("mass", apart, **asked, high="0"), tmp_path)
+
+
+def test_what_the_caller_has_set_for_decimals_changes_nothing(tmp_path: Path) -> None:
+    with localcontext(Context(1, traps=[])):
+        for about, document in SINGLE.items():
+            assert verdict(document, tmp_path).low == document["low"], about
+            refused(document | {"low": document["high"], "high": document["low"]}, tmp_path)
+        for low in ("NaN", "sNaN", "no number"):
+            refused(SINGLE["mass"] | {"low": low}, tmp_path)
 
 
 @pytest.mark.parametrize("about", DOCUMENTS)
@@ -297,7 +457,7 @@ def test_a_file_cut_short_is_refused(about: str, tmp_path: Path) -> None:
 def test_random_damage_is_refused_or_leaves_what_is_true(about: str, tmp_path: Path) -> None:
     whole, rng = json.dumps(DOCUMENTS[about]).encode(), random.Random(0)
     accepted = 0
-    for _ in range(1500):
+    for _ in range(700):
         damaged = bytearray(whole)
         for _ in range(rng.choice([1, 1, 2, 5])):
             k = rng.randrange(len(whole))
@@ -315,8 +475,8 @@ def test_random_damage_is_refused_or_leaves_what_is_true(about: str, tmp_path: P
 
 def test_it_is_alone(tmp_path: Path) -> None:
     shutil.copy(SOURCE, tmp_path / "check.py")
-    (tmp_path / "good.json").write_text(json.dumps(DOCUMENTS["ever"]))
-    (tmp_path / "bad.json").write_text(json.dumps(DOCUMENTS["ever"] | {"low": "0.9"}))
+    (tmp_path / "good.json").write_text(json.dumps(SINGLE["ever"]))
+    (tmp_path / "bad.json").write_text(json.dumps(SINGLE["ever"] | {"low": "0.9"}))
 
     def alone(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "-S", "check.py", *arguments]
@@ -327,21 +487,18 @@ def test_it_is_alone(tmp_path: Path) -> None:
     assert good.stdout.startswith('proved: the probability of ever reaching "b" from "a" lies in [')
     for arguments in (("bad.json",), (), ("none",), ("good.json", "good.json")):
         bad = alone(*arguments)
-        assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+        assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (1, "", 1)
         assert bad.stderr.startswith("refused: expected ")
 
 
 def test_it_imports_the_standard_library_alone_and_is_short() -> None:
-    tree, code = ast.parse(SOURCE.read_text()), set[int]()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(SOURCE.read_text())):
         if isinstance(node, ast.Import):
             assert {alias.name for alias in node.names} <= sys.stdlib_module_names
         if isinstance(node, ast.ImportFrom):
             assert node.module is not None
             assert node.module.partition(".")[0] in sys.stdlib_module_names
-        if isinstance(node, ast.stmt) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            code.add(node.lineno)
-    assert len(code) < 200  # statements; comments and docstrings are for the referee
+    assert SOURCE.read_text().count("\n") <= 200  # with what is said to the referee
 
 
 def test_values_near_the_end_of_double_precision(tmp_path: Path) -> None:
@@ -355,6 +512,6 @@ def test_values_near_the_end_of_double_precision(tmp_path: Path) -> None:
 
 def test_the_prover_refuses_what_is_too_large() -> None:
     with pytest.raises(InputError, match="same vocabulary"):
-        prove.kl_rate(CHAIN, Chain.from_probs([[0.5, 0.5]] * 2, "xy", 1))
+        prove.kl_rate(from_logits(np.zeros((8, 2)), 3), Chain.from_probs([[0.5, 0.5]] * 2, "xy", 1))
     with pytest.raises(TooLargeError, match="arrows"):
         prove.entropy_rate(from_logits(np.zeros((2**22, 2)), 22))

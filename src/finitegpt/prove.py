@@ -1,14 +1,17 @@
 """Proofs that travel: a claim about a chain, the chain, and a witness, in a file that `check.py` verifies alone.
 
 What is proved is what the checker finds from the witness, rounded outward, so a bad witness makes a wide interval and
-never a wrong one. Chains of up to 128 states are solved in decimals of as many digits as a narrow interval needs,
-larger ones in double precision: metastable ones among these get wide intervals, which say so.
+never a wrong one. It is about the rows as stored, float32 or float64: a law that was given by probabilities was rounded
+when it was stored, and that is not in the interval. Chains of up to 128 states are solved in decimals of as many digits
+as a narrow interval needs, larger ones in double precision, by elimination or by iteration: metastable ones among these
+get wide intervals, which say so.
 """
 
 import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
 from pathlib import Path
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+<<<<<<< HEAD
 from finitegpt.analysis import (
     Classes,
     communicating_classes,
@@ -28,11 +32,16 @@ from finitegpt.analysis import (
 )
 from finitegpt.analysis.divergence import row_divergence
 from finitegpt.analysis.starts import token_count
+=======
+from finitegpt.analysis import Classes, communicating_classes, extended, select
+from finitegpt.analysis.compare import row_divergence
+from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
+>>>>>>> proof
 from finitegpt.chain import LEAST, Chain
 from finitegpt.check import FORMAT, MOST_ARROWS, Proof, Proved, Refused
-from finitegpt.check import Chain as Rows
 from finitegpt.errors import FileError, InputError, TooLargeError
 from finitegpt.files import new_file
+from finitegpt.graph import NEVER, SURELY
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -43,9 +52,10 @@ SMALL = 128
 
 _DIGITS = (30, 60, 120, 240, 480, 960)
 _DOUBLE_DIGITS = 28
-_DENSE = 2048
 _STEPS = 2000
-_NARROW, _TIGHT, _TINY = Decimal("1e-9"), Decimal("1e-15"), Decimal("1E-99000")
+_SURE = 4096  # so many states are always eliminated
+_SMALL_GAIN = 1e-290  # double precision still divides by it
+_NARROW, _TIGHT = Decimal("1e-9"), Decimal("1e-15")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +95,7 @@ def chain_digest(chain: Chain) -> str:
     """The SHA-256 that names a chain in proofs: of its number format, context length, vocabulary and rows as stored.
 
     >>> chain_digest(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))[:8]
-    '3de11600'
+    '05708d5d'
     """
     head = json.dumps([chain.log_probs.dtype.name, chain.context_length, list(chain.vocab)], separators=(",", ":"))
     return hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + _bytes(chain.log_probs)).hexdigest()
@@ -130,49 +140,43 @@ def mass(chain: Chain, red: ArrayLike, *, states: ArrayLike | None = None, note:
     return _average(document, chain, mask.astype(np.float64), states)
 
 
-def hitting_probability(
-    chain: Chain, red: ArrayLike, *, start: ArrayLike | None = None, within: int | None = None, note: str = ""
-) -> Certificate:
-    """The probability of ever reaching red states, or within so many tokens, from a start; see `start_distribution`.
-
-    Without a start, the data's states, or all, that are not red.
+def hitting_probability(chain: Chain, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
+    """The probability of ever reaching red states from a state: without one, from the data's most frequent not red.
 
     >>> chain = Chain.from_probs([[1, 0, 0], [0, 1, 0], [0.25, 0.25, 0.5]], "abc", 1)
     >>> float(hitting_probability(chain, "b", start=2).low)
     0.5
     """
-    mask, _, document = _passage(chain, red, start, "ever" if within is None else "within", note)
-    if within is not None:
-        return _best(
-            [document | {"tokens": token_count(within), "digits": digits} for digits in (_DOUBLE_DIGITS, 60, 120)]
-        )
-    opens, surely = _undecided(document, mask)
-    if not opens.any():
-        nothing = _packed(np.zeros(chain.n_states))
-        return _best([document | {"x": nothing, "w": nothing}])
+    document, decided, _, _ = _passage(chain, red, start, "ever", note)
+    opens, surely = decided == 0, decided == SURELY
     if chain.n_states <= SMALL:
         return _best(_decimal_passage(document, chain, opens, surely))
-    x, w = _double_passage(chain, mask, opens, surely)
+    part = np.where(opens, -1, np.where(decided == NEVER, 1, 0))
+    x = _eliminated(chain, part, None)
+    w = None if x is None else _eliminated(chain, part, np.maximum(x, _SMALL_GAIN))
+    if x is None or w is None:
+        x = _iterated(chain, opens, chain.pull(surely.astype(np.float64)))
+        w = _iterated(chain, opens, np.ones(chain.n_states))
     return _best([document | {"x": _packed(x), "w": _packed(w)}])
 
 
-def mean_first_passage_time(
-    chain: Chain, red: ArrayLike, *, start: ArrayLike | None = None, note: str = ""
-) -> Certificate:
+def mean_first_passage_time(chain: Chain, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
     """The mean number of tokens until red states are reached; InputError for a start from where they may never be.
 
     >>> chain = Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1)
     >>> float(mean_first_passage_time(chain, "b", start=0).high)
     2.0
     """
-    mask, first, document = _passage(chain, red, start, "mean time", note)
-    opens, surely = _undecided(document, mask)
-    if not surely[first > 0].all():
+    document, decided, mask, first = _passage(chain, red, start, "mean time", note)
+    if decided[first] != SURELY:
         raise InputError("expected a start from where red is surely reached, got another; try hitting_probability")
+    opens = (decided == SURELY) & ~mask
     if chain.n_states <= SMALL:
-        return _best(_decimal_passage(document, chain, opens, surely))
-    x = np.where(opens, mean_first_passage_times(chain, mask).values, 0.0)
-    return _best([document | {"x": _packed(_refined(chain, opens, opens.astype(np.float64), x))}])
+        return _best(_decimal_passage(document, chain, opens, decided == SURELY))
+    one = np.ones(chain.n_states)
+    x = _eliminated(chain, np.where(opens, -1, np.where(mask, 0, -2)), one)
+    x = _iterated(chain, opens, one) if x is None else x
+    return _best([document | {"x": _packed(x), "w": _packed(x)}])
 
 
 def _bytes(array: NDArray[Any]) -> bytes:
@@ -207,15 +211,18 @@ def _begin(chain: Chain, about: str, note: str) -> Document:
 
 
 def _passage(
-    chain: Chain, red: ArrayLike, start: ArrayLike | None, about: str, note: str
-) -> tuple[Mask, Values, Document]:
+    chain: Chain, red: ArrayLike, start: int | None, about: str, note: str
+) -> tuple[Document, NDArray[np.uint8], Mask, int]:
+    """The file's beginning, what the graph says of each state, the red ones, and where it starts."""
     mask = select(chain, red)
-    first = start_distribution(chain, start)
-    if start is None and not mask.all():
-        first = np.where(mask, 0.0, first)
-        first = first if first.any() else (~mask).astype(np.float64)
-    found = {"red": _packed(mask.astype(np.uint8)), "start": _packed(first)}
-    return mask, first, _begin(chain, about, note) | found
+    if start is None:
+        often = np.ones(chain.n_states) if chain.counts is None else chain.counts + 1
+        start = int(np.argmax(np.where(mask, 0, often)))
+    if not 0 <= start < chain.n_states:
+        raise InputError(f"expected a start from 0 to {chain.n_states - 1}, got {start}; try 0")
+    first = np.arange(chain.n_states) == start
+    found = {"red": _packed(mask.astype(np.uint8)), "start": _packed(first.astype(np.uint8))}
+    return _begin(chain, about, note) | found, chain.graph.reach(mask), mask, start
 
 
 def _best(documents: "list[Document] | Iterator[Document]") -> Certificate:
@@ -225,13 +232,12 @@ def _best(documents: "list[Document] | Iterator[Document]") -> Certificate:
         for document in documents:
             try:
                 proof = Proof(document)
-                proof.file = document = _claiming(document, *proof.enclosure())
-                certificate = Certificate(document, proof.statement())
             except Refused as error:
                 if best is not None:
                     break  # more digits would be too much work
-                reason = str(error).rpartition("; try ")[0]
-                raise InputError(f"{reason}; try fewer tokens, or other states") from None
+                raise InputError(f"{str(error).rpartition('; try ')[0]}; try another chain") from None
+            proof.file = _claiming(document, proof.low, proof.high)
+            certificate = Certificate(proof.file, proof.statement())
             if best is None or certificate.high - certificate.low < best.high - best.low:
                 best = certificate
             if certificate.high.is_finite() and certificate.high - certificate.low <= _TIGHT * certificate.high:
@@ -242,18 +248,8 @@ def _best(documents: "list[Document] | Iterator[Document]") -> Certificate:
 
 def _claiming(document: Document, low: Decimal, high: Decimal) -> Document:
     """The document with a claim of 20 digits that holds the interval."""
-    below, above = Context(20, ROUND_FLOOR, MIN_EMIN, MAX_EMAX), Context(20, ROUND_CEILING, MIN_EMIN, MAX_EMAX)
-    least = str(below.plus(low)) if low > _TINY else "0"
-    most = str(above.plus(high)) if high > _TINY else str(_TINY) if high else "0"
-    return document | {"low": least, "high": most}
-
-
-def _undecided(document: Document, mask: Mask) -> tuple[Mask, Mask]:
-    """The open states, and those from where red is surely reached, as the checker sees them."""
-    P, ever = Rows(document["chain"]), document["about"] == "ever"
-    never = ~np.array(P.reaching(mask.tolist(), mask.tolist()))
-    surely = ~np.array(P.reaching(never.tolist(), mask.tolist()))
-    return ~(never | surely) if ever else surely & ~mask, surely
+    below, above = (Context(20, mode, MIN_EMIN, MAX_EMAX) for mode in (ROUND_FLOOR, ROUND_CEILING))
+    return document | {"low": str(below.plus(low)) if low else "0", "high": str(above.plus(high)) if high else "0"}
 
 
 def _average(
@@ -340,7 +336,7 @@ def _decimal_average(
 ) -> Iterator[Document]:
     """h is what is earned above the average until the first state of the class."""
     recurrent = [classes[k].tolist() for k in range(len(classes)) if kept[classes[k]].all()]
-    red = _unpacked_mask(document)
+    red = base64.b64decode(document["red"]) if "red" in document else None
 
     def attempt(digits: int) -> Document:
         rows = _decimal_rows(chain)
@@ -380,10 +376,10 @@ def _decimal_passage(document: Document, chain: Chain, opens: Mask, surely: Mask
         for k, i in enumerate(ids if ever else []):
             goals = ((j, p) for y, p in rows[i].items() if surely[j := (i * chain.vocab_size + y) % chain.n_states])
             gains[k, 0] = sum((p for _, p in goals), Decimal(0))
-        found = {}
         x = _solved(moves, exits, gains)
-        w = _solved(moves, exits, x)  # Q w = w - x: the check is of as many digits wherever x is small
-        for key, solution in (("x", x), ("w", w))[: 2 if ever else 1]:
+        w = _solved(moves, exits, x) if ever else x  # Q w = w - x: the check is of as many digits wherever x is small
+        found = {}
+        for key, solution in (("x", x), ("w", w)):
             values = np.full(chain.n_states, Decimal(0), object)
             values[ids] = solution[:, 0]
             found[key] = _strings(values, digits)
@@ -396,16 +392,18 @@ def _double_average(chain: Chain, f: Values, classes: Classes, kept: Mask) -> Va
     """h by value iteration; where that does not settle, by elimination of classes that are small enough."""
     label, n_classes = classes.label[kept], len(classes)
     sizes = np.maximum(np.bincount(label, minlength=n_classes), 1)
-    h, gain, good, best, before = np.zeros_like(f), np.empty_like(f), np.zeros_like(f), np.inf, np.inf
+    h, good, best, before = np.zeros_like(f), np.zeros_like(f), np.inf, np.inf
     scale = max(float(np.abs(f[kept]).max()), 1e-300)
+
+    def off(h: Values) -> Values:
+        """f + P h - h less its mean over each class."""
+        gain = chain.pull(h) + f - h
+        return gain - (np.bincount(label, gain[kept], n_classes) / sizes)[classes.label]
+
     for step in range(_STEPS):
-        chain.pull(h, out=gain)
-        gain += f
-        gain -= h
-        level = np.bincount(label, gain[kept], n_classes) / sizes
-        gain -= level[classes.label]
+        gain = off(h)
         if step % 10 == 9:
-            width = float(gain[kept].max() - gain[kept].min())
+            width = float(np.ptp(gain[kept]))
             if width < best:
                 best, good = width, h.copy()
             if width < 1e-14 * scale or width > 0.999 * before:
@@ -413,53 +411,60 @@ def _double_average(chain: Chain, f: Values, classes: Classes, kept: Mask) -> Va
             before = width
         h += gain if step % 4 else 0.5 * gain  # half a step, which no periodic chain can follow for ever
     if best > 1e-11 * scale:
-        for ids in (classes[k] for k in range(n_classes)):
-            if kept[ids].all() and 1 < len(ids) <= _DENSE:
-                P = chain.to_csr()[ids][:, ids].toarray()
-                good[ids] = np.linalg.solve(np.eye(len(ids)) - P + 1 / len(ids), f[ids])
-                good[ids] -= good[ids].mean()
+        for ids in (classes[k] for k in range(n_classes) if kept[classes[k]].all()):
+            for _ in range(3):  # from the second time on, what the first left over
+                left, h = off(good), good.copy()
+                h[ids] += _above_average(chain, left - left[ids].min(), ids)
+                if not np.ptp(off(h)[ids]) < np.ptp(left[ids]):
+                    break
+                good = h
     return good
 
 
-def _double_passage(chain: Chain, mask: Mask, opens: Mask, surely: Mask) -> tuple[Values, Values]:
-    """x and w with x = b + Q x and w = x + Q w, nearly, so that even small probabilities are right to many digits."""
-    b = np.where(opens, chain.pull(surely.astype(np.float64)), 0.0)
-    x = _refined(chain, opens, b, np.where(opens, hitting_probabilities(chain, mask).values, 0.0))
-    for _ in range(_STEPS // 10):
-        x = b + _through(chain, opens, x)
-    w = np.zeros_like(x)
-    for _ in range(_STEPS):
-        new = x + _through(chain, opens, w)
-        done = bool((new - w <= x / 4).all())
-        w = new
-        if done:
-            return x, w
-    one = opens.astype(np.float64)
-    return x, _refined(chain, opens, one, one)
+def _above_average(chain: Chain, f: Values, ids: NDArray[np.int64]) -> Values:
+    """h with f + P h - h the same on a recurrent class, of f >= 0: what is earned above the average until its first."""
+    part = np.full(chain.n_states, -2)
+    part[ids], part[ids[0]] = -1, 0
+    found = [_eliminated(chain, part, gains) for gains in (f, np.ones_like(f))]
+    if any(sums is None for sums in found):
+        return np.zeros(len(ids))
+    earned, time = (sums for sums in found if sums is not None)
+    round_trip = [gains[ids[0]] + chain.pull(sums)[ids[0]] for gains, sums in ((f, earned), (np.ones_like(f), time))]
+    h = (earned - round_trip[0] / round_trip[1] * time)[ids]
+    return h - h.mean()
 
 
-def _through(chain: Chain, opens: Mask, x: Values) -> Values:
-    """Q x: the chain among the open states, outside of which x is 0."""
-    return np.where(opens, chain.pull(x), 0.0)
+def _eliminated(chain: Chain, part: NDArray[np.int64], gains: Values | None) -> Values | None:
+    """What the states of part -1 gain until they leave, or how probably they end in part 0; None if it is too much."""
+    opens = part == -1
+    if not opens.any():
+        return np.zeros(chain.n_states)
+    if int(opens.sum()) <= LARGEST_GTH:
+        with suppress(TooLargeError):
+            most = np.inf if int(opens.sum()) <= _SURE else MOST_PRODUCTS
+            found = chain.graph.absorb(part, int(part.max()) + 1, wanted=int(gains is None), gains=gains, most=most)
+            return found.probs[0] if gains is None else found.sums
+    return None
 
 
-def _refined(chain: Chain, opens: Mask, b: Values, x: Values) -> Values:
-    """x with x = b + Q x, from one that is nearly so: what is left over is solved for, some times."""
+def _iterated(chain: Chain, opens: Mask, b: Values) -> Values:
+    """x with x = b + Q x, Q being the chain among the open states, by BiCGSTAB: what is left over is solved again."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 
-    n = chain.n_states
-    operator = LinearOperator((n, n), matvec=lambda v: v - _through(chain, opens, v * opens), dtype=np.float64)  # type: ignore[call-arg]
-    for _ in range(3):
-        left = np.where(opens, b + _through(chain, opens, x) - x, 0.0)
+    def left(x: Values) -> Values:
+        return np.where(opens, b + chain.pull(x) - x, 0.0)
+
+    n, x = chain.n_states, np.where(opens, b, 0.0)
+
+    def step(v: Values) -> Values:
+        return v - np.where(opens, chain.pull(v * opens), 0.0)
+
+    operator = LinearOperator((n, n), matvec=step, dtype=np.float64)  # type: ignore[call-arg]
+    for _ in range(4):
         with np.errstate(all="ignore"):
-            more, _ = bicgstab(operator, left, rtol=1e-8, maxiter=300)
+            more, _ = bicgstab(operator, left(x), rtol=1e-10, maxiter=500)
             better = np.where(opens, x + more, 0.0)
-            rest = np.where(opens, b + _through(chain, opens, better) - better, 0.0)
-        if not np.abs(rest).max() < np.abs(left).max():
-            break
+            if not np.abs(left(better)).max() < np.abs(left(x)).max():
+                break
         x = better
     return x
-
-
-def _unpacked_mask(document: Document) -> list[int] | None:
-    return list(base64.b64decode(document["red"])) if "red" in document else None

@@ -14,7 +14,6 @@ def prove(
     *,
     out: Path,
     red: list[str] | None = None,
-    within: int | None = None,
     mean_time: Flag = False,
     mass: Flag = False,
     start: str | None = None,
@@ -37,14 +36,12 @@ def prove(
     red
         A pattern of states that should not be reached: 11? begins with 11, *000 ends in 000. May be given several
         times.
-    within
-        With --red: within so many tokens, instead of ever.
     mean_time
         With --red: the mean number of tokens until then, instead.
     mass
         With --red: how much of its time the chain is there in the long run, instead.
     start
-        With --red: the state to start from; by default the data's states that are not red.
+        With --red: the state to start from; by default the data's most frequent one that is not red.
     against
         Another run, or a source such as even: the truth that the run is to predict.
     entropy_rate
@@ -56,10 +53,8 @@ def prove(
 
     if (red is not None) + (against is not None) + entropy_rate != 1:
         raise InputError("expected one of --red, --against and --entropy-rate, got none or several; try --entropy-rate")
-    if (within is not None) + mean_time + mass > 1 or (
-        red is None and (within is not None or mean_time or mass or start)
-    ):
-        raise InputError("expected --red with one of --within, --mean-time and --mass, got others; try --red alone")
+    if (mean_time and mass) or (red is None and (mean_time or mass or start)):
+        raise InputError("expected --red with one of --mean-time and --mass, got others; try --red alone")
     if out.exists():
         raise FileError(f"expected a new file, got {str(out)!r} which exists; try another name")
     loaded = Run.load(run)
@@ -75,10 +70,8 @@ def prove(
             certificate = proofs.mass(chain, red, note=note)
         else:
             first = None if start is None else chain.id(start)
-            if mean_time:
-                certificate = proofs.mean_first_passage_time(chain, red, start=first, note=note)
-            else:
-                certificate = proofs.hitting_probability(chain, red, start=first, within=within, note=note)
+            passage = proofs.mean_first_passage_time if mean_time else proofs.hitting_probability
+            certificate = passage(chain, red, start=first, note=note)
     certificate.save(out)
     if json:
         print_json({**certificate.proved._asdict(), "narrow": certificate.narrow, "files": {"proof": str(out)}})

@@ -25,6 +25,7 @@ export function factsCard() {
   const element = html(
     "section", { class: "card", "data-part": "chain" },
     html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), shares,
+    html("p", { class: "soft proved" }, say("chain.proved")),
   );
   return {
     element,

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from finitegpt.analysis import Bound, RedStates
 from finitegpt.report.layout import facts, indent, section
-from finitegpt.report.sections import Section, ends_in, sections, top_bounds, top_states
+from finitegpt.report.sections import Section, ends_in, sections, spoken_of, top_bounds, top_states
 from finitegpt.summary import Summary
 
 _NAMED = ("long run", "machine")  # sections whose rows are named by states
@@ -26,6 +26,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         "context_length": chain.context_length,
         "states": chain.n_states,
         "decoding": summary.decoding or None,
+        "proved_of": spoken_of(chain),
         "communicating_classes": summary.n_classes,
         "transient_states": summary.n_transient,
         "recurrent_classes": summary.n_recurrent,
@@ -128,6 +129,7 @@ def print_analysis(console: Console, summary: Summary, files: dict[str, str]) ->
         console.print(section(part.title, part.note))
         below = [text for text in (part.after, *part.why) if text]
         console.print(indent(Group(_table(part), *(Text(text, style="dim") for text in below))))
+    console.print(Text(f"\n{spoken_of(chain)}", style="dim"))
     if files:
         console.print("", facts(*((name, Text(path)) for name, path in files.items())))
 

@@ -10,7 +10,7 @@ from finitegpt.analysis import approach, extended
 from finitegpt.picture import curves, loss_curve, machine_graph, state_graph
 from finitegpt.picture.automaton import LARGEST_MACHINE
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
-from finitegpt.report.sections import Section, ends_in, sections
+from finitegpt.report.sections import Section, ends_in, sections, spoken_of
 from finitegpt.run import Run
 from finitegpt.summary import Summary
 
@@ -60,7 +60,7 @@ def analysis_page(summary: Summary, run: Run) -> str:
             *parts,
             '<p class="note">Entropies in nats a token, times in tokens. A number without a mark is proved to '
             "half a unit of its last digit; elsewhere an interval or the word uncertified says what is known. Whole "
-            "percents of arrows, and the marks of pictures, are rounded and not proved.</p>",
+            f"percents of arrows, and the marks of pictures, are rounded and not proved. {spoken_of(chain)}</p>",
             "</body></html>\n",
         ]
     )
@@ -102,7 +102,7 @@ def _mixing(summary: Summary, run: Run) -> list[str]:
     positive = sum(value > 0 for value in distance)
     if positive == 0:
         return []
-    title = "From the data's contexts to the stationary law"
+    title = "From the data's contexts to the stationary distribution"
     line = [("distance", distance)]
     return [_picture(curves(title, line, across="tokens", up="total variation", logarithmic=positive > 2))]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from finitegpt import words
 from finitegpt.analysis import Bound, RedStates
+from finitegpt.chain import Chain
 from finitegpt.picture.graph import percent
 from finitegpt.states import visible
 from finitegpt.summary import Decoding, RecurrentClass, Summary
@@ -44,6 +45,13 @@ def sections(summary: Summary) -> list[Section]:
     return [section for section in found if section is not None]
 
 
+def spoken_of(chain: Chain) -> str:
+    """What chain the certificates speak of: the one that is stored."""
+    kind = chain.log_probs.dtype.name
+    meant = "" if kind == "float32" else ", the rounding of their logarithms included"
+    return f"Proved of the chain as stored: {kind} rows{meant}, each normalised, arrows below 1e-307 absent."
+
+
 def ends_in(summary: Summary) -> str:
     """Where the chain ends, in a few words."""
     end = summary.classes[0]
@@ -65,7 +73,8 @@ def top_states(summary: Summary) -> list[tuple[int, float]]:
 
 def top_bounds(summary: Summary) -> list[Bound]:
     """The same shares with their certificates, in that order."""
-    return [_known_to(p, summary.law.error).within(0.0, 1.0) for _, p in top_states(summary)]
+    each = summary.law.each()
+    return [each.at(id) for id, _ in top_states(summary)]
 
 
 def _classes(summary: Summary) -> Section:
@@ -98,7 +107,7 @@ def _long_run(summary: Summary) -> Section:
     return Section(
         name="long run",
         title="in the long run",
-        note=f"stationary law{which} by {law.method}, {proved if law.certified else 'uncertified'}",
+        note=f"stationary distribution{which} by {law.method}, {proved if law.certified else 'uncertified'}",
         head=["state", "time there", *([] if chain.counts is None else ["times in the data"])],
         rows=rows,
     )
@@ -135,7 +144,7 @@ def _compared(summary: Summary) -> Section | None:
         ("best possible with this context", found.true_entropy_rate),
         ("cross-entropy of the model", found.cross_entropy),
         ("entropy rate of the model by itself", found.free_entropy_rate),
-        ("distance of the stationary laws", found.total_variation),
+        ("distance of the stationary distributions", found.total_variation),
     ]
     rows = [[name, str(value)] for name, value in numbers]
     if found.never_seen_mass is not None:
@@ -183,7 +192,7 @@ def _mixing(summary: Summary) -> Section:
     return Section(
         name="mixing",
         title="mixing",
-        note="from the data's contexts to the stationary law",
+        note="from the data's contexts to the stationary distribution",
         head=[],
         rows=rows,
         why=_why([*([summary.mixing_time] if summary.n_recurrent == 1 else []), curve.at(0)]),
