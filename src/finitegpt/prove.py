@@ -20,23 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-<<<<<<< HEAD
-from finitegpt.analysis import (
-    Classes,
-    communicating_classes,
-    extended,
-    hitting_probabilities,
-    mean_first_passage_times,
-    select,
-    start_distribution,
-)
-from finitegpt.analysis.divergence import row_divergence
-from finitegpt.analysis.starts import token_count
-=======
 from finitegpt.analysis import Classes, communicating_classes, extended, select
-from finitegpt.analysis.compare import row_divergence
+from finitegpt.analysis.divergence import row_divergence
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
->>>>>>> proof
 from finitegpt.chain import LEAST, Chain
 from finitegpt.check import FORMAT, MOST_ARROWS, Proof, Proved, Refused
 from finitegpt.errors import FileError, InputError, TooLargeError

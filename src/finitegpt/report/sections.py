@@ -273,10 +273,6 @@ def _share(bound: Bound) -> str:
     return words.percent(bound.value, bound.low, bound.high)
 
 
-def _known_to(value: float, error: float) -> Bound:
-    return Bound.around(value, error) if math.isfinite(error) else Bound(value)
-
-
 def _computed(value: float) -> Bound:
     """A number that is a formula and no limit: right to the roundings of many terms, which this is far above."""
     return Bound.around(value, 1e-10 * max(1.0, abs(value)) if math.isfinite(value) else 0.0)
