@@ -273,6 +273,8 @@ def test_the_long_run_is_that_of_the_library() -> None:
             mixes = mixing_time(chain, law=own)
             assert low <= mixes.high
             assert mixes.low <= high
+            if chain.n_states <= 64:
+                assert (low, high) == (mixes.low, mixes.high)
         several += len(ends) > 1
     assert several > 3
     assert steps == 1
@@ -314,13 +316,12 @@ def test_a_chain_that_hardly_ever_leaves_is_computed_right() -> None:
 
 def test_what_is_too_much_to_eliminate_is_uncertified() -> None:
     rng = np.random.default_rng(2)
-    dense = Chain.from_probs(rng.dirichlet(np.ones(64), 4096), tuple(map(chr, range(64, 128))), 2)
+    dense = Chain.from_probs(rng.dirichlet(np.ones(16), 256), SYMBOLS[:16], 2)
     chain = narrow(decode(dense, temperature=0.01))
-    red, start = np.zeros(4096, int), np.full(4096, 1 / 4095)
+    red, start = np.zeros(256, int), np.full(256, 1 / 255)
     red[0], start[0] = 1, 0
-    (found,) = call(
-        ("analysis.js", "longRun", [typed_logs(chain), 64, typed("Uint8Array", red), typed("Float64Array", start), 100])
-    )
+    asked = [typed_logs(chain), 16, typed("Uint8Array", red), typed("Float64Array", start), 100]
+    (found,) = call(("analysis.js", "longRun", [*asked, 1000]))
     law, top = found["law"], int(np.argmax(found["law"]["pi"]))
     assert law["error"] == law["relative"] == "Infinity"
     share, entropy, time = call(

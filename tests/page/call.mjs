@@ -31,8 +31,8 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
   } else if (name === "longRun") {
     const { Engine } = await import(new URL("engine.js", PAGE).href);
     const engine = await Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
-    const [rows, V, red, start, tokens] = values;
-    const run = exported.longRun(engine, rows, V);
+    const [rows, V, red, start, tokens, most] = values;
+    const run = exported.longRun(engine, rows, V, most);
     results.push({
       classes: run.classes(), law: run.law(), reached: run.reached(red, start, tokens), mixing: run.mixing(),
       rounding: run.rounding,

@@ -4,7 +4,9 @@
 
 const ROUNDING = 2 ** -53;
 const LEAST = 2 ** -1022; // results so small are bounds: double precision ends here
-const MOST_PRODUCTS = 2e9; // some seconds
+const MOST_PRODUCTS = 5e9; // more than any chain of the page takes: 2e9 are some ten seconds at worst
+const LARGEST_FIXED = 64; // states whose mixing time is found by powers in fixed point
+const FIXED_PRODUCTS = 1e9; // of limbs, for that
 const AT_ONCE = 512; // up to so many states, elimination is quick
 const CERTAIN = 1e-12;
 const STEPS = 512; // of iteration, where that many products would not do
@@ -25,8 +27,9 @@ const [OPEN, ELSEWHERE] = [-1, -2];
 /**
  * The long run of one chain. Its arrays stay inside the engine until the next one is begun.
  * @param {import("./engine.js").Engine} engine @param {Float32Array} rows log-probabilities @param {number} V
+ * @param {number} most products that elimination may take
  */
-export function longRun(engine, rows, V) {
+export function longRun(engine, rows, V, most = MOST_PRODUCTS) {
   const { exports } = engine;
   engine.end = engine.base; // what was before is over
   const n = rows.length / V;
@@ -73,7 +76,7 @@ export function longRun(engine, rows, V) {
       const space = engine.room(Number(exports.fg_plan_space(graph, BigInt(m))));
       return exports.fg_plan(graph, parts, order, work, space);
     });
-    if (engine.float64(work, 1)[0] > MOST_PRODUCTS) return null;
+    if (engine.float64(work, 1)[0] > most) return null;
     const space = engine.room(Number(exports.fg_eliminate_space(graph, BigInt(m), BigInt(ends), entries)));
     return { parts, order, m, entries, space };
   }
@@ -233,14 +236,28 @@ export function longRun(engine, rows, V) {
 
   /**
    * Tokens until, from any start, the chain is within 1/4 of its stationary distribution in total variation: between
-   * what these lie. From above by coupling. @returns {Time}
+   * what these lie. Of few states by powers in fixed point, mostly exactly; else from above by coupling. @returns {Time}
    */
   function mixing() {
     const { ends, period } = found ?? classes();
     if (ends > 1 || period > 1) return [Infinity, Infinity];
     if (n === 1) return [0, 0];
+    let [low, high] = n <= LARGEST_FIXED ? powers(law()) : [1, Infinity];
+    if (high < Infinity) return [low, high];
     const beta = overlap(null);
-    return [1, beta > 0 ? L * Math.ceil((Math.log(1 / 4) / Math.log1p(-beta)) * (1 + 8 * ROUNDING)) : Infinity];
+    if (beta > 0) high = L * Math.ceil((Math.log(1 / 4) / Math.log1p(-beta)) * (1 + 8 * ROUNDING));
+    return [low, Math.max(low, high)];
+  }
+
+  /** The same by powers in fixed point. @param {Law} law @returns {Time} */
+  function powers({ pi, error }) {
+    return engine.scratch(() => {
+      const [held, out] = [engine.put(pi), engine.room(24)];
+      const space = engine.room(Number(exports.fg_mixing_space(BigInt(n))));
+      exports.fg_mixing(chain, held, Math.min(error, 1), 0, 1 / 4, FIXED_PRODUCTS, out, space); // float32 rows are exact
+      const [, low, high] = engine.float64(out, 3);
+      return [low, high];
+    });
   }
 
   return { rounding, classes, law, reached, mixing };
