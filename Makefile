@@ -44,7 +44,8 @@ sanitize: engine ## the kernels under AddressSanitizer and UndefinedBehaviorSani
 	$(CC) -std=c11 -O1 -g -Wall -Wextra -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	  -fPIC -shared engine/*.c -o $(SANITIZED)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-	  $(BIN)/python -m pytest --quiet tests/test_engine.py tests/test_parity.py --engine $(SANITIZED)
+	  $(BIN)/python -m pytest --quiet tests/test_engine.py tests/test_parity.py tests/test_graph.py \
+	  tests/test_analysis_hitting.py tests/test_analysis_mixing.py --engine $(SANITIZED)
 
 pictures: engine ## the pictures in docs/
 	$(BIN)/python docs/pictures.py

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 import finitegpt
+from finitegpt import library
 from finitegpt.engine import Engine
 from finitegpt.library import builds
 
@@ -18,6 +19,13 @@ settings.load_profile("default")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", help="test this shared library, such as one with sanitizers, and no other")
     parser.addoption("--require-browser", action="store_true", help="fail where Chromium or Node.js is not installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("--engine")
+    if chosen:  # for what takes the default build, too
+        library.default.cache_clear()
+        library.builds = lambda: (Path(chosen).resolve(),)  # type: ignore[assignment]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
