@@ -86,6 +86,23 @@ def test_memory_of_a_law_that_is_not_certified_is_not_certified_either() -> None
     assert not found.at(1).certified
 
 
+@pytest.mark.parametrize("apart", [0.01, 0.1, 0.3])
+def test_memory_of_a_law_that_is_far_off_reaches_as_far(apart: float) -> None:
+    # Hardly ever anything but a repetition, of tokens of which the first is as probable as the law is far from one.
+    V, rare = 64, 1e-9
+    law = np.full(V, apart / (V - 1))
+    law[0] = 1 - apart
+    chain = Chain.from_probs((1 - rare) * np.eye(V) + rare * law, tuple(map(chr, range(64, 128))), 1)
+    claimed = np.full(V, 1e-300)
+    claimed[0] = 1.0
+    wrong = StationaryDistribution(
+        states=np.arange(V), probs=claimed, n_states=V, error=apart, residual=0.0, method="power"
+    )
+    h0 = memory(chain, wrong).at(0)
+    truth = -float(law @ np.log(law))
+    assert h0.low <= truth <= h0.high < 1.2 * truth
+
+
 @given(h=st.lists(st.floats(0, 1), min_size=1, max_size=8), tolerance=st.floats(0, 0.5))
 def test_the_tokens_that_are_used(h: list[float], tolerance: float) -> None:
     falling = np.sort(h)[::-1]

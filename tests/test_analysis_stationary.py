@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finitegpt import Chain
-from finitegpt.analysis import recurrent_classes, stationary_distribution, stationary_distributions
+from finitegpt.analysis import extended, recurrent_classes, stationary_distribution, stationary_distributions
 from finitegpt.graph import Graph
 from oracles import IRREDUCIBLE, chains, decimals, exact_law, exact_matrix, from_logits, random_chain
 from strategies import SEEDS
@@ -207,3 +207,40 @@ def test_the_overlap_is_no_more_than_what_all_starts_share_after_a_contexts_leng
     steps, beta = chain.overlap()
     P = np.linalg.matrix_power(chain.to_csr().toarray(), steps)
     assert -1e-12 <= beta <= P.min(0).sum() + 1e-12
+
+
+def lifted(chain: Chain, L: int) -> np.ndarray:
+    """The law over contexts of L tokens of a chain that looks at fewer: one token after the other."""
+    pi, n = stationary_distribution(chain, method="gth").dense(), chain.n_states
+    while len(pi) < chain.vocab_size**L:
+        pi = (pi[:, None] * chain.probs[np.arange(len(pi)) % n]).reshape(-1)
+    return pi
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 15), (3, 9)])
+@pytest.mark.parametrize("method", [None, "aggregation"])
+def test_large_chains_that_look_at_few_tokens_have_the_law_of_small_ones(V: int, L: int, method: str | None) -> None:
+    short = random_chain("dense", V, 2, 5)
+    law = stationary_distribution(extended(short, L), method=method)  # type: ignore[arg-type]
+    assert law.method == (method or "power")
+    exact = lifted(short, L)
+    np.testing.assert_allclose(law.probs, exact, rtol=1e-11)
+    assert 0.5 * np.abs(law.probs - exact).sum() <= law.error < 1e-9
+
+
+def test_in_a_large_chain_what_recent_tokens_decide_is_put_right_on_the_way() -> None:
+    # Hardly changes, and looks a little at every token: steps alone do not settle.
+    L, rng = 15, np.random.default_rng(0)
+    stays = 4.6 * np.eye(2)[np.arange(2**L) % 2]
+    chain = from_logits(stays + 0.3 * rng.normal(size=(2**L, 2)), L)
+    steps = []
+    law = stationary_distribution(chain, method="power", progress=lambda step, residual: steps.append(step))
+    assert steps[-1] < 300
+    assert law.residual < 1e-13
+    other = stationary_distribution(chain, method="aggregation")
+    assert other.residual < 1e-14
+    np.testing.assert_allclose(law.probs, other.probs, rtol=1e-11)
+    assert 0.5 * np.abs(law.probs - other.probs).sum() <= law.error < 1e-9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stationary, "_LUMPED", 2**20)
+        assert not stationary_distribution(chain, method="power").certified

@@ -251,7 +251,7 @@ def test_shares_in_reports_are_as_certain_as_their_law() -> None:
     end = summary.classes[0]
 
     def shown(error: float) -> list[list[str]]:
-        doubtful = replace(summary, classes=[replace(end, law=replace(end.law, error=error))])
+        doubtful = replace(summary, classes=[replace(end, law=replace(end.law, error=error, relative=INF))])
         return next(section.rows for section in sections(doubtful) if section.name == "long run")
 
     assert shown(end.law.error) == [["a", "83.3 %"], ["b", "16.7 %"]]

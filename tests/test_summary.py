@@ -1,0 +1,64 @@
+"""What a summary gathers: each part is that of the class, the start and the decoding it is said to be of."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finitegpt import Chain, temperature
+from finitegpt import summary as module
+from finitegpt.analysis import entropy_rate, hitting_probabilities, recurrent_classes, stationary_distributions
+from finitegpt.summary import summarise
+
+
+def with_two_ends() -> Chain:
+    """Ends in two fair tokens with a probability of 17/36, or in two others, of which the first follows mostly."""
+    rows = [
+        [0.5, 0.5, 0, 0, 0, 0],
+        [0.5, 0.5, 0, 0, 0, 0],
+        [0, 0, 0.9, 0.1, 0, 0],
+        [0, 0, 1, 0, 0, 0],
+        [0.1, 0, 0.2, 0, 0.5, 0.2],
+        [0.3, 0, 0, 0.3, 0.4, 0],
+    ]
+    return Chain.from_probs(rows, "abcdef", 1)
+
+
+def test_the_entropy_rate_is_that_of_each_end_by_how_probable_it_is() -> None:
+    found = summarise(with_two_ends())
+    # The likelier end first: 10 tokens of every 11 are c, after which a d comes once in ten times.
+    rare = 10 / 11 * -(0.1 * math.log(0.1) + 0.9 * math.log(0.9))
+    assert [end.law.states.tolist() for end in found.classes] == [[2, 3], [0, 1]]
+    assert [end.weight.value for end in found.classes] == pytest.approx([19 / 36, 17 / 36], rel=1e-12)
+    assert found.entropy_rate.value == pytest.approx(19 / 36 * rare + 17 / 36 * math.log(2), rel=1e-12)
+    assert found.entropy_rate.error < 1e-12
+    assert (found.n_classes, found.n_recurrent, found.n_transient) == (3, 2, 2)
+    assert found.law is found.classes[0].law
+    assert found.mixing_time.low == math.inf
+
+
+def test_decodings_are_of_the_chain_decoded() -> None:
+    chain = replace(with_two_ends(), counts=np.array([0, 0, 0, 0, 3, 1]))
+    found = summarise(chain, red=["a"])
+    plain, _, cold, greedy = found.decodings
+    colder = temperature(chain, 0.3)
+    laws, first = stationary_distributions(colder), np.array([0, 0, 0, 0, 0.75, 0.25])
+    weights = [hitting_probabilities(colder, ids).mean(first).value for ids in recurrent_classes(colder)]
+    expected = sum(weight * entropy_rate(colder, law).value for weight, law in zip(weights, laws, strict=True))
+    assert cold.entropy_rate.value == pytest.approx(expected, rel=1e-9)
+    assert cold.red is not None
+    assert cold.red.value == pytest.approx(hitting_probabilities(colder, "a", within=100).mean(first).value)
+    assert plain.entropy_rate == found.entropy_rate
+    assert (plain.cycle, plain.recurrent, plain.recurrent_states) == (None, 2, 4)
+    assert (greedy.cycle, greedy.recurrent) == (1, 3)
+
+
+def test_what_nobody_has_looked_into_may_be_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = summarise(with_two_ends()).entropy_rate
+    monkeypatch.setattr(module, "_MOST_CLASSES", 1)
+    found = summarise(with_two_ends())
+    assert len(found.classes) == 1
+    assert found.n_recurrent == 2
+    assert found.entropy_rate.low < whole.low < whole.high < found.entropy_rate.high
+    assert found.entropy_rate.high - found.entropy_rate.low == pytest.approx(17 / 36 * math.log(6), rel=1e-9)
