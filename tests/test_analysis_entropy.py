@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain
 from finitegpt.analysis import Bound, Bounds, Memory, average, entropy_rate, memory, stationary_distributions
+from finitegpt.analysis.entropy import by_law
 from finitegpt.analysis.stationary import StationaryDistribution
 from oracles import chains, decimals, exact_dense_law, exact_entropy, exact_rows, random_chain
 from strategies import SEEDS
@@ -84,6 +85,17 @@ def test_memory_of_a_law_that_is_not_certified_is_not_certified_either() -> None
     found = memory(chain, blind(stationary_distributions(chain)[0]))
     assert found.error == np.inf
     assert not found.at(1).certified
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_average_by_a_law_that_is_off_reaches_as_far(sign: int) -> None:
+    claimed = StationaryDistribution(
+        states=np.arange(2), probs=np.array([0.5, 0.5]), n_states=2, error=0.1, residual=0.0, method="power"
+    )
+    truth = 0.5 + sign * 0.1
+    _, low, high = by_law(claimed, np.array([1.0, 0.0]))
+    assert low <= truth <= high
+    assert high - low < 0.2 + 1e-12
 
 
 @pytest.mark.parametrize("apart", [0.01, 0.1, 0.3])

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -124,6 +125,30 @@ def test_a_law_that_is_wrong_within_its_error_is_allowed_for() -> None:
         low, high = Engine().mixing(rows, off, 1e-3, 1e-300, 0.25)  # where they are not what is meant, they do not
         assert low <= truth <= high
         assert 0.005 * truth < high - low < 0.01 * truth
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("method", ["fixed", "double", "bounds"])
+def test_every_method_allows_for_a_law_that_is_off(method: str, sign: int) -> None:
+    chain, off = with_rows([[0.97, 0.03], [0.02, 0.98]]), 0.05
+    law = stationary_distribution(chain)
+    wrong = replace(law, probs=law.probs + sign * np.array([off, -off]), error=off, relative=math.inf)
+    for epsilon in (0.5, 0.25, 0.1):
+        truth = math.ceil(math.log(epsilon / 0.6) / math.log(0.95))
+        found = mixing_time(chain, epsilon, wrong, method=method)  # type: ignore[arg-type]
+        assert found.low <= truth <= found.high
+
+
+def test_how_near_a_state_comes_allows_for_a_law_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, far = with_rows([[0.999, 0.001], [0.002, 0.998]]), {}
+    monkeypatch.setattr(functions, "_once_near", lambda H, t0, eta, epsilon: far.setdefault(t0, eta) + math.inf)
+    law = stationary_distribution(chain)
+    claimed = np.array([0.999, 0.001])  # where the chain is after one token
+    wrong = replace(law, probs=claimed, error=claimed[0] - law.probs[0], relative=math.inf)
+    mixing_time(chain, law=wrong, method="bounds")
+    for t0, eta in far.items():
+        assert eta >= 0.997**t0 / 3
+    assert far[1] < 0.997 / 3 + 1e-9
 
 
 @pytest.mark.parametrize("rounding", [1e-3, 1e-5, 1e-9])
