@@ -270,3 +270,13 @@ def test_an_iterated_law_is_as_wrong_as_seldom_meetings_allow() -> None:
     pi = exact + np.array([0.1, -0.1])
     law = stationary._iterated(chain, np.arange(2), pi, 1.0, "power", *chain.overlap())
     assert 0.1 <= law.error < 0.1001
+
+
+def test_probabilities_that_no_double_holds_are_known_from_above() -> None:
+    rows = [[0.4, 0.3, 0, 0.3, 0], [1e-250, 0.5, 0.5, 0, 0], [0, 1e-250, 1, 0, 0], [1e-250, 0, 0, 0.5, 0.5]]
+    law = stationary_distribution(Chain.from_probs([*rows, [0, 0, 0, 1e-250, 1]], "abcde", 1))
+    least = 2.0**-1022
+    assert law.probs[0] == least
+    for bound in (law.mass(np.arange(5) == 0), law.each().at(0)):
+        assert bound.low == 0
+        assert least <= bound.high < 10 * least

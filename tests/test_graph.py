@@ -1,5 +1,6 @@
 """Elimination and the graph's kernels against exact arithmetic, over more orders of magnitude than doubles have."""
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -282,3 +283,37 @@ def cut(P: np.ndarray, state: int) -> np.ndarray:
     P[state] = Decimal(0)
     P[state, state] = Decimal(1)
     return P
+
+
+@pytest.mark.parametrize("size", [1e-307, 1e-200, 1e200, 2e307])
+@pytest.mark.parametrize("density", [0.1, 1.0])
+def test_rates_may_be_of_any_size(size: float, density: float) -> None:
+    matrix = random_matrix(20, 1, span=0.5, density=density)
+    pi, error = Graph.of(matrix).stationary(np.ones(20, bool))
+    scaled, other = Graph.of(matrix * size).stationary(np.ones(20, bool))
+    np.testing.assert_allclose(scaled, pi, rtol=2 * error)
+    assert error == other
+    part = np.append(np.full(19, -1), 0)
+    sums = Graph.of(matrix).absorb(part, 1, gains=np.ones(20)).sums
+    many = Graph.of(matrix * size).absorb(part, 1, gains=np.full(20, min(size, 1e300))).sums
+    np.testing.assert_allclose(many, sums * (min(size, 1e300) / size), rtol=1e-11)
+
+
+def test_what_is_too_small_for_a_sum_counts_all_the_same() -> None:
+    # A line of 3,000 states: each leads to the next with a half and to each of 100 others with 2**-54, and they back.
+    line, others = 3000, 100
+    ways = [np.append([k + 1], line + 1 + np.arange(others)) for k in range(line)]
+    ways += [np.zeros(1)] * (others + 1)
+    probs = [np.append([0.5], np.full(others, 2.0**-54))] * line + [np.ones(1)] * (others + 1)
+    graph = Graph(
+        first=np.cumsum([0, *map(len, ways)], dtype=np.int64),
+        to=np.concatenate(ways).astype(np.int32),
+        probs=np.concatenate(probs),
+        rounding=0.0,
+    )
+    pi, error = graph.stationary(np.ones(line + others + 1, bool))
+    stays = Decimal(0.5) / (Decimal(0.5) + others * Decimal(2) ** -54)
+    ratio = Decimal(float(pi[line - 1])) / Decimal(float(pi[0]))
+    assert abs(ratio / stays ** (line - 1) - 1) < Decimal(error) / 10
+    assert 1 - stays ** (line - 1) > 2 * Decimal(error)
+    assert abs(math.fsum(pi) - 1) < 4 * 2.0**-53

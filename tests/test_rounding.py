@@ -119,8 +119,18 @@ def test_averages_by_value_iteration_alone() -> None:
 
 def test_masses() -> None:
     chain = replace(CHAIN)
-    found = stationary_distribution(chain).mass(TARGET)
-    assert_all(lambda P: (found.low, law_of(P)[TARGET].sum(), found.high), chain)
+    for which in (TARGET, ~TARGET):
+        found = stationary_distribution(chain).mass(which)
+        assert_all(lambda P, w=which, b=found: (b.low, law_of(P)[w].sum(), b.high), chain)
+    each = stationary_distribution(chain).each()
+    assert_all(lambda P: (each.low, law_of(P), each.high), chain)
+
+
+def test_a_law_of_two_states_may_be_off_by_half_of_what_both_arrows_are() -> None:
+    chain = Chain.from_probs([[0.9, 0.1], [0.1, 0.9]], "ab", 1)
+    up, down = 0.1 * (1 + R), 0.1 * (1 - R)
+    off = up / (up + down) - 0.5
+    assert off < stationary_distribution(chain).error < 5 * off
 
 
 def rows_of(P: np.ndarray, chain: Chain) -> np.ndarray:

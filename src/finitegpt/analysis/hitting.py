@@ -78,8 +78,6 @@ def hitting_probabilities(chain: Operator, targets: ArrayLike, within: int | Non
     left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
     error = left / least * w if least > 0 else np.ones(chain.n_states)
     low, high = (np.where(open_, solved + sign * error, x).clip(0, 1) for sign in (-1, 1))
-    # Who is undecided may come there, and may not.
-    high = np.where(open_, np.maximum(high, LEAST), high)
     return Bounds(np.where(open_, solved, x).clip(low, high), low, high, "" if least > 0 else _WHY)
 
 
@@ -106,7 +104,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike) -> Bounds:
         else:
             w = found.sums[open_]
             times[open_], low[open_] = w, np.maximum(_below(w, found.error), 1.0)
-            high[open_] = np.where(w >= MOST, np.inf, _above(w, found.error))
+            high[open_] = _above(w, found.error)  # infinite where w is MOST
             times[open_] = w.clip(low[open_], high[open_])
             return Bounds(times, low, high)
     w, least, most = _times(chain, open_)
@@ -339,7 +337,7 @@ def _below(x: Values, relative: float) -> Values:
     """Numbers that are right relatively from below; those too small for double precision may be anything above 0."""
     if not np.isfinite(relative):
         return np.zeros_like(x)
-    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST))
+    return np.where(x <= LEAST, 0.0, x * (1 - relative))
 
 
 def _above(x: Values, relative: float) -> Values:
