@@ -514,7 +514,8 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
         }
     }
     if (start) {
-        /* The start is one more row: what it becomes when all open states are taken out is where it ends. */
+        /* The start is one more row, and rows in work were left empty: what it becomes when all open states are taken
+         * out is where it ends. */
         for (int64_t k = 0; k < ends; k++) weights[k] = 0;
         for (int64_t k = 0; k < m; k++) {
             const number x = normal(start[order[k]], 0);

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from finitegpt import InputError, TooLargeError
 from finitegpt.graph import LEAST, MOST, NEVER, SURELY, Graph
-from oracles import decimals, exact_law, exact_passage
+from oracles import decimals, exact_law, exact_passage, random_chain
 from strategies import SEEDS
 
 
@@ -256,7 +256,7 @@ def test_many_rows_that_are_half_full_fit_their_room() -> None:
     assert error < 1e-11
 
 
-@pytest.mark.parametrize("places", [299, 400, 450, 499])
+@pytest.mark.parametrize("places", [299, 400, 450, 499, 505, 508])
 def test_products_on_the_way_may_be_smaller_than_any_double(places: int) -> None:
     # From a to b, from b to c, from c to the rarer end, each with 2**-places or less; x and y keep a and c for last.
     a, b, c, x, y, z, rare, often = range(8)
@@ -317,3 +317,8 @@ def test_what_is_too_small_for_a_sum_counts_all_the_same() -> None:
     assert abs(ratio / stays ** (line - 1) - 1) < Decimal(error) / 10
     assert 1 - stays ** (line - 1) > 2 * Decimal(error)
     assert abs(math.fsum(pi) - 1) < 4 * 2.0**-53
+
+
+def test_contexts_stay_sparse_for_long() -> None:
+    n = 2**10
+    random_chain("dense", 2, 10, 0).graph.stationary(np.ones(n, bool), most=n**3 / 3 / 500)
