@@ -238,7 +238,7 @@ def test_arrows_that_a_sum_loses_are_allowed_for() -> None:
     part[0], part[-1] = -1, 1
     found = replace(Graph.of(P), rounding=0.0).absorb(part, 2, wanted=2)
     hit = sum(decimals(P[0, :-1]))
-    truth = hit / (hit + Decimal(0.25))
+    truth = hit / (hit + Decimal("0.25"))
     value = Decimal(float(found.probs[0, 0]))
     assert Decimal(100) * Decimal(2) ** -53 < (truth - value) / truth <= Decimal(found.error)
 
@@ -312,7 +312,7 @@ def test_what_is_too_small_for_a_sum_counts_all_the_same() -> None:
         rounding=0.0,
     )
     pi, error = graph.stationary(np.ones(line + others + 1, bool))
-    stays = Decimal(0.5) / (Decimal(0.5) + others * Decimal(2) ** -54)
+    stays = Decimal("0.5") / (Decimal("0.5") + others * Decimal(2) ** -54)
     ratio = Decimal(float(pi[line - 1])) / Decimal(float(pi[0]))
     assert abs(ratio / stays ** (line - 1) - 1) < Decimal(error) / 10
     assert 1 - stays ** (line - 1) > 2 * Decimal(error)
