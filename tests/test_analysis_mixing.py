@@ -26,7 +26,7 @@ from finitegpt.engine import Engine
 from kinds import KINDS, RARE, Case
 from oracles import from_logits, random_chain
 
-SMALL = [name for name in KINDS if name not in RARE and name != "absorbing"]
+SMALL = [name for name in KINDS if name not in RARE and name not in ("absorbing", "reducible")]
 
 
 def case_of(kind: str, index: int) -> Case | None:
@@ -53,15 +53,15 @@ def with_rows(p: list[list[float]]) -> Chain:
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_every_method_holds_the_truth(kind: str) -> None:
-    for index in range(2):
-        case = case_of(kind, index)
-        if case is None:
-            continue
+    found = [(index, case) for index in range(10) if (case := case_of(kind, index)) is not None][:2]
+    assert found
+    for index, case in found:
         exact = case.exact("stored", 640)
-        if exact.period > 1:
-            continue
         for epsilon in (0.25, 0.01):
             best = mixing_time(case.chain, epsilon)
+            if exact.period > 1:
+                assert best.low == math.inf
+                continue
             for method in ("fixed", "double", "bounds"):
                 found = mixing_time(case.chain, epsilon, method=method)
                 assert found.low <= found.value <= found.high
@@ -74,11 +74,15 @@ def test_every_method_holds_the_truth(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["dense", "exact law", "walk", "doubly stochastic", "trained .1", "cold doubles"])
 def test_times_that_a_double_holds_are_exact(kind: str) -> None:
+    exact = 0
     for index in range(6):
         case = case_of(kind, index)
-        most = 2.0**52 if case is not None and case.chain.log_probs.dtype == np.float32 else 1e6
-        if case is not None and (found := mixing_time(case.chain, method="fixed")).high < most:
+        assert case is not None
+        most = 2.0**52 if case.chain.log_probs.dtype == np.float32 else 1e6
+        if (found := mixing_time(case.chain, method="fixed")).high < most:
             assert found.low == found.high
+            exact += 1
+    assert exact > 1
 
 
 @pytest.mark.parametrize("epsilon", [0.25, 0.01, 0.4])
@@ -159,7 +163,6 @@ def test_what_was_meant_may_differ_from_what_is_stored(rounding: float) -> None:
     law = np.array([0.002, 0.01]) / 0.012
     error = 2 * rounding
     low, high = Engine().mixing(logs, law, error, rounding, 0.25)
-    widest = 0
     for sign in (*np.array([[1, -1], [-1, 1], [1, 1]]), *rng.uniform(-1, 1, (5, 2))):
         meant = p.copy()  # the rarer of each row within rounding, relatively, and so the other
         meant[0, 1] *= 1 + sign[0] * rounding
@@ -167,8 +170,6 @@ def test_what_was_meant_may_differ_from_what_is_stored(rounding: float) -> None:
         meant[0, 0], meant[1, 1] = 1 - meant[0, 1], 1 - meant[1, 0]
         exact = balls.of_probs(meant, 2, 192)
         assert is_inside(exact, low, high, 0.25)
-        widest += 1
-    assert widest == 8
     stored = balls.of_logs(logs, 2, 192)
     assert is_inside(stored, low, high, 0.25)
     assert high <= low * (1 + 1000 * rounding) + 1

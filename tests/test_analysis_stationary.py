@@ -197,7 +197,7 @@ def test_wells_within_wells_keep_their_certificate() -> None:
 
 @settings(max_examples=120)
 @given(chain=chains(("underflowing",)))
-def test_products_too_small_for_double_precision_are_not_certified(chain: Chain) -> None:
+def test_laws_of_products_too_small_for_double_precision_are_right_where_they_are_certified(chain: Chain) -> None:
     check(chain)
 
 

@@ -229,7 +229,7 @@ def _hazard(graph: Graph, outside: Mask) -> Bound:
     inside = outside[graph.source] & outside[graph.to]
     kept = graph.source[inside]
     first = np.searchsorted(kept, np.arange(graph.n_states + 1)).astype(np.int64)
-    among = Graph(first=first, to=graph.to[inside], probs=graph.probs[inside], rounding=graph.rounding)
+    among = Graph(first=first, to=graph.to[inside], probs=graph.probs[inside])
     label, _ = among.classes()
     cyclic = np.unique(label[kept[label[kept] == label[among.to]]])  # others die out by themselves
     if len(cyclic) == 0:
