@@ -280,3 +280,10 @@ def test_probabilities_that_no_double_holds_are_known_from_above() -> None:
     for bound in (law.mass(np.arange(5) == 0), law.each().at(0)):
         assert bound.low == 0
         assert least <= bound.high < 10 * least
+
+
+def test_copies_in_a_class_meet_as_its_own_rows_say() -> None:
+    chain = Chain.from_probs([[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0.2, 0.8]], "abc", 1)
+    assert chain.overlap()[1] == pytest.approx(0.2)
+    assert chain.overlap(np.array([0, 1]))[1] == pytest.approx(1)
+    assert stationary_distribution(chain, method="power").error < 1e-14
