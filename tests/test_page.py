@@ -277,7 +277,7 @@ def test_the_long_run_is_that_of_the_library() -> None:
             agree(numbers, twin)
             shown.append(("bounded", words.number, numbers))
         rate = entropy_rate(chain, own)
-        assert by_steps or law["entropy"][2] - law["entropy"][1] >= 0.9 * (rate.high - rate.low)
+        assert by_steps or law["entropy"][2] - law["entropy"][1] >= 0.8 * (rate.high - rate.low)
         low, high = floats(page["mixing"])
         if len(ends) > 1:
             assert low == high == np.inf
