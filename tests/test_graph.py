@@ -345,3 +345,6 @@ def test_entries_too_small_for_any_double_are_possible() -> None:
     entered, low, high, _ = Graph.of(P).enter(np.arange(4) == 2, np.eye(4)[0], 3)
     assert (entered.tolist(), low.tolist(), high[:2].tolist()) == ([0] * 4, [0] * 4, [0, 0])
     assert (high[2:] > 0).all()
+    later = np.array([[0, 1e-200, 0, 0, 1], [0, 0, 1e-200, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]])
+    _, _, high, _ = Graph.of(later).enter(np.arange(5) == 3, np.eye(5)[0], 4)  # by way of 2, where 0 is all one sees
+    assert (high[:3].tolist(), high[3] > 0, high[4] > 0) == ([0] * 3, True, True)
