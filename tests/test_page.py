@@ -354,16 +354,18 @@ def test_what_the_page_says_of_small_chains_is_true() -> None:
             within += at[1]
             at[1] = Decimal(0)
         entropies = np.array([exact_entropy(row) for row in exact_rows(chain.log_probs)], object)
+        sure = sum(first * exact_passage(P, red)[0])
         truths = [
             *zip(pi, *(page["law"][name] for name in ("low", "high")), strict=True),
             (sum(pi * entropies), *page["law"]["entropy"][1:]),
-            (sum(first * exact_passage(P, red)[0]), *page["reached"]["ever"][1:]),
+            (sure, *page["reached"]["ever"][1:]),
             (within, *page["reached"]["within"][1:]),
         ]
         for truth, low, high in truths:
             room = abs(truth) * Decimal("1e-40")  # of the oracle
             assert Decimal(float(low)) <= truth + room
             assert truth - room <= Decimal(float(high))
+        assert page["reached"]["ever"][1] >= 1 - 1e-15 or sure < 1 - Decimal("1e-20")
 
 
 def small_ends() -> list[Chain]:
