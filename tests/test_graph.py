@@ -237,6 +237,6 @@ def test_arrows_that_a_sum_loses_are_allowed_for() -> None:
     part[0], part[-1] = -1, 1
     found = replace(Graph.of(P), rounding=0.0).absorb(part, 2, wanted=2)
     hit = sum(decimals(P[0, :-1]))
-    truth = hit / (hit + Decimal(0.25))
+    truth = hit / (hit + Decimal("0.25"))
     value = Decimal(float(found.probs[0, 0]))
     assert Decimal(100) * Decimal(2) ** -53 < (truth - value) / truth <= Decimal(found.error)
