@@ -295,7 +295,7 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
 def forged(about: str, rows: Any, dtype: str = "float64", **changes: Any) -> dict[str, Any]:
     """A file about a chain of one token that no `Chain` need accept, with its digest."""
     floats = np.asarray(rows, dtype).tobytes()
-    entry = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
+    entry: dict[str, Any] = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
     entry |= {key: changes.pop(key) for key in [*entry] if key in changes}
     head = json.dumps([entry["dtype"], entry["context_length"], entry["vocab"]], separators=(",", ":"))
     digest = hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + floats).hexdigest()
@@ -398,6 +398,14 @@ def test_a_logarithm_is_rounded_outward(seed: int, level: float) -> None:
         total = sum(Decimal(x).exp() for x in logits[0].tolist())
         for y, (low, high) in proof._row(proof.P, 0)[0].items():
             assert low <= Decimal(float(logits[0, y])) - Decimal(total).ln() <= high
+
+
+def test_an_error_is_rounded_outward(tmp_path: Path) -> None:
+    """The time is 1, x is 0, and c = 1 / 3 times w = 3 must not be less."""
+    rows = [[-np.inf, 0], [0, 0]]
+    asked: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "x": ["0", "0"], "w": ["3", "0"]}
+    refused(forged("mean time", rows, **asked, high="0.9999999999999999999999999999999"), tmp_path)
+    assert Proof(forged("mean time", rows, **asked)).high >= 1
 
 
 def test_a_mean_of_equal_numbers_is_that_number(tmp_path: Path) -> None:
