@@ -29,10 +29,8 @@ void fg_average(int64_t n, const double *probs, const double *f, double relative
     const double off = relative + rounding + 6 * ROUNDING;
     const double above = plus.sum + plus.rest, below = minus.sum + minus.rest;
     const double lost_above = 2 * (plus_lost.sum + plus_lost.rest), lost_below = 2 * (minus_lost.sum + minus_lost.rest);
-    double least = above * (1 - off) - lost_above, most = above * (1 + off) + lost_above;
-    double taken_least = below * (1 - off) - lost_below, taken_most = below * (1 + off) + lost_below;
-    if (least < 0) least = 0;
-    if (taken_least < 0) taken_least = 0;
+    const double least = above * (1 - off) - lost_above, most = above * (1 + off) + lost_above;
+    const double taken_least = below * (1 - off) - lost_below, taken_most = below * (1 + off) + lost_below;
     out[0] = above - below;
     out[1] = least - taken_most;
     out[2] = most - taken_least;

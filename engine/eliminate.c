@@ -326,23 +326,21 @@ static int begin_row(const factors *f, work_row *row, const fg_graph *graph, int
                      const double *gains) {
     const int64_t time = f->total - 1;
     row->plain = 1;
-    double least = 1, most = 1;
+    double most = 1; /* what is small is scaled when it is passed on */
     for (int64_t a = graph->first[state]; a < graph->first[state + 1]; a++) {
         const int32_t to = f->place[graph->to[a]];
         if (to == i) continue;
         if (to < 0) return 0;
         put(row->set, to);
         row->wm[to] += graph->probs[a]; /* several arrows may go to the same end */
-        if (graph->probs[a] < least) least = graph->probs[a];
         if (graph->probs[a] > most) most = graph->probs[a];
     }
     if (gains) {
         put(row->set, time);
         row->wm[time] = gains[state];
-        if (gains[state] < least) least = gains[state];
         if (gains[state] > most) most = gains[state];
     }
-    if (least < SMALL || most >= LARGE / 1e9) scale(f, row);
+    if (most >= LARGE / 1e9) scale(f, row);
     return 1;
 }
 
@@ -386,15 +384,12 @@ static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
             const number w = normal(row->wm[j], row->we[j]), u = w.m > 0 ? over(w, sum) : (number){0, 0};
             f->to[at] = (int32_t)j;
             f->um[at] = u.m;
-            f->ue[at++] = u.m > 0 || !f->plain[i] ? u.e : 0;
+            f->ue[at++] = u.e;
             if (u.e != 0) f->plain[i] = 0;
         }
         row->wm[j] = 0;
         row->we[j] = NOTHING;
     }
-    if (!f->plain[i]) /* a zero has no exponent but the least */
-        for (int64_t k = f->first[i]; k < at; k++)
-            if (f->um[k] == 0) f->ue[k] = NOTHING;
     for (int64_t k = 0; k < words(f->total); k++) row->set[k] = 0;
     f->from[i + 1] = f->from[i];
     for (int64_t k = 0; closed && k < row->below; k++) {
@@ -519,13 +514,13 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
         }
     }
     if (start) {
-        /* The start is one more row: what it becomes when all open states are taken out is where it ends. */
+        /* The start is one more row, and rows in work were left empty: what it becomes when all open states are taken
+         * out is where it ends. */
         for (int64_t k = 0; k < ends; k++) weights[k] = 0;
         for (int64_t k = 0; k < m; k++) {
             const number x = normal(start[order[k]], 0);
             f.xm[k] = x.m, f.xe[k] = x.e;
         }
-        for (int64_t k = 0; k < f.total; k++) f.wm[k] = 0, f.we[k] = NOTHING;
         for (int64_t i = 0; i < m; i++) {
             const number b = {f.xm[i], f.xe[i]};
             if (b.m == 0) continue;

@@ -98,12 +98,11 @@ int64_t fg_period(const fg_graph *graph, const int32_t *label, int32_t which, in
                 distance[to] = distance[at] + 1;
                 space[tail++] = (int32_t)to;
             } else {
-                const int64_t detour = (int64_t)distance[at] + 1 - distance[to];
-                period = divisor(period, detour < 0 ? -detour : detour);
+                period = divisor(period, (int64_t)distance[at] + 1 - distance[to]); /* a detour, of 0 arrows or more */
             }
         }
     }
-    return period ? period : 1;
+    return period;
 }
 
 /* Arrows by where they go: [n + 1] where those into a state begin, and [arrows] where they come from. */

@@ -283,6 +283,7 @@ def test_what_cannot_be_asked_is_said_in_one_line(ask) -> None:
         lambda: total_variation(TWO, 2, start=0.5),
         lambda: total_variation(TWO, 2, start=[1, 2, 3]),
         lambda: total_variation(TWO, 2, start=[0.5, 0.6]),
+        lambda: total_variation(TWO, 2, start=[0.5, 0.50001]),
         lambda: total_variation(TWO, -2),
         lambda: absorption_weights(TWO, [1.0, 2.0, 3.0]),
         lambda: absorption_weights(TWO, [-1.0, 5.0]),

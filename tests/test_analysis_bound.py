@@ -136,6 +136,19 @@ def test_means(seed: int, size: int, places: int, skew: float) -> None:
         assert found.high <= float(means[2]) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_means_of_numbers_that_cancel(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=40)
+    pi = rng.dirichlet(np.ones(40)) * (1 + 4e-4)
+    x[-1] = -float(pi[:-1] @ x[:-1]) / pi[-1]
+    found = Bounds(x, x, x).mean(pi)
+    weights = [Fraction(p) for p in pi.tolist()]
+    assert holds(found, sum(w * Fraction(v) for w, v in zip(weights, x.tolist(), strict=True)) / sum(weights))
+    wide = Bounds(x + 5, x, x + 10).mean(pi)  # the value, too, is of weights that sum to one
+    assert wide.value == pytest.approx(5, abs=1e-12)
+
+
 def test_means_of_what_is_the_same_everywhere_stay_exact() -> None:
     rng = np.random.default_rng(3)
     pi = rng.dirichlet(np.ones(7)) * (1 + 5e-7)

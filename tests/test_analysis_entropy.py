@@ -1,6 +1,8 @@
 """Averages over the long run, entropy and memory: the truth is inside every interval."""
 
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain
 from finitegpt.analysis import Bound, Bounds, Memory, average, entropy_rate, memory, stationary_distributions
+from finitegpt.analysis.entropy import by_law
 from finitegpt.analysis.stationary import StationaryDistribution
 from oracles import chains, decimals, exact_dense_law, exact_entropy, exact_rows, random_chain
 from strategies import SEEDS
@@ -84,6 +87,51 @@ def test_memory_of_a_law_that_is_not_certified_is_not_certified_either() -> None
     found = memory(chain, blind(stationary_distributions(chain)[0]))
     assert found.error == np.inf
     assert not found.at(1).certified
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_average_by_a_law_that_is_off_reaches_as_far(sign: int) -> None:
+    claimed = StationaryDistribution(
+        states=np.arange(2), probs=np.array([0.5, 0.5]), n_states=2, error=0.1, residual=0.0, method="power"
+    )
+    truth = 0.5 + sign * 0.1
+    _, low, high = by_law(claimed, np.array([1.0, 0.0]))
+    assert low <= truth <= high
+    assert high - low < 0.2 + 1e-12
+
+
+def uniform(n: int) -> StationaryDistribution:
+    """A law that is known exactly, where n is a power of two."""
+    return StationaryDistribution(
+        states=np.arange(n), probs=np.full(n, 1 / n), n_states=n, error=0.0, relative=0.0, residual=0.0, method="cycle"
+    )
+
+
+def test_an_average_of_many_numbers_is_as_right_as_one_of_few() -> None:
+    f = np.random.default_rng(0).random(2**15)
+    _, low, high = by_law(uniform(2**15), f)
+    truth = sum(map(Fraction, f.tolist())) / 2**15
+    assert Fraction(low) <= truth <= Fraction(high)
+    assert high - low < 4e-15
+
+
+def test_numbers_that_are_averaged_may_be_off_themselves() -> None:
+    for f in ([1.0, 1.0], [2.0, 0.5], [1.0, -1.0], [-3.0, -1.0]):
+        for signs in ([1, 1], [1, -1], [-1, 1], [-1, -1]):
+            _, low, high = by_law(uniform(2), np.array(f), 1e-3)
+            assert low <= np.mean(np.array(f) * (1 + 1e-3 * np.array(signs))) <= high
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("p", [2.0**-1022, 3e-308, 1e-300])
+@pytest.mark.parametrize("size", [1.0, 1e-9, 3e-17, 1e-23, 1e-300])
+def test_products_that_no_double_holds_count_in_an_average(p: float, size: float, sign: int) -> None:
+    # The least double stands for anything down to zero.
+    law = replace(uniform(2), probs=np.array([1.0, p]), error=1e-15, relative=1e-15)
+    _, low, high = by_law(law, sign * np.array([0.0, size]))
+    truths = [Decimal(p) * Decimal(size), Decimal(0)] if p == 2.0**-1022 else [Decimal(p) * Decimal(size)]
+    for truth in truths:
+        assert Decimal(low) <= sign * truth <= Decimal(high)
 
 
 @pytest.mark.parametrize("apart", [0.01, 0.1, 0.3])

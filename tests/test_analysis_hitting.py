@@ -13,6 +13,7 @@ from finitegpt.analysis import (
     Bounds,
     absorption_probabilities,
     absorption_weights,
+    hazard,
     hitting_probabilities,
     mean_first_passage_times,
     recurrent_classes,
@@ -278,3 +279,41 @@ def test_each_method_holds_what_the_other_says(method: str) -> None:
         assert found.error < 1e-6
     with pytest.raises(InputError, match="gth, iteration"):
         hitting_probabilities(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1), "b", method="magic")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rare", [1e-160, 1e-200, 1e-300])
+def test_what_double_precision_cannot_hold_is_known_from_above(rare: float) -> None:
+    # From a to c by two tokens of so little each; else to d.
+    chain = Chain.from_probs([[0, rare, 0, 1], [0, 0, rare, 1], [0, 0, 1, 0], [0, 0, 0, 1]], "abcd", 1)
+    truth = exact_passage(exact_matrix(chain), np.arange(4) == 2)[0][0]
+    assert 0 < truth < Decimal(2) ** -1022
+    for bound in (hitting_probabilities(chain, "c").at(0), absorption_weights(chain, 0).at(0)):
+        assert Decimal(bound.low) <= truth <= Decimal(bound.high) <= Decimal("1e-307")
+        assert bound.low == 0
+    soon = hitting_probabilities(chain, "c", within=2).at(0)
+    assert Decimal(soon.low) <= truth <= Decimal(soon.high)
+    other = hitting_probabilities(chain, "d").at(0)
+    assert 1 - 2e-16 <= other.low < other.high == 1
+
+
+def test_who_has_not_ended_yet_may_end_anywhere() -> None:
+    chain = Chain.from_probs([[1 - 1e-6, 5e-7, 5e-7], [0, 1, 0], [0, 0, 1]], "abc", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hitting, "LARGEST_GTH", 0)
+        found = absorption_weights(chain, 0)
+    assert (found.low < 0.01).all()
+    assert (found.high > 0.98).all()
+    assert "higher temperature" in found.why
+
+
+def test_times_longer_than_any_double_are_known_from_below() -> None:
+    chain = Chain.from_probs([[1, 1e-200, 0], [1, 0, 1e-200], [0, 0, 1]], "abc", 1)
+    time = mean_first_passage_times(chain, "c").at(0)
+    assert 1.7e308 < time.low < time.high == np.inf
+
+
+def test_what_is_never_left_has_no_hazard() -> None:
+    chain = Chain.from_probs([[1, 0, 0], [0, 1, 0], [0.3, 0.2, 0.5]], "abc", 1)
+    leaving, staying = hazard(chain, "a"), survival_rate(chain, "a")
+    assert (leaving.low, leaving.high) == (0, 0)
+    assert (staying.low, staying.high) == (1, 1)

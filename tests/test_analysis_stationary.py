@@ -197,7 +197,7 @@ def test_wells_within_wells_keep_their_certificate() -> None:
 
 @settings(max_examples=120)
 @given(chain=chains(("underflowing",)))
-def test_products_too_small_for_double_precision_are_not_certified(chain: Chain) -> None:
+def test_laws_of_products_too_small_for_double_precision_are_right_where_they_are_certified(chain: Chain) -> None:
     check(chain)
 
 
@@ -221,8 +221,14 @@ def lifted(chain: Chain, L: int) -> np.ndarray:
 @pytest.mark.parametrize("method", [None, "aggregation"])
 def test_large_chains_that_look_at_few_tokens_have_the_law_of_small_ones(V: int, L: int, method: str | None) -> None:
     short = random_chain("dense", V, 2, 5)
-    law = stationary_distribution(extended(short, L), method=method)  # type: ignore[arg-type]
+    steps = []
+    law = stationary_distribution(
+        extended(short, L),
+        method=method,  # type: ignore[arg-type]
+        progress=lambda step, residual: steps.append(step),
+    )
     assert law.method == (method or "power")
+    assert len(steps) == 1  # recent tokens say it all from the beginning
     exact = lifted(short, L)
     np.testing.assert_allclose(law.probs, exact, rtol=1e-11)
     assert 0.5 * np.abs(law.probs - exact).sum() <= law.error < 1e-9
@@ -244,3 +250,33 @@ def test_in_a_large_chain_what_recent_tokens_decide_is_put_right_on_the_way() ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stationary, "_LUMPED", 2**20)
         assert not stationary_distribution(chain, method="power").certified
+
+
+def test_an_iterated_law_is_as_wrong_as_steps_and_meetings_allow() -> None:
+    # Of independent tokens, and a mixture of where a run of the first token is after 0, 1 and 2 more tokens.
+    V, L, share = 16, 3, 0.01
+    chain = Chain.from_probs(np.full((V**L, V), 1 / V), tuple(map(chr, range(64, 64 + V))), L)
+    at, pi, exact = np.eye(V**L)[0], np.full(V**L, (1 - L * share) * float(V) ** -L), np.full(V**L, float(V) ** -L)
+    for _ in range(L):
+        pi += share * at
+        at = chain.push(at)
+    law = stationary._iterated(chain, np.arange(V**L), pi, 1.0, "power", *chain.overlap())
+    assert 0.9 * law.error < 0.5 * np.abs(pi - exact).sum() <= law.error
+
+
+def test_an_iterated_law_is_as_wrong_as_seldom_meetings_allow() -> None:
+    exact, meets = np.array([0.25, 0.75]), 0.01
+    chain = Chain.from_probs((1 - meets) * np.eye(2) + meets * exact, "ab", 1)
+    pi = exact + np.array([0.1, -0.1])
+    law = stationary._iterated(chain, np.arange(2), pi, 1.0, "power", *chain.overlap())
+    assert 0.1 <= law.error < 0.1001
+
+
+def test_probabilities_that_no_double_holds_are_known_from_above() -> None:
+    rows = [[0.4, 0.3, 0, 0.3, 0], [1e-250, 0.5, 0.5, 0, 0], [0, 1e-250, 1, 0, 0], [1e-250, 0, 0, 0.5, 0.5]]
+    law = stationary_distribution(Chain.from_probs([*rows, [0, 0, 0, 1e-250, 1]], "abcde", 1))
+    least = 2.0**-1022
+    assert law.probs[0] == least
+    for bound in (law.mass(np.arange(5) == 0), law.each().at(0)):
+        assert bound.low == 0
+        assert least <= bound.high < 10 * least

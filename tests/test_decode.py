@@ -79,6 +79,15 @@ def test_equal_tokens_go_by_the_order_of_the_vocabulary() -> None:
     np.testing.assert_array_equal(greedy(chain).probs, [[1, 0, 0]] * 3)
 
 
+@pytest.mark.parametrize("off", [-5e-5, 0.0, 5e-5])
+@pytest.mark.parametrize(("p", "kept"), [(0.25, 1), (0.2500001, 2), (0.5, 2), (0.75, 3), (1.0, 4)])
+def test_top_p_stops_where_it_is_exactly_reached(off: float, p: float, kept: int) -> None:
+    # Four tokens of which each is exactly a quarter of its row, whatever the row sums to.
+    rows = np.full((4, 4), np.log(0.25) + off, np.float32)
+    chain = Chain(log_probs=rows, vocab=tuple("abcd"), context_length=1)
+    np.testing.assert_array_equal(top_p(chain, p).support, [np.arange(4) < kept] * 4)
+
+
 def test_startup_rows_are_decoded_too(notebook: Run) -> None:
     chain = greedy(notebook.chain)
     assert chain.startup is not None

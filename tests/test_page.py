@@ -193,6 +193,13 @@ def test_decoding_is_that_of_the_library(how: dict[str, Any]) -> None:
         np.testing.assert_allclose(np.exp(floats(values)), expected.probs.reshape(-1), atol=1e-6)
 
 
+@pytest.mark.parametrize(("p", "kept"), [(0.25, 1), (0.2500001, 2), (0.5, 2), (0.75, 3)])
+def test_top_p_stops_where_it_is_exactly_reached(p: float, kept: int) -> None:
+    rows, how = np.full(16, np.log(0.25), np.float32), {"temperature": 1, "topK": None, "topP": p, "greedy": False}
+    (found,) = call(("chain.js", "decode", [typed("Float32Array", rows), 4, how]))
+    np.testing.assert_array_equal(np.isfinite(floats(found)).reshape(4, 4), [np.arange(4) < kept] * 4)
+
+
 def long_runs() -> list[Chain]:
     """Those, metastable ones, some with several classes, up to 4,096 states, and words with 4,096 dense ones."""
     rng = np.random.default_rng(5)

@@ -25,6 +25,7 @@ from finitegpt.analysis import (
     survival_rate,
     total_variation,
 )
+from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.graph import Graph
 from oracles import random_chain
 
@@ -119,8 +120,18 @@ def test_averages_by_value_iteration_alone() -> None:
 
 def test_masses() -> None:
     chain = replace(CHAIN)
-    found = stationary_distribution(chain).mass(TARGET)
-    assert_all(lambda P: (found.low, law_of(P)[TARGET].sum(), found.high), chain)
+    for which in (TARGET, ~TARGET):
+        found = stationary_distribution(chain).mass(which)
+        assert_all(lambda P, w=which, b=found: (b.low, law_of(P)[w].sum(), b.high), chain)
+    each = stationary_distribution(chain).each()
+    assert_all(lambda P: (each.low, law_of(P), each.high), chain)
+
+
+def test_a_law_of_two_states_may_be_off_by_half_of_what_both_arrows_are() -> None:
+    chain = Chain.from_probs([[0.9, 0.1], [0.1, 0.9]], "ab", 1)
+    up, down = 0.1 * (1 + R), 0.1 * (1 - R)
+    off = up / (up + down) - 0.5
+    assert off < stationary_distribution(chain).error < 5 * off
 
 
 def rows_of(P: np.ndarray, chain: Chain) -> np.ndarray:
@@ -198,6 +209,12 @@ def test_survival_and_hazard(largest: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert_all(lambda P: (leaving.low, 1 - radius(P), leaving.high), chain)
 
 
+def test_leaving_one_state_is_as_likely_as_its_arrows_are() -> None:
+    leaving = hazard(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b")
+    assert leaving.low <= 0.1 * (1 - R) < 0.1 * (1 + R) <= leaving.high
+    assert leaving.error < 1e-5
+
+
 @pytest.mark.parametrize("many", [4096, 0], ids=["kernel", "steps"])
 def test_red_states(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(red, "_MANY", many)
@@ -232,19 +249,41 @@ def test_total_variation() -> None:
         assert_all(lambda P, f=found, at=at: (f.low, distances(P, 4, at), f.high), chain)
 
 
-def distance_of_two(p: float, q: float, tokens: int) -> float:
-    """From the worst start of two states."""
-    return float(max(p, q) / (p + q) * (1 - p - q) ** tokens)
+def fair(p: float) -> tuple[Chain, StationaryDistribution]:
+    """Two states that change with a probability of p, and their law: whatever p is meant, a half."""
+    chain = Chain.from_probs([[1 - p, p], [p, 1 - p]], "ab", 1)
+    return chain, replace(stationary_distribution(chain), error=1e-16, relative=1e-16)
+
+
+@pytest.mark.parametrize("start", [None, 0])
+def test_steps_from_a_law_that_is_known(start: int | None) -> None:
+    chain, law = fair(0.1)
+    found = total_variation(chain, 6, start, law)
+    for sign in (-1, 1):
+        truth = 0.5 * (1 - 0.2 * (1 + sign * R)) ** np.arange(7)
+        assert (found.low <= truth).all()
+        assert (truth <= found.high).all()
 
 
 @pytest.mark.parametrize("method", ["fixed", "double", "bounds"])
 def test_mixing_times(method: str) -> None:
-    p, q, tokens = 4e-5, 3e-5, 10_000
-    epsilon = distance_of_two(p, q, tokens)  # so that the least change makes it a token more or less
-    found = mixing_time(Chain.from_probs([[1 - p, p], [q, 1 - q]], "ab", 1), epsilon, method=method)  # type: ignore[arg-type]
-    slower, faster = (distance_of_two(p * (1 + sign * R), q * (1 + sign * R), tokens) for sign in (-1, 1))
+    (chain, law), tokens = fair(4e-5), 10_000
+    epsilon = 0.5 * (1 - 8e-5) ** tokens  # so that the least change makes it a token more or less
+    found = mixing_time(chain, epsilon, law, method=method)  # type: ignore[arg-type]
+    slower, faster = (0.5 * (1 - 8e-5 * (1 + sign * R)) ** tokens for sign in (-1, 1))
     assert faster < epsilon < slower
     assert found.low <= tokens < found.high
+
+
+@pytest.mark.parametrize("relative", [1e-15, np.inf])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_memory_of_a_law_that_is_known(relative: float, sign: int) -> None:
+    chain, p, q = Chain.from_probs([[0.8, 0.2], [0.5, 0.5]], "ab", 1), 0.2 * (1 + sign * R), 0.5 * (1 - sign * R)
+    law = np.array([q, p]) / (p + q)
+    known = replace(stationary_distribution(chain), probs=law, error=1e-15, relative=relative)
+    h0 = memory(chain, known).at(0)
+    assert h0.low <= -(law * np.log(law)).sum() <= h0.high
+    assert h0.error < 100 * R
 
 
 def test_copies_meet_no_sooner_than_is_meant() -> None:

@@ -138,6 +138,7 @@ def test_digits_are_shown_where_they_are_proved(middle: float, relative: float) 
         (371000, 371000, "371000"),
         (1 / 3, 1 / 3, "0.333333"),
         (0.9999999999999999, 1, "1.00000"),
+        (0.30000000000000004, 0.30000000000000004, "0.300000"),  # not the double next to 0.3
         (2.0000001, 2.0000001, "2.00000"),
         (1.81123e-26, 1.81123e-26, "1.81123e-26"),
         (1e308, 1e308, "1e308"),
@@ -146,6 +147,8 @@ def test_digits_are_shown_where_they_are_proved(middle: float, relative: float) 
         (0, 4.95e-15, "below 5e-15"),
         (0, 0.8, "0 to 0.801"),
         (0.125, 0.75, "0.125 to 0.75"),
+        (0.4, 0.5, "0.4 to 0.5"),
+        (0.4, 0.48, "0.44 ± 0.04"),
         (-1, 0.5, "-1 to 0.5"),
         (0.44, 0.48, "0.46 ± 0.02"),
         (-0.48, -0.44, "-0.46 ± 0.02"),
@@ -200,6 +203,7 @@ def test_bounds_are_rounded_up(x: float) -> None:
 
 def test_times_in_tokens() -> None:
     assert tokens(1, 1) == "1 token"
+    assert tokens(3.2, 7.5) == "3 to 8 tokens"
     assert tokens(12, 40) == "12 to 40 tokens"
     assert tokens(3, 123456) == "3 to 123,456 tokens"
     assert tokens(3, 1.3e20) == "3 to 1.3e20 tokens"

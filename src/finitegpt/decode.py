@@ -86,9 +86,10 @@ def top_p_rows(rows: Rows, p: float) -> Rows:
         raise InputError(f"expected a top-p above 0 and at most 1, got {p}; try 0.9")
     order = np.argsort(-rows, axis=1, kind="stable")
     sorted_probs = np.exp(np.take_along_axis(rows, order, 1), dtype=np.float64)
-    before = np.cumsum(sorted_probs, 1) - sorted_probs  # what the more probable tokens have reached already
+    reached = np.cumsum(sorted_probs, 1)
+    before = np.pad(reached[:, :-1], ((0, 0), (1, 0)))  # by the more probable tokens already
     keep = np.empty(rows.shape, bool)
-    np.put_along_axis(keep, order, before < p * sorted_probs.sum(1, keepdims=True), 1)
+    np.put_along_axis(keep, order, before < p * reached[:, -1:], 1)
     return _keep(rows, keep)
 
 

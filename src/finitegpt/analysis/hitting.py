@@ -112,7 +112,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
         part = np.where(open_, -1, np.where(target, 0, -2))
         found = chain.graph.absorb(part, 1, gains=np.ones(chain.n_states), most=most)
         w = found.sums[open_]
-        return filled(w, _below(w, found.error), np.where(w >= MOST, np.inf, _above(w, found.error)))
+        return filled(w, _below(w, found.error), _above(w, found.error))  # infinite where w is MOST
 
     def iterated() -> Bounds:
         w, least, most = _times(chain, open_)
@@ -244,7 +244,7 @@ def _hazard(graph: Graph, outside: Mask) -> Bound:
     inside = outside[graph.source] & outside[graph.to]
     kept = graph.source[inside]
     first = np.searchsorted(kept, np.arange(graph.n_states + 1)).astype(np.int64)
-    among = Graph(first=first, to=graph.to[inside], probs=graph.probs[inside], rounding=graph.rounding)
+    among = Graph(first=first, to=graph.to[inside], probs=graph.probs[inside])
     label, _ = among.classes()
     cyclic = np.unique(label[kept[label[kept] == label[among.to]]])  # others die out by themselves
     if len(cyclic) == 0:
@@ -365,7 +365,7 @@ def _below(x: Values, relative: float) -> Values:
     """Numbers that are right relatively from below; those too small for double precision may be anything above 0."""
     if not np.isfinite(relative):
         return np.zeros_like(x)
-    return np.where(x <= LEAST, 0.0, np.minimum(x * (1 - relative), MOST))
+    return np.where(x <= LEAST, 0.0, x * (1 - relative))
 
 
 def _above(x: Values, relative: float) -> Values:
