@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finitegpt import Chain
+from finitegpt import Chain, InputError
 from finitegpt.analysis import (
     Bounds,
     absorption_probabilities,
@@ -266,6 +266,19 @@ def test_sums_near_the_largest_double_are_no_less_than_they_are() -> None:
     for gain in (1.0, 2.0, 2.5, 3.9):
         found = graph.absorb(np.array([-1, 0]), 1, gains=np.array([gain, 0.0]))
         assert found.sums[0] == gain * 2.0**1022
+
+
+@pytest.mark.parametrize("method", ["gth", "iteration"])
+def test_each_method_holds_what_the_other_says(method: str) -> None:
+    chain = from_logits(np.random.default_rng(4).normal(size=(64, 2)), 6)
+    target = np.arange(64) % 7 == 3
+    for question in (mean_first_passage_times, hitting_probabilities):
+        found, other = question(chain, target, method=method), question(chain, target)  # type: ignore[operator]
+        assert (found.low <= other.high).all()
+        assert (other.low <= found.high).all()
+        assert found.error < 1e-6
+    with pytest.raises(InputError, match="gth, iteration"):
+        hitting_probabilities(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1), "b", method="magic")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rare", [1e-160, 1e-200, 1e-300])

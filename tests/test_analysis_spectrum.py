@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finitegpt import Chain
+from finitegpt import Chain, InputError
 from finitegpt.analysis import (
     eigenvalues,
     implied_timescales,
@@ -179,3 +179,11 @@ def test_as_many_eigenvalues_as_there_are_may_be_asked_for() -> None:
 def test_time_scales_of_slow_chains_are_finite() -> None:
     chain = from_logits([[0, -32], [-32, 0]])
     assert np.isfinite(implied_timescales(chain)).all()
+
+
+def test_each_way_to_eigenvalues_finds_the_same() -> None:
+    chain = random_chain("dense", 2, 7, 1)
+    dense, arnoldi = (eigenvalues(chain, 3, method=method) for method in ("dense", "arnoldi"))  # type: ignore[arg-type]
+    np.testing.assert_allclose(np.abs(dense[:2]), np.abs(arnoldi[:2]), atol=1e-6)
+    with pytest.raises(InputError, match="dense, arnoldi"):
+        eigenvalues(chain, method="magic")  # type: ignore[arg-type]

@@ -214,7 +214,7 @@ def test_wrong_types_sizes_and_numbers_are_refused(
         assert_true(document, proved)
 
 
-def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
+def assert_true(document: dict[str, Any], proved: checker.Proved, slack: Decimal = Decimal("1e-40")) -> None:
     """Judges a statement by the oracle, from the file's own numbers."""
     entry = document["chain"]
     rows = np.frombuffer(base64.b64decode(entry["log_probs"]), "<f4" if entry["dtype"] == "float32" else "<f8")
@@ -249,7 +249,7 @@ def assert_true(document: dict[str, Any], proved: checker.Proved) -> None:
         inside = list(base64.b64decode(document["states"])) if "states" in document else [1] * n
         values = exact_averages(P, f, np.array(inside, bool))
     for value in values:
-        room = abs(value) * Decimal("1e-40")
+        room = abs(value) * slack
         assert Decimal(proved.low) <= value + room
         assert value - room <= Decimal(proved.high)
 
@@ -295,7 +295,7 @@ def test_whatever_the_witness_what_it_proves_is_true(chain: Chain, about: str, s
 def forged(about: str, rows: Any, dtype: str = "float64", **changes: Any) -> dict[str, Any]:
     """A file about a chain of one token that no `Chain` need accept, with its digest."""
     floats = np.asarray(rows, dtype).tobytes()
-    entry = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
+    entry: dict[str, Any] = {"vocab": list("abcdefgh"[: len(rows)]), "context_length": 1, "dtype": dtype}
     entry |= {key: changes.pop(key) for key in [*entry] if key in changes}
     head = json.dumps([entry["dtype"], entry["context_length"], entry["vocab"]], separators=(",", ":"))
     digest = hashlib.sha256(b"finitegpt chain\n" + head.encode() + b"\n" + floats).hexdigest()
@@ -350,6 +350,77 @@ def test_a_metastable_chain_is_not_proved_by_what_nearly_solves_it(tmp_path: Pat
     for x in ("0", "1", "1e299", "3e299"):  # the time is 4.7e299
         for w in ("1e-300", "1", "1e300"):
             refused(forged("mean time", rows, **asked, x=[x, "0"], w=[w, "0"], high="4e299"), tmp_path)
+
+
+@settings(max_examples=40)
+@given(about=st.sampled_from([*SINGLE]), dtype=st.sampled_from(FLOATS), seed=SEEDS)
+def test_in_twenty_digits_the_best_witness_still_proves_what_is_true(about: str, dtype: type, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chain, model = (from_logits(rng.normal(size=(3, 3)), 1, dtype) for _ in range(2))
+    made = {
+        "entropy rate": lambda: prove.entropy_rate(chain),
+        "KL rate": lambda: prove.kl_rate(chain, model),
+        "mass": lambda: prove.mass(chain, "a"),
+        "ever": lambda: prove.hitting_probability(leaking, "b", start=0),
+        "mean time": lambda: prove.mean_first_passage_time(chain, "b", start=0),
+    }
+    leaking = from_logits(np.where([[1, 1, 1], [0, 1, 0], [0, 0, 1]], rng.normal(size=(3, 3)), -np.inf), 1, dtype)
+    document = made[about]().document | {"digits": 20}
+    proof = Proof(document)
+    assert 0 < proof.high - proof.low < Decimal("1e-15") * proof.high
+    with localcontext(prec=80):
+        assert_true(document, checker.Proved("", str(proof.low), str(proof.high), ""), Decimal(0))
+
+
+@settings(max_examples=100)
+@given(seed=SEEDS)
+def test_a_mean_is_rounded_outward(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(3, 3))
+    proof = Proof(forged("mass", logits, digits=20, h=["0"] * 3))
+    with localcontext(prec=60):
+        weights = [Decimal(x).exp() for x in logits[0].tolist()]
+        for h in ([0, -1, 0], [0, 1, 0], [1, -1, 0], [0, 3, -1], [-2, 2, 2]):
+            truth = sum((w * (y - h[0]) for w, y in zip(weights, h, strict=True)), Decimal(0)) / sum(weights)
+            row, found = proof._row(proof.P, 0), []
+            for sign in (1, -1):
+                found.append(sign * proof._rise(0, row, [Decimal(sign * x) for x in h], [Decimal(0)] * 3))
+            assert found[0] <= truth <= found[1]
+            assert found[1] - found[0] < Decimal("1e-17")
+
+
+@settings(max_examples=100)
+@given(seed=SEEDS, level=st.sampled_from([-600.0, 0.0, 600.0]))
+def test_a_logarithm_is_rounded_outward(seed: int, level: float) -> None:
+    logits = np.random.default_rng(seed).normal(size=(3, 3)) + level
+    proof = Proof(forged("mass", logits, digits=20, h=["0"] * 3))
+    with localcontext(prec=60):
+        total = sum(Decimal(x).exp() for x in logits[0].tolist())
+        for y, (low, high) in proof._row(proof.P, 0)[0].items():
+            assert low <= Decimal(float(logits[0, y])) - Decimal(total).ln() <= high
+
+
+def test_an_error_is_rounded_outward(tmp_path: Path) -> None:
+    """The time is 1, x is 0, and c = 1 / 3 times w = 3 must not be less."""
+    rows = [[-np.inf, 0], [0, 0]]
+    asked: dict[str, Any] = {"red": (0, 1), "start": (1, 0), "x": ["0", "0"], "w": ["3", "0"]}
+    refused(forged("mean time", rows, **asked, high="0.9999999999999999999999999999999"), tmp_path)
+    assert Proof(forged("mean time", rows, **asked)).high >= 1
+
+
+def test_a_mean_of_equal_numbers_is_that_number(tmp_path: Path) -> None:
+    verdict(forged("mass", np.random.default_rng(0).normal(size=(3, 3)), h=["0"] * 3, low="1", high="1"), tmp_path)
+
+
+def test_red_states_are_reached_surely_though_they_lead_astray(tmp_path: Path) -> None:
+    rows = [[0, 0, -np.inf], [-np.inf, 0, 0], [-np.inf, -np.inf, 0]]  # a, then b, then c for ever
+    asked: dict[str, Any] = {"red": (0, 1, 0), "x": ["2", "0", "0"], "w": ["2", "0", "0"]}
+    exact = {"low": "1.99999999", "high": "2.00000001"}
+    verdict(forged("mean time", rows, **asked, start=(1, 0, 0), **exact), tmp_path)
+    verdict(forged("ever", rows, **asked, start=(1, 0, 0), low="1", high="1"), tmp_path)
+    verdict(forged("ever", rows, **asked, start=(0, 0, 1), low="0", high="0"), tmp_path)
+    for start in ((0, 0, 1), (1, 0, 1)):
+        refused(forged("mean time", rows, **asked, start=start), tmp_path)
 
 
 def test_witnesses_that_are_zero_or_less_prove_nothing(tmp_path: Path) -> None:

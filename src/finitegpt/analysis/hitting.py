@@ -8,7 +8,9 @@ r = w - Q w > 0, the true x lies within max|b + Q x - x| / min(r) * w, and the t
 w / max(r) and w / min(r) (comparison principle for M-matrices).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +20,18 @@ from finitegpt.analysis.classes import communicating_classes
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
-from finitegpt.errors import TooLargeError
+from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST, MOST, NEVER, SURELY, Graph
 from finitegpt.operator import Operator
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+Method = Literal["gth", "iteration"]
+
 _SURE = 4096  # so many states are always eliminated
+_REPEATED = 16384  # so many are eliminated again and again
+_NARROW = 1e-6
 _KRYLOV = 500
 _PATIENCE = 100
 _STEPS, _WORK = 1000, 2**30
@@ -37,10 +43,13 @@ _WHY = (
 )
 
 
-def hitting_probabilities(chain: Operator, targets: ArrayLike, within: int | None = None) -> Bounds:
+def hitting_probabilities(
+    chain: Operator, targets: ArrayLike, within: int | None = None, *, method: Method | None = None
+) -> Bounds:
     """The probability (V**L,), from each state, of ever being in `targets`, or within so many tokens; 1 on a target.
 
-    `targets` is a pattern, a list of them, ids, or a mask (V**L,).
+    `targets` is a pattern, a list of them, ids, or a mask (V**L,). `method` is `gth`, elimination, or `iteration`; by
+    default what suits how many states are undecided.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1)
@@ -57,32 +66,36 @@ def hitting_probabilities(chain: Operator, targets: ArrayLike, within: int | Non
     open_ = decided == 0
     if not open_.any():
         return Bounds(x, x, x)
-    if _is_small(open_):
-        try:
-            part = np.where(open_, -1, np.where(decided == NEVER, 1, 0))
-            found = chain.graph.absorb(part, 2, wanted=2, most=_most(open_))
-        except TooLargeError:
-            pass
-        else:
-            (hit, miss), off = found.probs, found.error
-            # What is missing to one is known as well, relatively.
-            low = np.maximum(_below(hit, off), 1 - _above(miss, off) - ROUNDING)
-            high = np.minimum(_above(hit, off), 1 - _below(miss, off) + ROUNDING)
-            low, high = (np.where(open_, end, x).clip(0, 1) for end in (low, high))
-            return Bounds(np.where(open_, hit, x).clip(low, high), low, high)
-    b = np.where(open_, chain.pull(x), 0.0)
-    w, least, _ = _times(chain, open_)
-    solved = _krylov(chain, open_, b, np.where(open_, 0.5, 0.0))
-    solved = np.where(open_, solved, x)
-    left = np.abs(b + _among(chain, open_, solved) - np.where(open_, solved, 0.0)).max()
-    left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
-    error = left / least * w if least > 0 else np.ones(chain.n_states)
-    low, high = (np.where(open_, solved + sign * error, x).clip(0, 1) for sign in (-1, 1))
-    return Bounds(np.where(open_, solved, x).clip(low, high), low, high, "" if least > 0 else _WHY)
+
+    def eliminated(most: float) -> Bounds:
+        part = np.where(open_, -1, np.where(decided == NEVER, 1, 0))
+        found = chain.graph.absorb(part, 2, wanted=2, most=most)
+        (hit, miss), off = found.probs, found.error
+        # What is missing to one is known as well, relatively.
+        low = np.maximum(_below(hit, off), 1 - _above(miss, off) - ROUNDING)
+        high = np.minimum(_above(hit, off), 1 - _below(miss, off) + ROUNDING)
+        low, high = (np.where(open_, end, x).clip(0, 1) for end in (low, high))
+        return Bounds(np.where(open_, hit, x).clip(low, high), low, high)
+
+    def iterated() -> Bounds:
+        b = np.where(open_, chain.pull(x), 0.0)
+        w, least, _ = _times(chain, open_)
+        solved = np.where(open_, _krylov(chain, open_, b, np.where(open_, 0.5, 0.0)), x)
+        left = np.abs(b + _among(chain, open_, solved) - np.where(open_, solved, 0.0)).max()
+        left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
+        error = left / least * w if least > 0 else np.ones(chain.n_states)
+        low, high = (np.where(open_, solved + sign * error, x).clip(0, 1) for sign in (-1, 1))
+        # Who is undecided may come there, and may not.
+        high = np.where(open_, np.maximum(high, LEAST), high)
+        return Bounds(np.where(open_, solved, x).clip(low, high), low, high, "" if least > 0 else _WHY)
+
+    return _solved(open_, method, eliminated, iterated)
 
 
-def mean_first_passage_times(chain: Operator, targets: ArrayLike) -> Bounds:
+def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Method | None = None) -> Bounds:
     """The mean number of tokens (V**L,), from each state, until `targets` is reached: 0 there, infinite if not surely.
+
+    `method` as above.
 
     >>> from finitegpt import Chain
     >>> mean_first_passage_times(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").values.round(6).tolist()
@@ -94,24 +107,26 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike) -> Bounds:
     open_ = surely & ~target
     if not open_.any():
         return Bounds(times, times, times)
-    low, high = times.copy(), times.copy()
-    if _is_small(open_):
-        try:
-            part = np.where(open_, -1, np.where(target, 0, -2))
-            found = chain.graph.absorb(part, 1, gains=np.ones(chain.n_states), most=_most(open_))
-        except TooLargeError:
-            pass
-        else:
-            w = found.sums[open_]
-            times[open_], low[open_] = w, np.maximum(_below(w, found.error), 1.0)
-            high[open_] = _above(w, found.error)  # infinite where w is MOST
-            times[open_] = w.clip(low[open_], high[open_])
-            return Bounds(times, low, high)
-    w, least, most = _times(chain, open_)
-    low[open_] = np.maximum(w[open_] / most * (1 - 4 * ROUNDING), 1.0)
-    high[open_] = w[open_] / least * (1 + 4 * ROUNDING) if least > 0 else np.inf
-    times[open_] = w[open_].clip(low[open_], high[open_])
-    return Bounds(times, low, high, "" if least > 0 else _WHY)
+
+    def eliminated(most: float) -> Bounds:
+        part = np.where(open_, -1, np.where(target, 0, -2))
+        found = chain.graph.absorb(part, 1, gains=np.ones(chain.n_states), most=most)
+        w = found.sums[open_]
+        return filled(w, _below(w, found.error), _above(w, found.error))  # infinite where w is MOST
+
+    def iterated() -> Bounds:
+        w, least, most = _times(chain, open_)
+        w = w[open_]
+        high = w / least * (1 + 4 * ROUNDING) if least > 0 else np.full(len(w), np.inf)
+        return filled(w, w / most * (1 - 4 * ROUNDING), high, "" if least > 0 else _WHY)
+
+    def filled(w: Values, below: Values, above: Values, why: str = "") -> Bounds:
+        values, low, high = times.copy(), times.copy(), times.copy()
+        low[open_], high[open_] = np.maximum(below, 1.0), np.maximum(above, 1.0)
+        values[open_] = w.clip(low[open_], high[open_])
+        return Bounds(values, low, high, why)
+
+    return _solved(open_, method, eliminated, iterated)
 
 
 def absorption_probabilities(chain: Operator) -> list[Bounds]:
@@ -149,9 +164,9 @@ def absorption_weights(chain: Operator, start: ArrayLike) -> Bounds:
     slack = (chain.n_states + 16) * ROUNDING  # of a start that sums to nearly one, and of its sums
     if not open_.any() or not pi[open_].any():
         return Bounds(held, (held * (1 - slack)).clip(0), (held * (1 + slack)).clip(0, 1))
-    if _is_small(open_):
+    if int(open_.sum()) <= LARGEST_GTH:
         try:
-            found = chain.graph.absorb(part, len(recurrent), start=np.where(open_, pi, 0.0), most=_most(open_))
+            found = chain.graph.absorb(part, len(recurrent), start=np.where(open_, pi, 0.0), most=MOST_PRODUCTS)
         except TooLargeError:
             pass
         else:
@@ -209,7 +224,7 @@ def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
 def _leaving(chain: Operator, outside: Mask) -> Bound:
     """1 - the spectral radius among some states."""
     found = Bound(0.5, 0.0, 1.0)
-    if _is_small(outside):
+    if int(outside.sum()) <= min(_REPEATED, LARGEST_GTH):
         with suppress(TooLargeError):
             found = _hazard(chain.graph, outside)
         if found.high - found.low <= 1e-9 * found.high:
@@ -242,7 +257,7 @@ def _hazard(graph: Graph, outside: Mask) -> Bound:
         part = np.where(members, -1, 0)
         y, below, above, narrowed = np.ones(graph.n_states), 0.0, 1.0, 0
         for step in range(_POWERS):
-            found = graph.absorb(part, 1, gains=y, most=_most(members))
+            found = graph.absorb(part, 1, gains=y, most=MOST_PRODUCTS / 10)
             x = found.sums
             if not np.isfinite(found.error) or (x[members] >= MOST).any():
                 break
@@ -324,13 +339,26 @@ def _decided(chain: Operator, target: Mask) -> NDArray[np.uint8]:
     return chain.graph.reach(target)
 
 
-def _is_small(open_: Mask) -> bool:
-    return int(open_.sum()) <= LARGEST_GTH
+def _solved(
+    open_: Mask, method: Method | None, eliminated: Callable[[float], Bounds], iterated: Callable[[], Bounds]
+) -> Bounds:
+    """What is computed for the undecided states, by the method asked for or by what suits their number.
 
-
-def _most(open_: Mask) -> float:
-    """How many products elimination may take."""
-    return np.inf if int(open_.sum()) <= _SURE else MOST_PRODUCTS
+    Elimination is right relatively, however slowly the chain leaves them; of many states it is a minute's work, so that
+    steps are tried first.
+    """
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    many = int(open_.sum())
+    if method == "gth" or (method is None and many <= min(_SURE, LARGEST_GTH)):
+        return eliminated(np.inf)
+    found = iterated()
+    with np.errstate(invalid="ignore"):
+        narrow = bool((found.high[open_] - found.low[open_] <= _NARROW * found.values[open_]).all())
+    if method is None and many <= LARGEST_GTH and not narrow:
+        with suppress(TooLargeError):
+            return eliminated(MOST_PRODUCTS)
+    return found
 
 
 def _below(x: Values, relative: float) -> Values:

@@ -9,6 +9,7 @@ tokens are words, which rounding turns into numbers of size eps**(1/L). Nothing 
 """
 
 from dataclasses import replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,9 @@ from finitegpt.analysis.starts import law_of, start_distribution, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
+from finitegpt.limits import require_memory
+
+Method = Literal["dense", "arnoldi"]
 
 _DENSE = 1024
 _WORK, _MEMORY = 2**31, 2**30
@@ -26,12 +30,14 @@ LARGEST_EXACT = 4096
 """Beyond this many states the worst start is not looked for."""
 
 
-def eigenvalues(chain: Chain, k: int = 6, law: StationaryDistribution | None = None) -> NDArray[np.complex128]:
+def eigenvalues(
+    chain: Chain, k: int = 6, law: StationaryDistribution | None = None, *, method: Method | None = None
+) -> NDArray[np.complex128]:
     """Up to k eigenvalues of a chain with one recurrent class, largest magnitude first, beginning with 1. Uncertified.
 
     Fewer where others cannot be told from zero or, in large chains, from each other in bounded time. By Arnoldi
     iteration with the eigenvalue 1 taken out; all of them up to 1,024 states. Oldest tokens that no row depends on are
-    left out, which changes none but those of zero.
+    left out, which changes none but those of zero. `method` is `dense` or `arnoldi`; by default what suits the size.
 
     >>> eigenvalues(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).real.round(6).tolist()
     [1.0, 0.4]
@@ -40,7 +46,11 @@ def eigenvalues(chain: Chain, k: int = 6, law: StationaryDistribution | None = N
         raise InputError(f"expected at least 1 eigenvalue, got {k}; try 6")
     short = _shortened(chain)
     n = short.n_states
-    if n <= _DENSE:
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try dense")
+    if method == "dense":
+        require_memory(32 * n * n, "all eigenvalues", "the method arnoldi")
+    if method == "dense" or n < 4 or (method is None and n <= _DENSE):
         values = np.linalg.eigvals(short.to_csr().toarray())
         values = np.delete(values, int(np.argmin(np.abs(values - 1))))
     else:
