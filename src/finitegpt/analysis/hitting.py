@@ -58,7 +58,7 @@ def hitting_probabilities(
     >>> hitting_probabilities(chain, "b", within=1).values.round(6).tolist()
     [0.0, 1.0]
     """
-    target = select(chain, targets)
+    target = _asked(chain, targets, method)
     if within is not None:
         return _within(chain, target, within)
     decided = _decided(chain, target)
@@ -101,7 +101,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
     >>> mean_first_passage_times(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").values.round(6).tolist()
     [10.0, 0.0]
     """
-    target = select(chain, targets)
+    target = _asked(chain, targets, method)
     surely = _decided(chain, target) == SURELY
     times = np.where(surely, 0.0, np.inf)
     open_ = surely & ~target
@@ -339,6 +339,13 @@ def _decided(chain: Operator, target: Mask) -> NDArray[np.uint8]:
     return chain.graph.reach(target)
 
 
+def _asked(chain: Operator, targets: ArrayLike, method: Method | None) -> Mask:
+    """The targets as a mask; InputError for a method that is none."""
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    return select(chain, targets)
+
+
 def _solved(
     open_: Mask, method: Method | None, eliminated: Callable[[float], Bounds], iterated: Callable[[], Bounds]
 ) -> Bounds:
@@ -347,8 +354,6 @@ def _solved(
     Elimination is right relatively, however slowly the chain leaves them; of many states it is a minute's work, so that
     steps are tried first.
     """
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
     many = int(open_.sum())
     if method == "gth" or (method is None and many <= min(_SURE, LARGEST_GTH)):
         return eliminated(np.inf)
