@@ -226,7 +226,7 @@ def narrow(chain: Chain) -> Chain:
 
 def test_the_long_run_is_that_of_the_library() -> None:
     rng = np.random.default_rng(3)
-    asked, shown, several, steps = [], [], 0, 0
+    asked, shown, several, steps, met = [], [], 0, 0, 0
     for chain in map(narrow, long_runs()):
         red = rng.random(chain.n_states) < 0.2
         red[0], red[-1] = True, False
@@ -260,6 +260,9 @@ def test_the_long_run_is_that_of_the_library() -> None:
         assert own.certified
         by_steps = law["relative"] == "Infinity"
         steps += by_steps
+        if by_steps:
+            error = stationary_distributions(chain, method="power")[0].error
+            assert error / 3 <= law["error"] <= 3 * error
         assert law["error"] <= (1e-12 if by_steps else own.error * (1 + 1e-6))
         np.testing.assert_allclose(law["pi"], own.dense(), atol=1e-12, rtol=1e-12 if by_steps else 4 * own.relative)
         for id in (*np.argsort(-own.dense())[:5], int(largest[0])):
@@ -287,8 +290,13 @@ def test_the_long_run_is_that_of_the_library() -> None:
             assert mixes.low <= high
             if chain.n_states <= 64:
                 assert (low, high) == (mixes.low, mixes.high)
+            elif high < np.inf:
+                length, meets = chain.overlap()
+                assert high == pytest.approx(length * math.ceil(math.log(0.25) / math.log1p(-meets)), rel=1e-9)
+                met += 1
         several += len(ends) > 1
     assert several > 3
+    assert met > 0
     assert steps == 1
     calls = [("numbers.js", name, [sendable(x) for x in numbers]) for name, _, numbers in shown]
     written = call(("strings.js", "setStrings", [strings()]), *calls)[1:]
@@ -304,6 +312,7 @@ def agree(found: list[Any], expected: Any) -> None:
     """The same number, and both intervals hold the truth, so that they meet."""
     value, low, high = floats(found)
     assert value == pytest.approx(expected.value, abs=1e-12, rel=1e-8)
+    assert 0 <= low <= value <= high
     assert low <= expected.high
     assert expected.low <= high
     width = expected.high - expected.low
