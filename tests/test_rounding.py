@@ -286,6 +286,12 @@ def test_memory_of_a_law_that_is_known(relative: float, sign: int) -> None:
     assert h0.error < 100 * R
 
 
+def test_visits_may_take_longer() -> None:
+    chain, law = fair(0.1)
+    visits = importlib.import_module("finitegpt.analysis.mixing")._visits(chain, law, 1e9)
+    assert 10 * (1 + R) <= visits.time < 10 * (1 + 20 * R)
+
+
 def test_copies_meet_no_sooner_than_is_meant() -> None:
     chain = Chain.from_probs([[0.5, 0.5], [0.25, 0.75]], "ab", 1)
     _, beta = chain.overlap()
