@@ -504,7 +504,7 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
             for (int64_t k = f.first[i]; k < f.first[i + 1]; k++) {
                 const int64_t to = f.to[k];
                 const number u = {f.um[k], f.ue[k]};
-                if (u.m == 0) continue; /* of a plain row, whose zeros have an exponent, too */
+                if (u.m == 0) continue; /* whose exponent says nothing */
                 if (to < m) x = plus(x, times(u, (number){f.xm[to], f.xe[to]}));
                 else if (to == end) x = plus(x, u);
             }
