@@ -300,7 +300,7 @@ def test_ctrl_c_ends_long_work_at_once(here: Path) -> None:
     data, config = finitegpt.Data.from_text("01" * 20, context_length=26), finitegpt.TrainConfig(steps=0)
     finitegpt.train(data, config=config).save(here / "long")
     process = command("show", "long", "--to", "chain.csv")
-    time.sleep(2.5)
+    time.sleep(4)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "finitegpt: stopped\n")
