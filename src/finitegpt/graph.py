@@ -95,14 +95,29 @@ class Graph:
 
         TooLargeError where elimination takes more than `most` products.
         """
+        result = np.zeros(self.n_states)
+        order, probs, error = self._stationary(members, most, None)
+        result[order] = probs
+        return result, error
+
+    def stationary_scaled(self, members: Mask) -> tuple[Floats, Floats, float]:
+        """The same, however small its numbers: probs times 2**exponents (n,)."""
+        result, exponents = np.zeros((2, self.n_states))
+        scales = np.empty(int(members.sum()))
+        order, probs, error = self._stationary(members, np.inf, scales)
+        result[order], exponents[order] = probs, scales
+        return result, exponents, error
+
+    def _stationary(
+        self, members: Mask, most: float, exponents: Floats | None
+    ) -> tuple[NDArray[np.int32], Floats, float]:
         plan = self._plan(np.where(members, _OPEN, _ELSEWHERE), 0, most)
         probs = np.empty(len(plan.order))
         error = library.default().fg_stationary(
-            self._struct, plan.part, plan.order, len(plan.order), plan.entries, self.rounding, probs, plan.space()
+            *(self._struct, plan.part, plan.order, len(plan.order), plan.entries, self.rounding),
+            *(probs, exponents, plan.space()),
         )
-        result = np.zeros(self.n_states)
-        result[plan.order] = probs
-        return result, float(error)
+        return plan.order, probs, float(error)
 
     def absorb(
         self,
