@@ -167,12 +167,17 @@ class Graph:
         return entered, low, high, visits
 
     @property
-    def _struct(self) -> Any:
+    def struct(self) -> Any:
+        """fg_graph, which holds as long as the graph."""
         n = self.n_states
         for array, kind in ((self.first, np.int64), (self.to, np.int32), (self.probs, np.float64)):
             if array.dtype != kind or array.ndim != 1 or not array.flags.c_contiguous:
                 raise InputError(f"expected arrows as contiguous {np.dtype(kind).name}, got others; try Graph.of")
-        return ctypes.byref(_Graph(n, self.first.ctypes.data, self.to.ctypes.data, self.probs.ctypes.data))
+        return _Graph(n, self.first.ctypes.data, self.to.ctypes.data, self.probs.ctypes.data)
+
+    @property
+    def _struct(self) -> Any:
+        return ctypes.byref(self.struct)
 
     def _plan(self, part: NDArray[np.integer[Any]], ends: int, most: float) -> "_Plan":
         kept = np.ascontiguousarray(part, np.int32)

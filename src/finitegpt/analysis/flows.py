@@ -1,65 +1,178 @@
-"""x"""
-import ctypes
-import numpy as np
-from finitegpt import library
-from finitegpt.graph import Graph
-import time
+"""The stationary law of a chain too large to eliminate, however slowly it mixes, each probability right relatively.
 
-class _Flows(ctypes.Structure):
+It is found by aggregation and disaggregation (Koury, McAllister and Stewart 1984): groups of states become the states of
+a small chain, which elimination solves; Gauss-Seidel steps put states inside their group right; and again. Groups are
+those that greedy steps bring together, forwards, along the most probable arrow out of each state, and every other time
+backwards, along the arrow into each state by which most comes. Numbers are kept as m 2**e, since improbable states of
+a sharp chain are below what double precision holds, and all must be right for what follows.
+
+It is proved after the fact, by the matrix-tree theorem (`engine/flows.c`): what flows along the arrows nearly balances in
+every state, and by how much arrows would have to change for it to balance tells how far off any probability can be.
+"""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from finitegpt import library
+from finitegpt.analysis.bound import ROUNDING
+from finitegpt.graph import LEAST, Floats, Graph, Ids, Mask
+from finitegpt.limits import require_memory
+
+_CYCLES = 120
+_SWEEPS = 20
+_GROUPS = 1024
+_SETTLED = 4e-15
+_PATIENCE = 10
+_ENOUGH = 1e-11
+_FARTHEST = 2**24  # between exponents
+
+
+class _Struct(ctypes.Structure):
+    """fg_flows."""
+
     _fields_ = [(name, ctypes.c_void_p) for name in ("graph", "source", "in_first", "in", "m", "e")]
 
-class Flows:
-    def __init__(s, graph, members):
-        n=graph.n_states
-        s.graph=graph
-        s.source=graph.source
-        order=np.argsort(graph.to,kind='stable')
-        s.arrows_in=order.astype(np.int32)
-        s.in_first=np.concatenate([[0],np.cumsum(np.bincount(graph.to,minlength=n))]).astype(np.int64)
-        s.members=members
-        s.m=np.where(members,1.0,0.0); s.e=np.zeros(n,np.int32)
-        other=graph.source!=graph.to
-        s.leave=np.bincount(graph.source[other],graph.probs[other],n)
-        s.inside=np.flatnonzero(other&members[graph.source])
-        s.lib=library.default()
-    def struct(s):
-        s._g=s.graph._struct
-        s._f=_Flows(ctypes.cast(s._g._obj and ctypes.addressof(s._g._obj),ctypes.c_void_p).value if False else ctypes.addressof(s._g._obj), s.source.ctypes.data,s.in_first.ctypes.data,s.arrows_in.ctypes.data,s.m.ctypes.data,s.e.ctypes.data)
-        return ctypes.byref(s._f)
-    def settle(s,down):
-        return s.lib.fg_settle(s.struct(),s.leave,down)
-    def strengths(s,which):
-        t,k=np.frexp(s.m[s.source[which]]*s.graph.probs[which])
-        return t,k+s.e[s.source[which]]
-    def unbalanced(s):
-        t,k=s.strengths(s.inside)
-        order=s.inside[np.argsort(-(np.log2(t)+k),kind='stable')].astype(np.int32)
-        return s.lib.fg_unbalanced(s.struct(),order,len(order),np.empty(s.lib.fg_unbalanced_space(len(s.m)),np.uint8))
-    def correct(s,label,many):
-        src,to=label[s.source[s.inside]],label[s.graph.to[s.inside]]
-        cross=np.flatnonzero(src!=to); src,to=src[cross],to[cross]
-        t,k=s.strengths(s.inside[cross])
-        top=np.full(many,-2**40); np.maximum.at(top,src,k)
-        key=src.astype(np.int64)*many+to
-        keys,place=np.unique(key,return_inverse=True)
-        rates=np.bincount(place,np.ldexp(t,np.maximum(k-top[src],-1060).astype(np.int32)))
-        keep=rates>1e-300
-        keys,rates=keys[keep],rates[keep]
-        first=np.searchsorted(keys//many,np.arange(many+1)).astype(np.int64)
-        g=Graph(first=first,to=(keys%many).astype(np.int32),probs=rates)
-        y,k,err=g.stationary_scaled(np.ones(many,bool))
-        if not np.isfinite(err): return False
-        m,x=np.frexp(y); c=x+k-top
-        return s.scale(m[label],c[label])
-    def scale(s,m,c):
-        f,x=np.frexp(s.m*m)
-        s.m=np.where(s.members,2*f,0.0)
-        e=s.e+x-1+c
-        e-=e[s.members].max()
-        if e[s.members].min()<-2**30: return False
-        s.e=np.where(s.members,e,0).astype(np.int32)
-        return True
-    def load(s,pi):
-        pass
-    def dense(s):
-        x=np.ldexp(s.m,np.maximum(s.e,-1100)); return x/x.sum()
+
+def balance(
+    graph: Graph, members: Mask, progress: Callable[[int, float], None] | None = None
+) -> tuple[Floats, float]:
+    """The stationary distribution (n,) of a recurrent class, and the relative error of each of its numbers.
+
+    The error is infinite where nothing is proved. Numbers of 2**-1022 are upper bounds.
+    """
+    arrows, n = len(graph.to), graph.n_states
+    require_memory(60 * arrows + 80 * n, "what flows along all arrows", "a shorter context")
+    if arrows >= 2**31:
+        return np.zeros(n), np.inf
+    flows = _Flows(graph, members)
+    flows.solve(progress)
+    return flows.probs(), flows.relative()
+
+
+@dataclass(eq=False)
+class _Flows:
+    """A law m 2**e (n,), 0 outside of the class, and what it makes flow along arrows."""
+
+    graph: Graph
+    members: Mask
+
+    def __post_init__(self) -> None:
+        graph, n = self.graph, self.graph.n_states
+        self.m, self.e = np.where(self.members, 1.0, 0.0), np.zeros(n, np.int32)
+        self.source, self._arrows = graph.source, graph.struct
+        self.into = np.argsort(graph.to, kind="stable").astype(np.int32)
+        self.into_first = np.concatenate([[0], np.cumsum(np.bincount(graph.to, minlength=n))]).astype(np.int64)
+
+    @cached_property
+    def moves(self) -> NDArray[np.int32]:
+        """The arrows of the class from one state to another."""
+        return np.flatnonzero((self.source != self.graph.to) & self.members[self.source]).astype(np.int32)
+
+    def solve(self, progress: Callable[[int, float], None] | None) -> None:
+        """Cycles until nothing changes."""
+        leave = np.bincount(self.source[self.moves], self.graph.probs[self.moves], self.graph.n_states)
+        forwards = _groups(self._next(), self.members)
+        best, narrowed = np.inf, 0
+        for cycle in range(_CYCLES):
+            for sweep in range(_SWEEPS):
+                change = library.default().fg_settle(self._struct(), leave, sweep % 2)
+            if progress:
+                progress(cycle + 1, change)
+            narrowed, best = (cycle, change) if change < 0.9 * best else (narrowed, best)
+            if change <= _SETTLED or cycle - narrowed > _PATIENCE * (1 if best < _ENOUGH else 4):
+                break
+            label, many = _groups(self._before(), self.members) if cycle % 2 else forwards
+            if many > 1:
+                self._correct(label, many)
+
+    def probs(self) -> Floats:
+        """The law in double precision."""
+        x = np.ldexp(self.m, np.maximum(self.e, -1100))
+        x /= x.sum()
+        return np.where(self.members, np.maximum(x, LEAST), 0.0)
+
+    def relative(self) -> float:
+        """The relative error of `probs`."""
+        n, engine = len(self.m), library.default()
+        m, e = self._along(self.moves)
+        order = self.moves[np.argsort(-(np.log2(m) + e), kind="stable")]
+        share = engine.fg_unbalanced(self._struct(), order, len(order), np.empty(engine.fg_unbalanced_space(n), np.uint8))
+        # Every arrow has its own error, and its flow is rounded once.
+        off = share + 1.001 * int(self.members.sum()) * (self.graph.rounding + ROUNDING)
+        # A pairwise sum of n numbers, and what double precision does not hold.
+        return float(np.expm1(2 * off)) * 1.001 + 64 * ROUNDING if off < 0.25 else np.inf
+
+    def _struct(self) -> Any:
+        arrays = (self.source, self.into_first, self.into, self.m, self.e)
+        pointers = [array.ctypes.data for array in arrays]
+        return ctypes.byref(_Struct(ctypes.addressof(self._arrows), *pointers))
+
+    def _along(self, arrows: NDArray[np.integer[Any]]) -> tuple[Floats, NDArray[np.int64]]:
+        """What flows along some arrows, as m 2**e with m in [1/2, 1)."""
+        source = self.source[arrows]
+        m, e = np.frexp(self.m[source] * self.graph.probs[arrows])
+        return m, e.astype(np.int64) + self.e[source]
+
+    def _next(self) -> Ids:
+        """The most probable successor of each state."""
+        return _most(self.source, self.graph.to, np.log(self.graph.probs), self.graph.n_states)
+
+    def _before(self) -> Ids:
+        """Where most comes from into each state."""
+        m, e = self._along(self.moves)
+        return _most(self.graph.to[self.moves], self.source[self.moves], np.log2(m) + e, self.graph.n_states)
+
+    def _correct(self, label: Ids, many: int) -> None:
+        """Makes each group hold what it does in the long run, going by what flows between groups."""
+        source, to = label[self.source[self.moves]], label[self.graph.to[self.moves]]
+        crosses = np.flatnonzero(source != to)
+        m, e = self._along(self.moves[crosses])
+        source, to = source[crosses], to[crosses]
+        top = np.full(many, -(2**40))
+        np.maximum.at(top, source, e)
+        pairs, place = np.unique(source * many + to, return_inverse=True)
+        rates = np.bincount(place, np.ldexp(m, np.maximum(e - top[source], -1000)))  # none is 0
+        first = np.searchsorted(pairs // many, np.arange(many + 1)).astype(np.int64)
+        small = Graph(first=first, to=(pairs % many).astype(np.int32), probs=rates)
+        share, exponents, error = small.stationary_scaled(np.ones(many, bool))
+        m, e = np.frexp(share)
+        factor, further = np.frexp(self.m * m[label])
+        e = (self.e + further - 1) + (e + exponents - top)[label]
+        e = np.where(self.members, e - e[self.members].max(), 0.0)
+        if np.isfinite(error) and e.min() > -_FARTHEST:
+            self.m, self.e = np.where(self.members, 2 * factor, 0.0), e.astype(np.int32)
+
+
+def _most(at: NDArray[np.int32], other: NDArray[np.int32], weight: Floats, n: int) -> Ids:
+    """For each state (n,), the other end of the heaviest of the arrows at it; itself where there is none."""
+    heaviest = np.full(n, -np.inf)
+    np.maximum.at(heaviest, at, weight)
+    top = np.flatnonzero(weight == heaviest[at])[::-1]
+    found = np.arange(n)
+    found[at[top]] = other[top]  # of equal ones the first
+    return found
+
+
+def _groups(goal: Ids, members: Mask) -> tuple[Ids, int]:
+    """Which group each state is in, by where so many steps lead that few places are left, and how many there are."""
+    source, n = np.flatnonzero(members), len(goal)
+    place, steps = goal, 1
+    while steps < n:
+        found, label = np.unique(place[source], return_inverse=True)
+        if len(found) <= _GROUPS:
+            break
+        place, steps = place[place], 2 * steps
+    else:
+        graph = csr_array((np.ones(len(source), np.int8), (source, goal[source])), shape=(n, n))
+        found, label = np.unique(connected_components(graph, directed=False)[1][source], return_inverse=True)
+    groups = np.zeros(n, np.int64)
+    groups[source] = label
+    return groups, len(found)

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import Ids, communicating_classes
+from finitegpt.analysis.flows import balance
 from finitegpt.chain import Chain
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
@@ -170,6 +171,10 @@ def _one(chain: Operator, members: Ids, method: Method | None, progress: Progres
             return law if best is None or law.error <= best.error else best
         except TooLargeError:
             pass
+    if method is None:
+        law = _balanced(chain, members, progress)
+        if law.error < (np.inf if best is None else best.error):
+            return law
     if best is None or not settled or best.error > 0.01:  # nothing seems to move in a chain that hardly does
         pi, residual = aggregate(chain, pi, members, progress)
         best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
@@ -189,6 +194,22 @@ def _eliminated(chain: Operator, members: Ids, most: float) -> StationaryDistrib
         relative=relative,
         residual=Engine().change(pi, chain.push(pi)),
         method="gth",
+    )
+
+
+def _balanced(chain: Operator, members: Ids, progress: Progress | None) -> StationaryDistribution:
+    """By aggregation, proved by how nearly flows balance."""
+    inside = np.zeros(chain.n_states, bool)
+    inside[members] = True
+    pi, relative = balance(chain.graph, inside, progress)
+    return StationaryDistribution(
+        states=members,
+        probs=pi[members],
+        n_states=chain.n_states,
+        error=relative / 2,
+        relative=relative,
+        residual=Engine().change(pi, chain.push(pi)),
+        method="aggregation",
     )
 
 
