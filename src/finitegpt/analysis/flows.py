@@ -29,9 +29,8 @@ from finitegpt.limits import require_memory
 _CYCLES = 120
 _SWEEPS = 20
 _GROUPS = 1024
-_SETTLED = 4e-15
-_PATIENCE = 10
-_ENOUGH = 1e-11
+_SETTLED, _STILL = 1e-12, 1e-15
+_STEADY = 4
 _FARTHEST = 2**24  # between exponents
 
 
@@ -53,8 +52,8 @@ def balance(
     if arrows >= 2**31:
         return np.zeros(n), np.inf
     flows = _Flows(graph, members)
-    flows.solve(progress)
-    return flows.probs(), flows.relative()
+    relative = flows.solve(progress)
+    return flows.probs(), relative
 
 
 @dataclass(eq=False)
@@ -76,22 +75,39 @@ class _Flows:
         """The arrows of the class from one state to another."""
         return np.flatnonzero((self.source != self.graph.to) & self.members[self.source]).astype(np.int32)
 
-    def solve(self, progress: Callable[[int, float], None] | None) -> None:
-        """Cycles until nothing changes."""
+    def solve(self, progress: Callable[[int, float], None] | None) -> float:
+        """Cycles until the law is as right as rounding lets it be; returns the relative error of `probs`."""
         leave = np.bincount(self.source[self.moves], self.graph.probs[self.moves], self.graph.n_states)
         forwards = _groups(self._next(), self.members)
-        best, narrowed = np.inf, 0
+        change, relative, history = np.inf, np.inf, _History()
         for cycle in range(_CYCLES):
             for sweep in range(_SWEEPS):
                 change = library.default().fg_settle(self._struct(), leave, sweep % 2)
             if progress:
                 progress(cycle + 1, change)
-            narrowed, best = (cycle, change) if change < 0.9 * best else (narrowed, best)
-            if change <= _SETTLED or cycle - narrowed > _PATIENCE * (1 if best < _ENOUGH else 4):
-                break
+            if change <= _SETTLED:
+                relative = min(relative, self.relative())
+                if change <= _STILL or relative <= 6 * self._rounded:
+                    return self.relative()
             label, many = _groups(self._before(), self.members) if cycle % 2 else forwards
             if many > 1:
                 self._correct(label, many)
+            if cycle % 2:
+                self._extrapolate(history)
+        return self.relative()
+
+    def _extrapolate(self, history: "_History") -> None:
+        """Goes on where the last cycles go to, if they go there slowly and steadily."""
+        inside = self.members
+        ahead = history.ahead(self.m[inside], self.e[inside])
+        if ahead is not None:
+            m, e = np.frexp(self.m[inside] * ahead)
+            self.m[inside], self.e[inside] = 2 * m, self.e[inside] + e - 1
+
+    @cached_property
+    def _rounded(self) -> float:
+        """What the arrows' own errors and a rounding of each flow add up to, over states."""
+        return 1.001 * int(self.members.sum()) * (self.graph.rounding + ROUNDING)
 
     def probs(self) -> Floats:
         """The law in double precision."""
@@ -105,9 +121,8 @@ class _Flows:
         m, e = self._along(self.moves)
         order = self.moves[np.argsort(-(np.log2(m) + e), kind="stable")]
         share = engine.fg_unbalanced(self._struct(), order, len(order), np.empty(engine.fg_unbalanced_space(n), np.uint8))
-        # Every arrow has its own error, and its flow is rounded once.
-        off = share + 1.001 * int(self.members.sum()) * (self.graph.rounding + ROUNDING)
-        # A pairwise sum of n numbers, and what double precision does not hold.
+        off = share + self._rounded
+        # Besides: a pairwise sum of n numbers, and what double precision does not hold.
         return float(np.expm1(2 * off)) * 1.001 + 64 * ROUNDING if off < 0.25 else np.inf
 
     def _struct(self) -> Any:
@@ -143,12 +158,46 @@ class _Flows:
         first = np.searchsorted(pairs // many, np.arange(many + 1)).astype(np.int64)
         small = Graph(first=first, to=(pairs % many).astype(np.int32), probs=rates)
         share, exponents, error = small.stationary_scaled(np.ones(many, bool))
+        if not np.isfinite(error):
+            return
         m, e = np.frexp(share)
         factor, further = np.frexp(self.m * m[label])
         e = (self.e + further - 1) + (e + exponents - top)[label]
         e = np.where(self.members, e - e[self.members].max(), 0.0)
-        if np.isfinite(error) and e.min() > -_FARTHEST:
+        if e.min() > -_FARTHEST:
             self.m, self.e = np.where(self.members, 2 * factor, 0.0), e.astype(np.int32)
+
+
+class _History:
+    """Reduced rank extrapolation of logarithms (Eddy 1979; Mesina 1977): where the last few steps cancel, weighted.
+
+    Cycles close to the law change its logarithm linearly, so that a mean of the last few is far closer.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Floats, NDArray[np.int32]] | None = None
+        self._steps: list[Floats] = []
+
+    def ahead(self, m: Floats, e: NDArray[np.int32]) -> Floats | None:
+        """By what to multiply the law m 2**e that is there now; None where it should go on by itself."""
+        last, self._last = self._last, (m.copy(), e.copy())
+        if last is None:
+            return None
+        step = np.log(m / last[0]) + np.log(2) * (e - last[1])
+        step -= np.median(step)
+        self._steps = [*self._steps, step] if np.abs(step).max() < 0.3 else []
+        if len(self._steps) < _STEADY:
+            return None
+        steps = np.array(self._steps)
+        self._last, self._steps = None, []
+        products = steps @ steps.T
+        size = float(np.trace(products))
+        if size == 0:
+            return None
+        weights = np.linalg.solve(products + 1e-14 * size * np.eye(_STEADY), np.ones(_STEADY))
+        weights /= weights.sum()
+        further = (weights - np.cumsum(weights)) @ steps  # from the last law back to the mean, and one step on
+        return np.exp(further.clip(-0.7, 0.7))
 
 
 def _most(at: NDArray[np.int32], other: NDArray[np.int32], weight: Floats, n: int) -> Ids:
