@@ -1,13 +1,13 @@
 """The stationary law of a chain too large to eliminate, however slowly it mixes, each probability right relatively.
 
-It is found by aggregation and disaggregation (Koury, McAllister and Stewart 1984): groups of states become the states of
-a small chain, which elimination solves; Gauss-Seidel steps put states inside their group right; and again. Groups are
-those that greedy steps bring together, forwards, along the most probable arrow out of each state, and every other time
-backwards, along the arrow into each state by which most comes. Numbers are kept as m 2**e, since improbable states of
-a sharp chain are below what double precision holds, and all must be right for what follows.
+It is found by aggregation and disaggregation (Koury, McAllister and Stewart 1984): groups of states become the states
+of a small chain, which elimination solves; Gauss-Seidel steps put states inside their group right; and again. Groups
+are those that greedy steps bring together, forwards, along the most probable arrow out of each state, and every other
+time backwards, along the arrow into each state by which most comes. Numbers are kept as m 2**e, since improbable states
+of a sharp chain are below what double precision holds, and all must be right for what follows.
 
-It is proved after the fact, by the matrix-tree theorem (`engine/flows.c`): what flows along the arrows nearly balances in
-every state, and by how much arrows would have to change for it to balance tells how far off any probability can be.
+It is proved after the fact, by the matrix-tree theorem (`engine/flows.c`): what flows along the arrows nearly balances
+in every state, and by how much arrows would have to change for it to balance tells how far off a probability can be.
 """
 
 import ctypes
@@ -40,9 +40,7 @@ class _Struct(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("graph", "source", "in_first", "in", "m", "e")]
 
 
-def balance(
-    graph: Graph, members: Mask, progress: Callable[[int, float], None] | None = None
-) -> tuple[Floats, float]:
+def balance(graph: Graph, members: Mask, progress: Callable[[int, float], None] | None = None) -> tuple[Floats, float]:
     """The stationary distribution (n,) of a recurrent class, and the relative error of each of its numbers.
 
     The error is infinite where nothing is proved. Numbers of 2**-1022 are upper bounds.
@@ -51,13 +49,13 @@ def balance(
     require_memory(60 * arrows + 80 * n, "what flows along all arrows", "a shorter context")
     if arrows >= 2**31:
         return np.zeros(n), np.inf
-    flows = _Flows(graph, members)
+    flows = Flows(graph, members)
     relative = flows.solve(progress)
     return flows.probs(), relative
 
 
 @dataclass(eq=False)
-class _Flows:
+class Flows:
     """A law m 2**e (n,), 0 outside of the class, and what it makes flow along arrows."""
 
     graph: Graph
@@ -79,16 +77,17 @@ class _Flows:
         """Cycles until the law is as right as rounding lets it be; returns the relative error of `probs`."""
         leave = np.bincount(self.source[self.moves], self.graph.probs[self.moves], self.graph.n_states)
         forwards = _groups(self._next(), self.members)
-        change, relative, history = np.inf, np.inf, _History()
+        change, history = np.inf, _History()
         for cycle in range(_CYCLES):
             for sweep in range(_SWEEPS):
                 change = library.default().fg_settle(self._struct(), leave, sweep % 2)
             if progress:
                 progress(cycle + 1, change)
             if change <= _SETTLED:
-                relative = min(relative, self.relative())
-                if change <= _STILL or relative <= 6 * self._rounded:
-                    return self.relative()
+                # What steps alone do not change may yet be far off, which flows between groups show.
+                relative = self.relative()
+                if relative <= 6 * self.rounded or (change <= _STILL and relative < np.inf):
+                    return relative
             label, many = _groups(self._before(), self.members) if cycle % 2 else forwards
             if many > 1:
                 self._correct(label, many)
@@ -105,7 +104,7 @@ class _Flows:
             self.m[inside], self.e[inside] = 2 * m, self.e[inside] + e - 1
 
     @cached_property
-    def _rounded(self) -> float:
+    def rounded(self) -> float:
         """What the arrows' own errors and a rounding of each flow add up to, over states."""
         return 1.001 * int(self.members.sum()) * (self.graph.rounding + ROUNDING)
 
@@ -115,13 +114,17 @@ class _Flows:
         x /= x.sum()
         return np.where(self.members, np.maximum(x, LEAST), 0.0)
 
-    def relative(self) -> float:
-        """The relative error of `probs`."""
-        n, engine = len(self.m), library.default()
+    def share(self) -> float:
+        """The sum over states of the largest share by which an arrow out of it must change for all flows to balance."""
+        engine = library.default()
         m, e = self._along(self.moves)
         order = self.moves[np.argsort(-(np.log2(m) + e), kind="stable")]
-        share = engine.fg_unbalanced(self._struct(), order, len(order), np.empty(engine.fg_unbalanced_space(n), np.uint8))
-        off = share + self._rounded
+        space = np.empty(engine.fg_unbalanced_space(self.graph.n_states), np.uint8)
+        return float(engine.fg_unbalanced(self._struct(), order, len(order), space))
+
+    def relative(self) -> float:
+        """The relative error of `probs`."""
+        off = self.share() + self.rounded
         # Besides: a pairwise sum of n numbers, and what double precision does not hold.
         return float(np.expm1(2 * off)) * 1.001 + 64 * ROUNDING if off < 0.25 else np.inf
 
@@ -143,7 +146,9 @@ class _Flows:
     def _before(self) -> Ids:
         """Where most comes from into each state."""
         m, e = self._along(self.moves)
-        return _most(self.graph.to[self.moves], self.source[self.moves], np.log2(m) + e, self.graph.n_states)
+        return _most(
+            self.graph.to[self.moves], self.source[self.moves], np.log2(m) + e.astype(np.float64), self.graph.n_states
+        )
 
     def _correct(self, label: Ids, many: int) -> None:
         """Makes each group hold what it does in the long run, going by what flows between groups."""
@@ -154,7 +159,7 @@ class _Flows:
         top = np.full(many, -(2**40))
         np.maximum.at(top, source, e)
         pairs, place = np.unique(source * many + to, return_inverse=True)
-        rates = np.bincount(place, np.ldexp(m, np.maximum(e - top[source], -1000)))  # none is 0
+        rates = np.bincount(place, np.ldexp(m, np.maximum(e - top[source], -1000))).astype(np.float64)  # none is 0
         first = np.searchsorted(pairs // many, np.arange(many + 1)).astype(np.int64)
         small = Graph(first=first, to=(pairs % many).astype(np.int32), probs=rates)
         share, exponents, error = small.stationary_scaled(np.ones(many, bool))
@@ -213,12 +218,13 @@ def _most(at: NDArray[np.int32], other: NDArray[np.int32], weight: Floats, n: in
 def _groups(goal: Ids, members: Mask) -> tuple[Ids, int]:
     """Which group each state is in, by where so many steps lead that few places are left, and how many there are."""
     source, n = np.flatnonzero(members), len(goal)
-    place, steps = goal, 1
+    place, further, steps = np.arange(n), goal, 0
     while steps < n:
         found, label = np.unique(place[source], return_inverse=True)
         if len(found) <= _GROUPS:
             break
-        place, steps = place[place], 2 * steps
+        place, steps = further, max(1, 2 * steps)
+        further = place[place]
     else:
         graph = csr_array((np.ones(len(source), np.int8), (source, goal[source])), shape=(n, n))
         found, label = np.unique(connected_components(graph, directed=False)[1][source], return_inverse=True)

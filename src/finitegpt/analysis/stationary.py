@@ -2,14 +2,15 @@
 
 How, by what the chain is like:
 
-- elimination (`gth`), up to some 16,384 states, exact to rounding however slowly the chain mixes;
+- elimination (`gth`), up to some 8,192 states, exact to rounding however slowly the chain mixes;
 - power iteration, where it settles within some hundred steps, which is faster from some hundred states on;
-- aggregation and disaggregation beyond (`aggregation.py`): for metastable chains, such as those at low temperature.
+- aggregation and disaggregation beyond (`flows.py`): for metastable chains, such as those at low temperature.
 
 A small residual is no certificate: a nearly decomposable chain can have one of 1e-10 and still be wrong by 0.1. What is
 certified is
 
 - by elimination: that each probability is right relatively, by counting what is rounded (`graph.py`);
+- by aggregation: the same, by how nearly what flows along the arrows balances in every state (`flows.py`);
 - else the total variation distance to the truth: any two copies of the chain can be run so that, within L steps, they
   meet with a probability of at least beta, because L common tokens are a common state (Doeblin). Then
   TV <= L * residual / beta.
@@ -17,6 +18,7 @@ certified is
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -42,7 +44,9 @@ MOST_PRODUCTS = 1.5e11
 
 _AT_ONCE = 512  # so many states are eliminated faster than iterated
 _SURE = 4096
-_CERTAIN = 1e-12
+_BALANCED = 8192
+"""Classes of more states than this are not eliminated if balancing flows proves as much, which is faster."""
+_CERTAIN, _GOOD = 1e-12, 1e-8
 _STEPS = 512
 _LUMPED, _CORRECT = 8192, 4
 _CHECK = 16
@@ -165,16 +169,17 @@ def _one(chain: Operator, members: Ids, method: Method | None, progress: Progres
         best = _iterated(chain, members, pi, residual, "power", steps, beta)
         if best.error <= _CERTAIN or method == "power":
             return best
+    if method is None and m > _BALANCED and (best is None or best.error > _GOOD):
+        with suppress(TooLargeError):
+            law = _balanced(chain, members, progress)
+            if law.error <= _GOOD:
+                return law
+            if law.certified and (best is None or law.error < best.error):
+                best, settled = law, True
     if eliminable:
-        try:
+        with suppress(TooLargeError):
             law = _eliminated(chain, members, np.inf if m <= _SURE else MOST_PRODUCTS)
             return law if best is None or law.error <= best.error else best
-        except TooLargeError:
-            pass
-    if method is None:
-        law = _balanced(chain, members, progress)
-        if law.error < (np.inf if best is None else best.error):
-            return law
     if best is None or not settled or best.error > 0.01:  # nothing seems to move in a chain that hardly does
         pi, residual = aggregate(chain, pi, members, progress)
         best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
