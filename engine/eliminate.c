@@ -453,7 +453,7 @@ static double factorise(factors *f, const fg_graph *graph, const int32_t *part, 
 }
 
 double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t entries,
-                     double rounding, double *probs, void *space) {
+                     double rounding, double *probs, double *exponents, void *space) {
     char *memory = space;
     factors f;
     factors_place(&f, graph, m, 0, entries, &memory);
@@ -482,7 +482,11 @@ double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *
         sum = more;
     }
     const number all = normal(sum + rest, most.e);
-    for (int64_t k = 0; k < m; k++) probs[k] = rounded(over((number){f.xm[k], f.xe[k]}, all));
+    for (int64_t k = 0; k < m; k++) {
+        const number x = over((number){f.xm[k], f.xe[k]}, all);
+        probs[k] = exponents ? x.m : rounded(x);
+        if (exponents) exponents[k] = 1000 * x.e;
+    }
     return 1.001 * error + 4 * ROUNDING;
 }
 

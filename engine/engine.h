@@ -137,9 +137,29 @@ FG_API int64_t fg_eliminate_space(const fg_graph *graph, int64_t m, int64_t ends
 
 /* The stationary distribution, in that order [m], of a recurrent class of m states. Returns the relative error that each
  * may have, infinite where there is none. `rounding` is the relative error of each arrow. Numbers too small for double
- * precision are 2**-1022, which is then a bound. */
+ * precision are 2**-1022, which is then a bound; unless `exponents` [m] is NULL, they are probs times 2**exponents. */
 FG_API double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t entries,
-                            double rounding, double *probs, void *space);
+                            double rounding, double *probs, double *exponents, void *space);
+
+/* A law of a graph's chain, m 2**e with m in [1, 2) or 0, and the arrows by where they go: those into state k are
+ * in[in_first[k]] .. in[in_first[k + 1] - 1]. */
+typedef struct {
+    const fg_graph *graph;
+    const int32_t *source;   /* [arrows] where each comes from */
+    const int64_t *in_first; /* [n + 1] */
+    const int32_t *in;       /* [arrows] */
+    double *m;               /* [n] */
+    int32_t *e;              /* [n] */
+} fg_flows;
+
+/* Makes each state in turn, from the last one on if `down`, hold what comes in over the probability to leave [n], which
+ * are sums of the arrows to others. Returns the largest relative change. */
+FG_API double fg_settle(const fg_flows *flows, const double *leave, int32_t down);
+
+/* The sum over states of the largest share by which an arrow out of it must change for the law to be stationary, at most;
+ * infinite where that is not found. `order` [arrows] has the arrows, best those that carry most first. */
+FG_API int64_t fg_unbalanced_space(int64_t n);
+FG_API double fg_unbalanced(const fg_flows *flows, const int32_t *order, int64_t arrows, void *space);
 
 /* Where m states lead in the end: part [n] is -1 for them, and 0 .. ends - 1 for the ends. For the first `wanted` ends
  * the probability of ending there, in that order [wanted][m]; from `start` [n], unless NULL, the probabilities of all

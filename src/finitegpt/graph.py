@@ -95,14 +95,29 @@ class Graph:
 
         TooLargeError where elimination takes more than `most` products.
         """
+        result = np.zeros(self.n_states)
+        order, probs, error = self._stationary(members, most, None)
+        result[order] = probs
+        return result, error
+
+    def stationary_scaled(self, members: Mask) -> tuple[Floats, Floats, float]:
+        """The same, however small its numbers: probs times 2**exponents (n,)."""
+        result, exponents = np.zeros((2, self.n_states))
+        scales = np.empty(int(members.sum()))
+        order, probs, error = self._stationary(members, np.inf, scales)
+        result[order], exponents[order] = probs, scales
+        return result, exponents, error
+
+    def _stationary(
+        self, members: Mask, most: float, exponents: Floats | None
+    ) -> tuple[NDArray[np.int32], Floats, float]:
         plan = self._plan(np.where(members, _OPEN, _ELSEWHERE), 0, most)
         probs = np.empty(len(plan.order))
         error = library.default().fg_stationary(
-            self._struct, plan.part, plan.order, len(plan.order), plan.entries, self.rounding, probs, plan.space()
+            *(self._struct, plan.part, plan.order, len(plan.order), plan.entries, self.rounding),
+            *(probs, exponents, plan.space()),
         )
-        result = np.zeros(self.n_states)
-        result[plan.order] = probs
-        return result, float(error)
+        return plan.order, probs, float(error)
 
     def absorb(
         self,
@@ -152,12 +167,17 @@ class Graph:
         return entered, low, high, visits
 
     @property
-    def _struct(self) -> Any:
+    def struct(self) -> Any:
+        """fg_graph, which holds as long as the graph."""
         n = self.n_states
         for array, kind in ((self.first, np.int64), (self.to, np.int32), (self.probs, np.float64)):
             if array.dtype != kind or array.ndim != 1 or not array.flags.c_contiguous:
                 raise InputError(f"expected arrows as contiguous {np.dtype(kind).name}, got others; try Graph.of")
-        return ctypes.byref(_Graph(n, self.first.ctypes.data, self.to.ctypes.data, self.probs.ctypes.data))
+        return _Graph(n, self.first.ctypes.data, self.to.ctypes.data, self.probs.ctypes.data)
+
+    @property
+    def _struct(self) -> Any:
+        return ctypes.byref(self.struct)
 
     def _plan(self, part: NDArray[np.integer[Any]], ends: int, most: float) -> "_Plan":
         kept = np.ascontiguousarray(part, np.int32)

@@ -2,14 +2,15 @@
 
 How, by what the chain is like:
 
-- elimination (`gth`), up to some 16,384 states, exact to rounding however slowly the chain mixes;
+- elimination (`gth`), up to some 8,192 states, exact to rounding however slowly the chain mixes;
 - power iteration, where it settles within some hundred steps, which is faster from some hundred states on;
-- aggregation and disaggregation beyond (`aggregation.py`): for metastable chains, such as those at low temperature.
+- aggregation and disaggregation beyond (`flows.py`): for metastable chains, such as those at low temperature.
 
 A small residual is no certificate: a nearly decomposable chain can have one of 1e-10 and still be wrong by 0.1. What is
 certified is
 
 - by elimination: that each probability is right relatively, by counting what is rounded (`graph.py`);
+- by aggregation: the same, by how nearly what flows along the arrows balances in every state (`flows.py`);
 - else the total variation distance to the truth: any two copies of the chain can be run so that, within L steps, they
   meet with a probability of at least beta, because L common tokens are a common state (Doeblin). Then
   TV <= L * residual / beta.
@@ -28,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids, communicating_classes
+from finitegpt.analysis.flows import balance
 from finitegpt.chain import Chain
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
@@ -42,7 +44,7 @@ MOST_PRODUCTS = 1.5e11
 """Nor are those that would take so many products, which are some ten seconds, unless they have at most 4,096 states."""
 
 _AT_ONCE = 512  # so many states are eliminated faster than iterated
-_SURE = 4096
+_SURE, _SOON = 4096, 8192
 _CERTAIN, _CERTAIN_ENOUGH = 1e-12, 1e-9
 _STEPS = 512
 _LUMPED, _CORRECT = 8192, 4
@@ -207,17 +209,22 @@ def _one(chain: Operator, members: Ids, method: Method | None, progress: Progres
     enough = _CERTAIN if small else _CERTAIN_ENOUGH  # what spares eliminating so many states
     best, pi = None, start
     if method == "power" or (method is None and not (eliminable and steps * 1e-15 > beta * enough)):
-        pi, residual, settled = _power(chain, start, lazy=beta == 0, progress=progress)
+        pi, residual, _ = _power(chain, start, lazy=beta == 0, progress=progress)
         best = _iterated(chain, members, pi, residual, "power", steps, beta)
-        # Nothing seems to move in a chain that hardly does, so what is hardly proved is done again.
-        if method == "power" or best.error <= (enough if eliminable else 0.01 if settled else 0):
+        if method == "power" or best.error <= enough:
             return best
-    if eliminable and (small or best is None):
+    if eliminable and (small or (best is None and m <= _SOON)):
         with suppress(TooLargeError):
             return _eliminated(chain, members, np.inf if small else MOST_PRODUCTS)
     pi, residual = aggregate(chain, pi, members, progress)
-    best = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
-    if eliminable and not small and best.error > enough:
+    other = _iterated(chain, members, pi, residual, "aggregation", steps, beta)
+    best = other if best is None or other.error <= best.error else best
+    if method is None and best.error > enough:
+        # Right relatively, and proved without elimination; that is better still, where it is not too much work.
+        with suppress(TooLargeError):
+            law = _balanced(chain, members, progress)
+            best = law if law.error < best.error else best
+    if eliminable and best.error > 10 * enough:
         with suppress(TooLargeError):
             return _eliminated(chain, members, MOST_PRODUCTS)
     return best
@@ -236,6 +243,22 @@ def _eliminated(chain: Operator, members: Ids, most: float) -> StationaryDistrib
         relative=relative,
         residual=Engine().change(pi, chain.push(pi)),
         method="gth",
+    )
+
+
+def _balanced(chain: Operator, members: Ids, progress: Progress | None) -> StationaryDistribution:
+    """By aggregation, proved by how nearly flows balance."""
+    inside = np.zeros(chain.n_states, bool)
+    inside[members] = True
+    pi, relative = balance(chain.graph, inside, progress)
+    return StationaryDistribution(
+        states=members,
+        probs=pi[members],
+        n_states=chain.n_states,
+        error=relative / 2,
+        relative=relative,
+        residual=Engine().change(pi, chain.push(pi)),
+        method="aggregation",
     )
 
 

@@ -99,7 +99,7 @@ export function longRun(engine, rows, V, most = MOST_PRODUCTS) {
       if (!how) return iterated();
       const { parts, order, m, entries, space } = how;
       const out = engine.room(8 * m);
-      const relative = exports.fg_stationary(graph, parts, order, BigInt(m), entries, rounding, out, space);
+      const relative = exports.fg_stationary(graph, parts, order, BigInt(m), entries, rounding, out, 0, space);
       const [places, values] = [engine.int32(order, m), engine.float64(out, m)];
       const pi = new Float64Array(n);
       places.forEach((id, k) => (pi[id] = values[k]));
