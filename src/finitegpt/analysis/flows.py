@@ -26,7 +26,7 @@ from finitegpt.analysis.bound import ROUNDING
 from finitegpt.graph import LEAST, Floats, Graph, Ids, Mask
 from finitegpt.limits import require_memory
 
-_CYCLES = 120
+_CYCLES, _FEW, _WORK = 120, 10, 2**28  # fewer cycles where there are many arrows
 _SWEEPS = 20
 _GROUPS = 1024
 _SETTLED, _STILL = 1e-12, 1e-15
@@ -46,7 +46,7 @@ def balance(graph: Graph, members: Mask, progress: Callable[[int, float], None] 
     The error is infinite where nothing is proved. Numbers of 2**-1022 are upper bounds.
     """
     arrows, n = len(graph.to), graph.n_states
-    require_memory(60 * arrows + 80 * n, "what flows along all arrows", "a shorter context")
+    require_memory(80 * arrows + 120 * n, "what flows along all arrows", "a shorter context")
     if arrows >= 2**31:
         return np.zeros(n), np.inf
     flows = Flows(graph, members)
@@ -78,7 +78,7 @@ class Flows:
         leave = np.bincount(self.source[self.moves], self.graph.probs[self.moves], self.graph.n_states)
         forwards = _groups(self._next(), self.members)
         change, history = np.inf, _History()
-        for cycle in range(_CYCLES):
+        for cycle in range(min(_CYCLES, max(_FEW, _WORK // len(self.graph.to)))):
             for sweep in range(_SWEEPS):
                 change = library.default().fg_settle(self._struct(), leave, sweep % 2)
             if progress:
@@ -110,7 +110,7 @@ class Flows:
 
     def probs(self) -> Floats:
         """The law in double precision."""
-        x = np.ldexp(self.m, np.maximum(self.e, -1100))
+        x = np.ldexp(self.m, np.maximum(self.e - self.e[self.members].max(), -1100))
         x /= x.sum()
         return np.where(self.members, np.maximum(x, LEAST), 0.0)
 
