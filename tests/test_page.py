@@ -224,6 +224,12 @@ def narrow(chain: Chain) -> Chain:
     return replace(chain, log_probs=chain.log_probs.astype(np.float32))
 
 
+def asking(chain: Chain, red: np.ndarray, start: np.ndarray, tokens: int) -> tuple[str, str, list[Any]]:
+    """Asks the page's kernels for the long run of a chain."""
+    mask, first = typed("Uint8Array", red.astype(int)), typed("Float64Array", start)
+    return "analysis.js", "longRun", [typed_logs(chain), chain.vocab_size, mask, first, tokens]
+
+
 def test_the_long_run_is_that_of_the_library() -> None:
     rng = np.random.default_rng(3)
     asked, shown, several, steps, met = [], [], 0, 0, 0
@@ -232,22 +238,7 @@ def test_the_long_run_is_that_of_the_library() -> None:
         red[0], red[-1] = True, False
         start = np.where(red, 0.0, rng.dirichlet(np.ones(chain.n_states)))
         asked.append((chain, red, start / start.sum()))
-    found = call(
-        *(
-            (
-                "analysis.js",
-                "longRun",
-                [
-                    typed_logs(chain),
-                    chain.vocab_size,
-                    typed("Uint8Array", red.astype(int)),
-                    typed("Float64Array", start),
-                    100,
-                ],
-            )
-            for chain, red, start in asked
-        )
-    )
+    found = call(*(asking(chain, red, start, 100) for chain, red, start in asked))
     for (chain, red, start), page in zip(asked, found, strict=True):
         classes, law = page["classes"], page["law"]
         ends = recurrent_classes(chain)
@@ -338,22 +329,7 @@ def test_what_the_page_says_of_small_chains_is_true() -> None:
         red = np.arange(chain.n_states) == 1
         for start in (np.eye(chain.n_states)[0], np.where(red, 0, rng.dirichlet(np.ones(chain.n_states)))):
             asked.append((chain, red, start / start.sum()))
-    found = call(
-        *(
-            (
-                "analysis.js",
-                "longRun",
-                [
-                    typed_logs(chain),
-                    chain.vocab_size,
-                    typed("Uint8Array", red.astype(int)),
-                    typed("Float64Array", start),
-                    3,
-                ],
-            )
-            for chain, red, start in asked
-        )
-    )
+    found = call(*(asking(chain, red, start, 3) for chain, red, start in asked))
     for (chain, red, start), page in zip(asked, found, strict=True):
         largest = max(recurrent_classes(chain), key=len)
         P, pi = exact_matrix(chain), exact_dense_law(chain, largest)
