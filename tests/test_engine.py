@@ -177,7 +177,7 @@ def random_rows(rng: np.random.Generator, n: int, V: int, dtype: type) -> np.nda
 
 
 def off(got: np.ndarray, exact: np.ndarray, least: int = 0) -> float:
-    """The largest relative error in units of 2**-53, beyond ``least`` smallest doubles; infinite for a 0 that is none."""
+    """The largest relative error in units of 2**-53, beyond ``least`` of the least doubles; infinite for a false 0."""
     slack = least * Decimal("5e-324")
     errors = [
         float(max(Decimal(0), abs(Decimal(float(g)) - e) - slack) / e) if e else (0.0 if g == 0 else np.inf)
