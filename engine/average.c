@@ -40,6 +40,17 @@ void fg_average(int64_t n, const double *probs, const double *f, double relative
     }
 }
 
+void fg_masses(int64_t n, const double *probs, const int32_t *label, int64_t many, double *sums) {
+    for (int64_t k = 0; k < 2 * (many + 1); k++) sums[k] = 0;
+    for (int64_t k = 0; k < n; k++) {
+        double *at = sums + 2 * (label[k] < 0 ? many : label[k]);
+        total t = {at[0], at[1]};
+        add(&t, probs[k]);
+        at[0] = t.sum;
+        at[1] = t.rest;
+    }
+}
+
 void fg_enter(const fg_graph *graph, const uint8_t *targets, const double *start, int64_t tokens, double rounding,
               double *entered, double *low, double *high, double *visits, void *space) {
     const int64_t n = graph->n;

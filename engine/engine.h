@@ -173,6 +173,10 @@ FG_API double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_
  * at most so large; f is right within `rounding`. Writes its value, and between what it lies [3]. */
 FG_API void fg_average(int64_t n, const double *probs, const double *f, double relative, double rounding, double *out);
 
+/* The sum of the probabilities [n] of each of `many` sets, as their labels [n] say, and of those of none, labelled below
+ * zero, last: sums [many + 1], each of two numbers whose sum is right to little more than one rounding. */
+FG_API void fg_masses(int64_t n, const double *probs, const int32_t *label, int64_t many, double *sums);
+
 /* How probable it is that a chain that starts in `start` [n], outside of `targets` [n], has come there within 0, 1, ...
  * `tokens` steps: the value and between what it lies [tokens + 1], 0 only where it cannot be; and how often it has been
  * in each state before that [n]. space [18 n bytes]. */

@@ -91,6 +91,7 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_unbalanced": ("d", "pplp"),
     "fg_absorb": ("d", "ppplll" + "dpplp" + "ppp"),
     "fg_average": ("", "lppddp"),
+    "fg_masses": ("", "lpplp"),
     "fg_enter": ("", "pppld" + "ppppp"),
     "fg_mixing_space": ("l", "l"),
     "fg_mixing": ("", "ppddddpp"),

@@ -83,10 +83,13 @@ def average(
 def by_law(law: StationaryDistribution, f: NDArray[np.float64], rounding: float = 0.0) -> tuple[float, float, float]:
     """The average of a finite function of the law's states (m,), and between what it lies going by the law alone."""
     smallest, largest = float(f.min()), float(f.max())
-    value, size = math.fsum(law.probs * f), max(abs(smallest), abs(largest))
+    size = max(abs(smallest), abs(largest))
     low, high = smallest - rounding * abs(smallest), largest + rounding * abs(largest)
-    if np.isfinite(law.relative):
-        below, above = _relative(law, f, rounding)
+    relative = law.relative if np.isfinite(law.relative) else 0.0
+    out, probs, values = np.empty(3), np.ascontiguousarray(law.probs), np.ascontiguousarray(f)
+    library.default().fg_average(len(probs), probs, values, relative, rounding, out)
+    value, below, above = out.tolist()
+    if np.isfinite(law.relative):  # each probability is, as those of elimination are
         low, high = max(low, below), min(high, above)
     if law.certified:
         # Probabilities sum to one to some roundings.
@@ -101,16 +104,8 @@ def doubt(law: StationaryDistribution, error: NDArray[np.float64]) -> float:
     most = float(inside.max())
     if most == 0 or not law.certified:
         return most
-    with np.errstate(under="ignore"):
-        mean = math.fsum(law.each().high[law.states] * inside) * (1 + 4 * ROUNDING)
-    return min(most, mean + len(inside) * math.ulp(0.0))
-
-
-def _relative(law: StationaryDistribution, f: NDArray[np.float64], rounding: float) -> tuple[float, float]:
-    """Between what the average lies, where each probability is right relatively, as those of elimination are."""
-    out, probs, values = np.empty(3), np.ascontiguousarray(law.probs), np.ascontiguousarray(f)
-    library.default().fg_average(len(probs), probs, values, law.relative, rounding, out)
-    return float(out[1]), float(out[2])
+    mean = by_law(law, inside)[2]
+    return min(most, mean * (1 + 4 * ROUNDING) + len(inside) * math.ulp(0.0))
 
 
 def _interval(

@@ -207,7 +207,15 @@ def _refine(
 
 
 def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
-    """Keys numbered by where they first occur, so that blocks with probable states come first."""
+    """Keys from 0 on numbered by where they first occur, so that blocks with probable states come first."""
+    many = int(keys.max(initial=-1)) + 1
+    if many <= 4 * len(keys) + 1024:  # a table takes no sorting
+        first = np.full(many, len(keys), np.int64)
+        first[keys[::-1]] = np.arange(len(keys))[::-1]
+        present = np.flatnonzero(first < len(keys))
+        rank = np.empty(many, np.int64)
+        rank[present[np.argsort(first[present])]] = np.arange(len(present))
+        return len(present), rank[keys]
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

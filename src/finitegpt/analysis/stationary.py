@@ -20,12 +20,12 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from finitegpt import library
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids, communicating_classes
@@ -123,17 +123,17 @@ class StationaryDistribution:
 
     def masses(self, label: NDArray[np.integer[Any]], many: int) -> Bounds:
         """The probability of each of so many sets of states, as their numbers (V**L,); -1 for states of none."""
-        own = label[self.states]
-        order = np.argsort(own, kind="stable")
-        ends = np.searchsorted(own[order], np.arange(many + 1))
-        parts = [math.fsum(self.probs[order[: ends[0]]])]
-        parts += [math.fsum(self.probs[order[a:b]]) for a, b in pairwise(ends)]
+        own = np.asarray(label[self.states] if len(self.states) < self.n_states else label, np.int32)
+        sums = np.empty((many + 1, 2))
+        library.default().fg_masses(len(own), np.ascontiguousarray(self.probs), np.ascontiguousarray(own), many, sums)
+        parts = sums.sum(1).tolist()
+        held = np.bincount(own + 1, minlength=many + 1)[1:].tolist()
         whole = math.fsum(parts)
         found = []
-        for k in range(many):
+        for k, part in enumerate(parts[:many]):
             # The others' sum is right relatively, too.
-            rest = whole - parts[k + 1] if parts[k + 1] < 0.5 else math.fsum([*parts[: k + 1], *parts[k + 2 :]])
-            found.append(self._mass(parts[k + 1], rest, int(ends[k + 1] - ends[k]), len(own)))
+            rest = whole - part if part < 0.5 else math.fsum(parts[:k] + parts[k + 1 :])
+            found.append(self._mass(part, rest, held[k], len(own)))
         value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
         return Bounds(value, low, high, self.why)
 
