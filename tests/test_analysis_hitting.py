@@ -230,3 +230,12 @@ def test_times_longer_than_any_double_are_known_from_below() -> None:
     chain = Chain.from_probs([[1, 1e-200, 0], [1, 0, 1e-200], [0, 0, 1]], "abc", 1)
     time = mean_first_passage_times(chain, "c").at(0)
     assert 1.7e308 < time.low < time.high == np.inf
+
+
+def test_what_iteration_does_not_solve_may_be_anything() -> None:
+    E = -np.inf
+    chain = from_logits([[0, E, E, E], [E, 0, E, E], [15, -5, 10, 15], [E, E, -5, 15]], 1, np.float64)
+    target = np.arange(4) == 0
+    assert_inside(
+        exact_passage(exact_matrix(chain), target)[0], hitting_probabilities(chain, target, method="iteration")
+    )

@@ -23,7 +23,7 @@ _KRYLOV = 500
 def iterated_probabilities(chain: Operator, open_: Mask, b: Floats) -> Bounds:
     """Probabilities x (n,) with x = b + Q x on the undecided states; elsewhere they mean nothing."""
     w, least, _ = _times(chain, open_)
-    x = _solve(chain, open_, b, np.where(open_, 0.5, 0.0))
+    x = _solve(chain, open_, b, np.where(open_, 0.5, 0.0)).clip(0, 1)
     left = np.abs(b + _among(chain, open_, x) - x).max()
     left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
     error = left / least * w if least > 0 else np.ones(chain.n_states)
