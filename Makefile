@@ -45,7 +45,8 @@ sanitize: engine ## the kernels under AddressSanitizer and UndefinedBehaviorSani
 	  -fPIC -shared engine/*.c -o $(SANITIZED)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	  $(BIN)/python -m pytest --quiet tests/test_engine.py tests/test_parity.py tests/test_graph.py \
-	  tests/test_analysis_hitting.py tests/test_analysis_mixing.py --engine $(SANITIZED)
+	  tests/test_analysis_hitting.py tests/test_analysis_absorption.py tests/test_analysis_survival.py \
+	  tests/test_analysis_mixing.py --engine $(SANITIZED)
 
 pictures: engine ## the pictures in docs/
 	$(BIN)/python docs/pictures.py

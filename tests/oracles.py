@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from finitegpt import Chain, states
+from finitegpt.analysis import Bounds
 from finitegpt.chain import LEAST
 from finitegpt.decode import greedy, temperature, top_k, top_p
 
@@ -68,6 +69,14 @@ def chains(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, longest: dict[int, i
     V = draw(st.sampled_from(list(longest)))
     L = draw(st.integers(1, longest[V]))
     return random_chain(draw(st.sampled_from(kinds)), V, L, draw(st.integers(0, 2**32 - 1)))
+
+
+def some_states(chain: Chain, seed: int) -> np.ndarray:
+    """A mask (n,) of few states or many, of one at least."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random(chain.n_states) < rng.choice([0.1, 0.4])
+    mask[rng.integers(chain.n_states)] = True
+    return mask
 
 
 def decimals(values: np.ndarray) -> np.ndarray:
@@ -150,6 +159,16 @@ def exact_passage(P: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nda
             time[k] = lasting[k] + sum((A[k, j] * time[j] for j in ahead), Decimal(0))
             left.append(k)
     return hit, time
+
+
+def assert_inside(truth: np.ndarray, bounds: Bounds) -> None:
+    """Each interval holds its value and the truth, but for the rounding of the latter and what is below 1e-300."""
+    assert (bounds.low <= bounds.values).all()
+    assert (bounds.values <= bounds.high).all()
+    for low, exact, high in zip(bounds.low, truth, bounds.high, strict=True):
+        room = abs(exact) * Decimal("1e-40") + Decimal("1e-300") if exact.is_finite() else Decimal(0)
+        assert Decimal(float(low)) <= exact + room, (low, exact)
+        assert exact - room <= Decimal(float(high)), (exact, high)
 
 
 def exact_entropy(p: np.ndarray) -> Decimal:

@@ -506,9 +506,9 @@ def test_bad_input_to_prove_and_check_is_one_line(
 def test_a_wide_interval_says_so(
     golden: str, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finitegpt.prove.SMALL", 1)
-    monkeypatch.setattr("finitegpt.prove._STEPS", 1)
-    monkeypatch.setattr("finitegpt.prove.LARGEST_GTH", 1)
+    monkeypatch.setattr("finitegpt.prove.claims.SMALL", 1)
+    monkeypatch.setattr("finitegpt.prove.doubles._STEPS", 1)
+    monkeypatch.setattr("finitegpt.prove.doubles.LARGEST_GTH", 1)
     out = call(capsys, "prove", golden, "--entropy-rate", "--out", "proof.json")
     assert "the interval is wide" in out
     call(capsys, "check", "proof.json")

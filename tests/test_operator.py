@@ -13,6 +13,7 @@ from finitegpt.analysis import (
     average,
     communicating_classes,
     hazard,
+    hitting,
     hitting_probabilities,
     mean_first_passage_times,
     period,
@@ -124,9 +125,6 @@ def test_a_question_about_the_text_is_one_of_reaching_a_state_of_the_automaton()
 
 
 def test_steps_alone_are_enough_where_there_are_too_many_states_to_eliminate(monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib
-
-    hitting = importlib.import_module("finitegpt.analysis.hitting")
     chain = random_chain("dense", 2, 4, 7)
     product = Product(chain, ONES)
     goal = np.arange(product.n_states) % 3 == 2

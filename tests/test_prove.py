@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finitegpt import Chain, FileError, InputError, prove
 from finitegpt.analysis import compare, entropy_rate, recurrent_classes, stationary_distribution
 from finitegpt.check import check
-from finitegpt.prove import Certificate, chain_digest
+from finitegpt.prove import Certificate, chain_digest, decimals
 from oracles import KINDS, chains, exact_averages, exact_entropy, exact_matrix, exact_passage, exact_rows
 
 from oracles import from_logits, random_chain  # isort: skip
@@ -135,7 +135,7 @@ def test_a_metastable_chain_is_solved_in_as_many_digits_as_it_needs() -> None:
 
 
 def test_a_wide_interval_is_written_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prove, "_DIGITS", (20,))
+    monkeypatch.setattr(decimals, "_DIGITS", (20,))
     certificate = prove.mass(METASTABLE, ["c", "d"])
     assert not certificate.narrow
     assert certificate.low < RIGHT < certificate.high

@@ -3,7 +3,6 @@
 Here it is as much as 1e-5, so that an interval that forgets it, anywhere, excludes what may be meant.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,16 +11,21 @@ import pytest
 
 from finitegpt import Chain
 from finitegpt.analysis import (
+    absorption,
     absorption_weights,
     average,
     entropy_rate,
     hazard,
+    hitting,
     hitting_probabilities,
     mean_first_passage_times,
     memory,
+    mixing,
     mixing_time,
+    red,
     red_states,
     stationary_distribution,
+    survival,
     survival_rate,
     total_variation,
 )
@@ -31,8 +35,6 @@ from oracles import random_chain
 
 R = 1e-5
 ENDS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0.3, 0.2, 0.1, 0.4], [0.1, 0.3, 0.3, 0.3]])
-
-hitting, red = (importlib.import_module(f"finitegpt.analysis.{name}") for name in ("hitting", "red"))
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +186,7 @@ def test_hitting_and_passage(largest: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 @BOTH_WAYS
 def test_where_chains_end(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hitting, "LARGEST_GTH", largest)
+    monkeypatch.setattr(absorption, "LARGEST_GTH", largest)
     chain, start = Chain.from_probs(ENDS, "abcd", 1), np.array([0.1, 0.2, 0.3, 0.4])
     found = absorption_weights(chain, start)
 
@@ -197,7 +199,7 @@ def test_where_chains_end(largest: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 @BOTH_WAYS
 def test_survival_and_hazard(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hitting, "LARGEST_GTH", largest)
+    monkeypatch.setattr(survival, "LARGEST_GTH", largest)
     chain = replace(CHAIN)
     rate, leaving = survival_rate(chain, TARGET), hazard(chain, TARGET)
     assert rate.error < 1e-3
@@ -288,7 +290,7 @@ def test_memory_of_a_law_that_is_known(relative: float, sign: int) -> None:
 
 def test_visits_may_take_longer() -> None:
     chain, law = fair(0.1)
-    visits = importlib.import_module("finitegpt.analysis.mixing")._visits(chain, law, 1e9)
+    visits = mixing._visits(chain, law, 1e9)
     assert 10 * (1 + R) <= visits.time < 10 * (1 + 20 * R)
 
 

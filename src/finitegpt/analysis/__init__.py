@@ -7,23 +7,18 @@
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
+- `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `compare`: how far it is from another chain
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
 
+from finitegpt.analysis.absorption import absorption_probabilities, absorption_weights
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.compare import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
-from finitegpt.analysis.hitting import (
-    absorption_probabilities,
-    absorption_weights,
-    hazard,
-    hitting_probabilities,
-    mean_first_passage_times,
-    survival_rate,
-)
+from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.machine import Machine, machine
 from finitegpt.analysis.memory import Memory, memory
 from finitegpt.analysis.mixing import mixing_time
@@ -32,6 +27,7 @@ from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
+from finitegpt.analysis.survival import hazard, survival_rate
 
 __all__ = [
     "Bound",

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import period
-from finitegpt.analysis.hitting import hazard
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
+from finitegpt.analysis.survival import hazard
 from finitegpt.chain import Chain
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError

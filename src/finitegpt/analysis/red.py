@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound
-from finitegpt.analysis.hitting import hazard, hitting_probabilities, in_time, mean_first_passage_times, survival_rate
+from finitegpt.analysis.hitting import hitting_probabilities, in_time, mean_first_passage_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
+from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 

@@ -1,0 +1,93 @@
+"""x = b + Q x among states that are too many to eliminate, Q being the chain among them: solved, then proved.
+
+Whatever solves it, the answer is proved after the fact: with any w > 0 such that r = w - Q w > 0, the true x lies
+within max|b + Q x - x| / min(r) * w, and the true solution of w = 1 + Q w between w / max(r) and w / min(r)
+(comparison principle for M-matrices).
+"""
+
+import numpy as np
+
+from finitegpt.analysis.bound import ROUNDING, Bounds
+from finitegpt.graph import Floats, Mask
+from finitegpt.operator import Operator
+
+TOO_LONG = (
+    "the chain stays among too many states, too long, to show when it leaves them; "
+    "a higher temperature or a shorter context would help"
+)
+"""Why nothing is proved, and what would help."""
+
+_KRYLOV = 500
+
+
+def iterated_probabilities(chain: Operator, open_: Mask, b: Floats) -> Bounds:
+    """Probabilities x (n,) with x = b + Q x on the undecided states; elsewhere they mean nothing."""
+    w, least, _ = _times(chain, open_)
+    x = _solve(chain, open_, b, np.where(open_, 0.5, 0.0)).clip(0, 1)
+    left = np.abs(b + _among(chain, open_, x) - x).max()
+    left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
+    error = left / least * w if least > 0 else np.ones(chain.n_states)
+    return Bounds(x, x - error, x + error, "" if least > 0 else TOO_LONG)
+
+
+def iterated_times(chain: Operator, open_: Mask) -> Bounds:
+    """The mean numbers of tokens (n,) until the undecided states are left; elsewhere they mean nothing."""
+    w, least, most = _times(chain, open_)
+    high = w / least * (1 + 4 * ROUNDING) if least > 0 else np.full(chain.n_states, np.inf)
+    return Bounds(w, w / most * (1 - 4 * ROUNDING), high, "" if least > 0 else TOO_LONG)
+
+
+def _times(chain: Operator, open_: Mask) -> tuple[Floats, float, float]:
+    """w, the mean times among many undecided states, and factors: the true ones are from w / most to w / least.
+
+    `least` is 0 where nothing can be proved.
+    """
+    one = open_.astype(np.float64)
+    rate = _left_at(chain, open_)
+    # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
+    guess = one / rate if rate > 0 else one
+    w = _solve(chain, open_, one, guess)
+    least, most = _defect(chain, open_, w)
+    return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))
+
+
+def _among(chain: Operator, open_: Mask, x: Floats) -> Floats:
+    """Q x: the chain among the undecided states."""
+    result = chain.pull(np.where(open_, x, 0.0))
+    result[~open_] = 0.0
+    return result
+
+
+def _solve(chain: Operator, open_: Mask, b: Floats, guess: Floats) -> Floats:
+    """x with x = b + Q x on the undecided states, 0 elsewhere, by BiCGSTAB (van der Vorst 1992)."""
+    from scipy.sparse.linalg import LinearOperator, bicgstab
+
+    n = chain.n_states
+    operator = LinearOperator((n, n), matvec=lambda x: x - _among(chain, open_, x), dtype=np.float64)  # type: ignore[call-arg]
+    with np.errstate(all="ignore"):
+        x, _ = bicgstab(operator, b, x0=guess, rtol=1e-14, maxiter=_KRYLOV)
+    x = np.where(open_, x, 0.0)
+    return x if np.isfinite(x).all() else guess
+
+
+def _left_at(chain: Operator, open_: Mask) -> float:
+    """How fast a chain that has long been among the undecided states leaves them: a probability for each token."""
+    mu, rate = open_ / open_.sum(), 0.0
+    for _ in range(200):
+        new = chain.push(mu)
+        rate = float(new[~open_].sum())
+        new[~open_] = 0.0
+        total = float(new.sum())
+        if total == 0:
+            break
+        mu = (mu + new / total) / 2
+    return rate
+
+
+def _defect(chain: Operator, open_: Mask, w: Floats) -> tuple[float, float]:
+    """The least and the largest of w - Q w, rounding included; 0 and infinity where w proves nothing."""
+    through = _among(chain, open_, w)
+    slack = ((chain.width + 16) * ROUNDING + chain.rounding) * (through[open_] + np.abs(w[open_]))
+    rest = w[open_] - through[open_]
+    positive = bool((w[open_] > 0).all()) and bool(np.isfinite(rest).all())
+    return (max(float((rest - slack).min()), 0.0), float((rest + slack).max())) if positive else (0.0, np.inf)
