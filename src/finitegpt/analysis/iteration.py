@@ -17,13 +17,15 @@ TOO_LONG = (
 )
 """Why nothing is proved, and what would help."""
 
+_STEPS, _WORK = 2000, 2**30
+_CHECK = 50
 _KRYLOV = 500
 
 
 def iterated_probabilities(chain: Operator, open_: Mask, b: Floats) -> Bounds:
     """Probabilities x (n,) with x = b + Q x on the undecided states; elsewhere they mean nothing."""
     w, least, _ = _times(chain, open_)
-    x = _solve(chain, open_, b, np.where(open_, 0.5, 0.0)).clip(0, 1)
+    x = _solve(chain, open_, b).clip(0, 1)
     left = np.abs(b + _among(chain, open_, x) - x).max()
     left += 2 * (chain.width + 16) * ROUNDING + chain.rounding
     error = left / least * w if least > 0 else np.ones(chain.n_states)
@@ -43,12 +45,15 @@ def _times(chain: Operator, open_: Mask) -> tuple[Floats, float, float]:
     `least` is 0 where nothing can be proved.
     """
     one = open_.astype(np.float64)
-    rate = _left_at(chain, open_)
-    # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
-    guess = one / rate if rate > 0 else one
-    w = _solve(chain, open_, one, guess)
-    least, most = _defect(chain, open_, w)
-    return (w, least, most) if least > 0 else (guess, *_defect(chain, open_, guess))
+    w = _by_steps(chain, open_, one)
+    if w is None:
+        rate = _left_at(chain, open_)
+        # Where leaving is rare, all times are nearly one large number; who has long been inside leaves at `rate`.
+        guess = one / rate if rate > 0 else one
+        w = _by_krylov(chain, open_, one, guess)
+        if _defect(chain, open_, w)[0] <= 0:
+            w = guess
+    return w, *_defect(chain, open_, w)
 
 
 def _among(chain: Operator, open_: Mask, x: Floats) -> Floats:
@@ -58,8 +63,32 @@ def _among(chain: Operator, open_: Mask, x: Floats) -> Floats:
     return result
 
 
-def _solve(chain: Operator, open_: Mask, b: Floats, guess: Floats) -> Floats:
-    """x with x = b + Q x on the undecided states, 0 elsewhere, by BiCGSTAB (van der Vorst 1992)."""
+def _solve(chain: Operator, open_: Mask, b: Floats) -> Floats:
+    """x with x = b + Q x on the undecided states, 0 elsewhere."""
+    x = _by_steps(chain, open_, b)
+    return _by_krylov(chain, open_, b, np.where(open_, 0.5, 0.0)) if x is None else x
+
+
+def _by_steps(chain: Operator, open_: Mask, b: Floats) -> Floats | None:
+    """b + Q b + Q Q b + ..., which is near as soon as most have left; None where that would take too many steps."""
+    x, most = np.where(open_, b, 0.0), max(4 * _CHECK, min(_STEPS, _WORK // (chain.n_states * chain.width)))
+    before = np.inf
+    for step in range(1, most):
+        new = _among(chain, open_, x) + b
+        if step % _CHECK == 0:
+            change, size = float(np.abs(new - x).max()), float(new.max())
+            if change <= 4 * ROUNDING * size:
+                return new
+            left = np.log(ROUNDING * size / change) / np.log(change / before) if change < before < np.inf else np.inf
+            if before < np.inf and left * _CHECK > most - step:
+                return None
+            before = change
+        x = new
+    return None
+
+
+def _by_krylov(chain: Operator, open_: Mask, b: Floats, guess: Floats) -> Floats:
+    """The same by BiCGSTAB (van der Vorst 1992), where leaving is rare."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 
     n = chain.n_states
