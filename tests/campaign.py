@@ -28,7 +28,7 @@ from flint import arb, ctx
 
 from balls import INFINITE, Ball, Exact, Mixing, Radius, ball, dot, share, total
 from finitegpt import Chain, analysis
-from finitegpt.decode import temperature, top_k
+from finitegpt.decoding import temperature, top_k
 from kinds import KINDS, RARE, Case, Rng
 
 BITS = (192, 640, 2400)

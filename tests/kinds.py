@@ -12,7 +12,7 @@ import numpy as np
 import balls
 from finitegpt import Chain, GPTConfig, InputError, TrainConfig, states, train
 from finitegpt.analysis import extended
-from finitegpt.decode import greedy, temperature, top_k, top_p
+from finitegpt.decoding import greedy, temperature, top_k, top_p
 from oracles import SYMBOLS
 
 Rng = np.random.Generator

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from finitegpt import Chain, InputError
 from finitegpt.analysis import communicating_classes, cyclic_classes, period, recurrent_classes
-from finitegpt.decode import greedy
+from finitegpt.decoding import greedy
 from oracles import chains, random_chain
 
 REDUCIBLE = ("underflowing", "top_k", "top_p", "greedy", "periodic", "sparse", "matrix")

@@ -3,12 +3,12 @@
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import Data
-from finitegpt.decode import decode, greedy, temperature, top_k, top_p
+from finitegpt.decoding import decode, greedy, temperature, top_k, top_p
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
 from finitegpt.model import Model, chain_of
 from finitegpt.run import Run
-from finitegpt.train import train
+from finitegpt.training import train
 
 __all__ = [
     "Chain",

@@ -16,7 +16,7 @@ from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ordered
 from finitegpt.run import Run
-from finitegpt.train import prepare, train
+from finitegpt.training import prepare, train
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

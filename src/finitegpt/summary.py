@@ -35,7 +35,7 @@ from finitegpt.analysis import (
 from finitegpt.analysis.spectrum import timescales
 from finitegpt.chain import Chain
 from finitegpt.data import Data
-from finitegpt.decode import greedy, temperature
+from finitegpt.decoding import greedy, temperature
 from finitegpt.errors import TooLargeError
 from finitegpt.sources import Source
 

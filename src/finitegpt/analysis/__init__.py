@@ -3,12 +3,12 @@
 - `classes`: what can be reached from where; recurrent classes, periods
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
 - `entropy`: averages over the long run, above all how random it is
-- `memory`: how many tokens of memory it uses; `machine`: the smallest automaton that does the same
+- `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
-- `compare`: how far it is from another chain
+- `comparison`: how far it is from another chain
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -16,11 +16,10 @@ Entropies are in nats unless a name says bits; times are in tokens.
 from finitegpt.analysis.absorption import absorption_probabilities, absorption_weights
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
-from finitegpt.analysis.compare import Comparison, approach, compare, cross_entropy, data_entropy, extended
+from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
-from finitegpt.analysis.machine import Machine, machine
-from finitegpt.analysis.memory import Memory, memory
+from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
@@ -28,6 +27,7 @@ from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectra
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
+from finitegpt.analysis.used_memory import Memory, memory
 
 __all__ = [
     "Bound",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finitegpt.cli.shared import Decoding, Flag, app, print_json, progress, truth_of
 from finitegpt.errors import FileError, InputError
-from finitegpt.train import Run
+from finitegpt.training import Run
 
 
 @app.command

@@ -11,7 +11,7 @@ from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import InputError
 from finitegpt.files import read_text
 from finitegpt.run import Run
-from finitegpt.train import train
+from finitegpt.training import train
 
 _LENGTH = 10_000
 

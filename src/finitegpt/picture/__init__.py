@@ -1,8 +1,8 @@
 """Pictures: state graphs, machines, curves and the spread over seeds, as SVG text; and SVG as PNG."""
 
 from finitegpt.picture.automaton import machine_graph
-from finitegpt.picture.curves import curves, loss_curve
 from finitegpt.picture.graph import state_graph
+from finitegpt.picture.plots import curves, loss_curve
 from finitegpt.picture.spread import seed_spread
 from finitegpt.picture.svg import to_png
 
