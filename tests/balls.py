@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx, fmpq
 from numpy.typing import NDArray
 
-from finitegpt.chain import LEAST
+from finitegpt.rows import LEAST
 
 Mask = NDArray[np.bool_]
 Sparse = list[dict[int, arb]]

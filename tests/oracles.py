@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain, states
 from finitegpt.analysis import Bounds
-from finitegpt.chain import LEAST
 from finitegpt.decoding import greedy, temperature, top_k, top_p
+from finitegpt.rows import LEAST
 
 decimal.setcontext(decimal.Context(prec=50, Emin=-(10**9), Emax=10**9))
 

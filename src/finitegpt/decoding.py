@@ -8,8 +8,9 @@ top_p(temperature(chain, 0.7), 0.9)
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.chain import Chain, Rows
+from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.rows import Rows
 
 
 def temperature(chain: Chain, value: float) -> Chain:

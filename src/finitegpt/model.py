@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states, weights
-from finitegpt.chain import Chain, Rows
+from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.limits import allocate, require_room
 from finitegpt.parallel import ordered, ranges
+from finitegpt.rows import Rows
 from finitegpt.walk import walk
 
 _PIECE = 1024

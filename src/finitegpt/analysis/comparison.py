@@ -7,6 +7,7 @@ of the model less the entropy rate of the truth.
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,12 @@ from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.analysis.entropy import average, doubt, entropy_rate
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
-from finitegpt.chain import LEAST, Chain, Rows
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
+from finitegpt.rows import LEAST, RowOperator, Rows
+
+Rowed = TypeVar("Rowed", bound=RowOperator)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,8 +49,8 @@ class Comparison:
 
 
 def compare(
-    truth: Chain,
-    model: Chain,
+    truth: RowOperator,
+    model: RowOperator,
     law: StationaryDistribution | None = None,
     model_law: StationaryDistribution | None = None,
 ) -> Comparison:
@@ -55,6 +58,7 @@ def compare(
 
     `law` and `model_law` are their stationary distributions, where known already.
 
+    >>> from finitegpt import Chain
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
     >>> found = compare(truth, Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1))
     >>> round(found.kl_rate.value, 6), round(found.cross_entropy.value, 6)
@@ -84,9 +88,10 @@ def compare(
     )
 
 
-def cross_entropy(chain: Chain, data: Data) -> Bound:
+def cross_entropy(chain: RowOperator, data: Data) -> Bound:
     """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
     >>> print(cross_entropy(chain, Data.from_text("1101101", context_length=3)))
     0.693147
@@ -121,9 +126,10 @@ def data_entropy(data: Data) -> Bound:
     return Bound.around(value, 8 * ROUNDING * value)
 
 
-def approach(truth: Chain, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
+def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
+    >>> from finitegpt import Chain
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
     >>> approach(truth, np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])).round(6).tolist()
     [0.137675, 0.0]
@@ -140,7 +146,7 @@ def approach(truth: Chain, trajectory: Rows, law: StationaryDistribution | None 
         )
 
 
-def extended(chain: Chain, context_length: int) -> Chain:
+def extended(chain: Rowed, context_length: int) -> Rowed:
     """The same chain with longer contexts, whose older tokens it does not look at."""
     if context_length < chain.context_length:
         raise InputError(f"expected a context of at least {chain.context_length}, got {context_length}; try that")
@@ -151,7 +157,7 @@ def extended(chain: Chain, context_length: int) -> Chain:
     return replace(chain, log_probs=rows, context_length=context_length, startup=None, counts=None)
 
 
-def _alike(truth: Chain, model: Chain) -> tuple[Chain, Chain]:
+def _alike(truth: RowOperator, model: RowOperator) -> tuple[RowOperator, RowOperator]:
     if truth.vocab != model.vocab:
         raise InputError(
             f"expected chains over the same vocabulary, got {''.join(truth.vocab)!r} and {''.join(model.vocab)!r}; "
@@ -161,7 +167,7 @@ def _alike(truth: Chain, model: Chain) -> tuple[Chain, Chain]:
     return tuple(chain if chain.context_length == L else extended(chain, L) for chain in (truth, model))  # type: ignore[return-value]
 
 
-def _is_same(truth: Chain, model: Chain) -> bool:
+def _is_same(truth: RowOperator, model: RowOperator) -> bool:
     """Whether two chains are one: float64 rows that are equal may be roundings of what is not."""
     rows = truth.log_probs, model.log_probs
     return rows[0] is rows[1] or (rows[0].dtype == rows[1].dtype == np.float32 and np.array_equal(*rows))

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING
-from finitegpt.chain import LEAST, Rows
 from finitegpt.parallel import ordered, ranges
+from finitegpt.rows import LEAST, Rows
 
 Values = NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from finitegpt.analysis.divergence import divergence
 from finitegpt.analysis.entropy import by_law, doubt
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
+from finitegpt.rows import RowOperator
 
 LARGEST = 1024
 _OWN = 0.98
@@ -54,12 +54,13 @@ class Machine:
         return len(self.probs)
 
 
-def machine(chain: Chain, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
+def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
     """The smallest machine found that is equivalent to a chain within a tolerance, for a stationary law.
 
     `tolerance` is both what the machine may cost, in nats a token, and the probability of the states it may be wrong
     about. The law is the chain's only one unless given. TooLargeError where more than 1,024 states are needed.
 
+    >>> from finitegpt import Chain
     >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0], [0.5, 0.5], [0.5, 0.5]], "01", 2)
     >>> found = machine(golden)
     >>> found.names, found.probs.round(6).tolist(), found.next.tolist()
@@ -123,7 +124,7 @@ def _means(block: NDArray[np.int64], pi: NDArray[np.float64], probs: NDArray[np.
     return np.stack([np.bincount(block, pi * column) for column in probs.T], 1) / np.bincount(block, pi)[:, None]
 
 
-def _rate(chain: Chain, law: StationaryDistribution, kept: NDArray[np.int64], used: NDArray[np.float64]) -> Bound:
+def _rate(chain: RowOperator, law: StationaryDistribution, kept: NDArray[np.int64], used: NDArray[np.float64]) -> Bound:
     """What it costs to predict with used rows in the states that are kept, by the law's own certificate."""
     with np.errstate(divide="ignore"):
         found = divergence(chain.log_probs[kept], np.log(used))
@@ -222,7 +223,7 @@ def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
     return len(first), rank[inverse.reshape(-1)]
 
 
-def _names(chain: Chain, kept: NDArray[np.int64], block: NDArray[np.int64], pi: NDArray[np.float64]) -> list[str]:
+def _names(chain: RowOperator, kept: NDArray[np.int64], block: NDArray[np.int64], pi: NDArray[np.float64]) -> list[str]:
     """For each block the most frequent of its shortest endings that are its own, but for a little."""
     m = int(block.max()) + 1
     names = [""] * m

@@ -26,10 +26,11 @@ from finitegpt.analysis.classes import period
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
 from finitegpt.analysis.survival import hazard
-from finitegpt.chain import Chain
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
+from finitegpt.exchange.csr import csr
 from finitegpt.graph import MOST, Graph
+from finitegpt.rows import RowOperator
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ _BEYOND = "the time is beyond what a double holds; a higher temperature would he
 
 
 def mixing_time(
-    chain: Chain,
+    chain: RowOperator,
     epsilon: float = 0.25,
     law: StationaryDistribution | None = None,
     *,
@@ -59,6 +60,7 @@ def mixing_time(
     states for it); by default the best of those that suit the chain. Levin and Peres, Markov Chains and Mixing Times
     (2017), 4.5.
 
+    >>> from finitegpt import Chain
     >>> mixing_time(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value
     2.0
     """
@@ -90,12 +92,12 @@ def mixing_time(
     return Bound(low, low, high, why="" if high < math.inf else _BEYOND if low > 2.0**1000 else law.why or _WHY)
 
 
-def _fixed(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
+def _fixed(chain: RowOperator, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
     rounding = chain.rounding if chain.log_probs.dtype == np.float64 else 0.0  # float32 is what is meant, exactly
     return Engine().mixing(chain.log_probs, law.dense(), min(law.error, 1.0), rounding, epsilon, _PRODUCTS)
 
 
-def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
+def _double(chain: RowOperator, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
     """Between the least numbers of steps whose distance is not surely above, and surely at most, `epsilon`.
 
     Powers of two first, then the bits below. A row of a product of matrices that are right within e and f, relatively,
@@ -104,7 +106,7 @@ def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[
     if not law.certified:
         return 0.0, math.inf
     pi, n = law.dense(), chain.n_states
-    matrix = chain.to_csr().toarray()
+    matrix = csr(chain.probs, chain.context_length).toarray()
     step = 1.01 * (chain.rounding + (chain.width + 16 + n) * ROUNDING) + n * n * 1e-320
 
     def far(power: Floats, steps: int, sign: int) -> bool:
@@ -134,7 +136,7 @@ def _double(chain: Chain, epsilon: float, law: StationaryDistribution) -> tuple[
 # Bounds
 
 
-def _bounds(chain: Chain, epsilon: float, law: StationaryDistribution, most: float) -> tuple[float, float]:
+def _bounds(chain: RowOperator, epsilon: float, law: StationaryDistribution, most: float) -> tuple[float, float]:
     L, beta = chain.overlap()
     high = math.inf
     if beta > 0:
@@ -154,12 +156,12 @@ def _bounds(chain: Chain, epsilon: float, law: StationaryDistribution, most: flo
     return min(low, high), high
 
 
-def step_error(chain: Chain) -> float:
+def step_error(chain: RowOperator) -> float:
     """How far a step of a distribution can be off, in total variation, and relatively."""
     return 1.01 * (chain.rounding + (chain.width + 16) * ROUNDING)
 
 
-def _seen(chain: Chain, start: int, pi: Floats, error: float, epsilon: float, steps: int) -> float:
+def _seen(chain: RowOperator, start: int, pi: Floats, error: float, epsilon: float, steps: int) -> float:
     """The first number of steps that is not seen to be far from the law."""
     at = np.zeros(chain.n_states)
     at[start] = 1.0
@@ -171,7 +173,7 @@ def _seen(chain: Chain, start: int, pi: Floats, error: float, epsilon: float, st
     return float(far)
 
 
-def _by_sets(chain: Chain, epsilon: float, law: StationaryDistribution, times: Floats | None) -> float:
+def _by_sets(chain: RowOperator, epsilon: float, law: StationaryDistribution, times: Floats | None) -> float:
     """From below, by sets A that are hard to leave.
 
     A chain that starts by the law among A is outside of A after t steps with at most t * flow / pi(A), the flow being
@@ -245,7 +247,7 @@ def _cycles(ahead: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64
 class _Visits:
     """A state, and how long it takes on average to come there."""
 
-    chain: Chain
+    chain: RowOperator
     graph: Graph
     state: int
     times: Floats
@@ -254,7 +256,7 @@ class _Visits:
     """At most, from anywhere; infinite where nothing is proved."""
 
 
-def _visits(chain: Chain, law: StationaryDistribution, most: float) -> _Visits:
+def _visits(chain: RowOperator, law: StationaryDistribution, most: float) -> _Visits:
     """Of the most probable state."""
     r = int(law.dense().argmax())
     part = np.full(chain.n_states, -1)

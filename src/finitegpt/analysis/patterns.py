@@ -9,18 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
+from finitegpt.rows import RowOperator
 from finitegpt.states import is_spaced
 
 _LONGEST = 62
 _ONE, _ANY = -1, -2
 
 
-def match(chain: Chain, pattern: str) -> NDArray[np.bool_]:
+def match(chain: RowOperator, pattern: str) -> NDArray[np.bool_]:
     """The states (V**L,) that a pattern describes; InputError where no state can.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
     >>> [chain.label(id) for id in np.flatnonzero(match(chain, "11?"))]
     ['110', '111']
@@ -51,12 +52,13 @@ def match(chain: Chain, pattern: str) -> NDArray[np.bool_]:
 def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
     """A set of states as a mask (V**L,): from a pattern, several, a mask, or ids; InputError where it is empty.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 4, "01", 2)
     >>> select(chain, ["00", "?1"]).tolist(), select(chain, [3]).tolist()
     ([True, True, False, True], [False, False, False, True])
     """
     values = np.asarray(which)
-    if values.dtype.kind in "UO" and values.size and isinstance(chain, Chain):
+    if values.dtype.kind in "UO" and values.size and isinstance(chain, RowOperator):
         return np.logical_or.reduce([match(chain, str(pattern)) for pattern in values.reshape(-1)])
     if values.dtype == bool and values.shape == (chain.n_states,) and values.any():
         return values
@@ -67,7 +69,7 @@ def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[n
     raise InputError("expected states as patterns, ids or a mask, and at least one, got others; try '*1'")
 
 
-def _parse(chain: Chain, pattern: str) -> list[int]:
+def _parse(chain: RowOperator, pattern: str) -> list[int]:
     single = not is_spaced(chain.vocab)
     signs, parts, k = list(pattern) if single else pattern.split(), [], 0
     while k < len(signs):

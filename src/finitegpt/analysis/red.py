@@ -16,8 +16,8 @@ from finitegpt.analysis.hitting import hitting_probabilities, in_time, mean_firs
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.analysis.survival import hazard, survival_rate
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError
+from finitegpt.rows import RowOperator
 
 HORIZONS = (10, 100, 1000)
 """In tokens; of large chains, 2**18 states and more, the first two."""
@@ -58,7 +58,7 @@ class RedStates:
 
 
 def red_states(
-    chain: Chain,
+    chain: RowOperator,
     red: str | Sequence[str] | ArrayLike,
     *,
     start: ArrayLike | None = None,
@@ -66,6 +66,7 @@ def red_states(
 ) -> RedStates:
     """Reachability of the states that `red` describes, from a start distribution (V**L,); see `start_distribution`.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
     >>> red = red_states(chain, "b", start=[1, 0], horizons=[2])
     >>> red.ever.value, round(red.within[2].value, 6), red.arrow.state
@@ -105,7 +106,7 @@ def red_states(
 
 
 def _entries(
-    chain: Chain,
+    chain: RowOperator,
     red: NDArray[np.bool_],
     first: NDArray[np.float64],
     horizons: Sequence[int],
@@ -149,7 +150,7 @@ def _entries(
 
 
 def _stepped(
-    chain: Chain, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
+    chain: RowOperator, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, Bound]]:
     """What `Graph.enter` finds, by steps of the chain."""
     outside, longest = (~red).astype(np.float64), max(horizons, default=0)

@@ -18,9 +18,10 @@ from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
 from finitegpt.analysis.starts import law_of, start_distribution, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
+from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
+from finitegpt.rows import RowOperator
 
 Method = Literal["dense", "arnoldi"]
 
@@ -31,7 +32,7 @@ LARGEST_EXACT = 4096
 
 
 def eigenvalues(
-    chain: Chain, k: int = 6, law: StationaryDistribution | None = None, *, method: Method | None = None
+    chain: RowOperator, k: int = 6, law: StationaryDistribution | None = None, *, method: Method | None = None
 ) -> NDArray[np.complex128]:
     """Up to k eigenvalues of a chain with one recurrent class, largest magnitude first, beginning with 1. Uncertified.
 
@@ -39,6 +40,7 @@ def eigenvalues(
     iteration with the eigenvalue 1 taken out; all of them up to 1,024 states. Oldest tokens that no row depends on are
     left out, which changes none but those of zero. `method` is `dense` or `arnoldi`; by default what suits the size.
 
+    >>> from finitegpt import Chain
     >>> eigenvalues(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).real.round(6).tolist()
     [1.0, 0.4]
     """
@@ -51,7 +53,7 @@ def eigenvalues(
     if method == "dense":
         require_memory(32 * n * n, "all eigenvalues", "the method arnoldi")
     if method == "dense" or n < 4 or (method is None and n <= _DENSE):
-        values = np.linalg.eigvals(short.to_csr().toarray())
+        values = np.linalg.eigvals(csr(short.probs, short.context_length).toarray())
         values = np.delete(values, int(np.argmin(np.abs(values - 1))))
     else:
         pi = law_of(short if law is None else chain, law).dense()
@@ -62,7 +64,7 @@ def eigenvalues(
     return values[order][:k]
 
 
-def _shortened(chain: Chain) -> Chain:
+def _shortened(chain: RowOperator) -> RowOperator:
     """The chain without the oldest tokens that make no difference at all, but for the last one."""
     rows, V, L = chain.log_probs, chain.vocab_size, chain.context_length
     while L > 1:
@@ -80,11 +82,12 @@ def _floor(n: int) -> float:
     return 2 * float(np.finfo(np.float64).eps ** (1 / max(1.0, np.log2(n))))
 
 
-def spectral_gap(chain: Chain, law: StationaryDistribution | None = None) -> Bound:
+def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """1 - |second eigenvalue|. Uncertified, unless tokens are independent, and it is exactly 1.
 
     Where no eigenvalue can be told from zero, the least that it then can be.
 
+    >>> from finitegpt import Chain
     >>> spectral_gap(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6)
     0.6
     """
@@ -101,9 +104,12 @@ def spectral_gap(chain: Chain, law: StationaryDistribution | None = None) -> Bou
     return Bound(1.0 - floor, why=why)
 
 
-def implied_timescales(chain: Chain, k: int = 5, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
+def implied_timescales(
+    chain: RowOperator, k: int = 5, law: StationaryDistribution | None = None
+) -> NDArray[np.float64]:
     """-1 / ln|eigenvalue|, in tokens, of up to k eigenvalues after the first: infinite for periodic chains.
 
+    >>> from finitegpt import Chain
     >>> implied_timescales(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).round(6).tolist()
     [1.091357]
     """
@@ -119,13 +125,14 @@ def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.floa
 
 
 def total_variation(
-    chain: Chain, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
+    chain: RowOperator, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
 ) -> Bounds:
     """The total variation distance (tokens + 1,) between where the chain is after n tokens and its stationary law.
 
     `start` is a state's id or a distribution (V**L,); by default, for each n the worst of all states, up to 4,096 of
     them. Certified where the law is.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
     >>> total_variation(chain, 2).values.round(6).tolist()
     [0.833333, 0.333333, 0.133333]
@@ -159,7 +166,7 @@ def total_variation(
     return Bounds(curve.clip(low, high), low, high)
 
 
-def _arnoldi(chain: Chain, pi: NDArray[np.float64], k: int) -> NDArray[np.complex128]:
+def _arnoldi(chain: RowOperator, pi: NDArray[np.float64], k: int) -> NDArray[np.complex128]:
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
     def apply(f: NDArray[np.float64]) -> NDArray[np.float64]:

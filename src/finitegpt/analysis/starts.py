@@ -4,20 +4,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
+from finitegpt.rows import RowOperator
 
 
 def start_distribution(chain: Operator, start: ArrayLike | None = None) -> NDArray[np.float64]:
     """A start (V**L,): a distribution, or the id of a state; else the data's states by their counts, else any.
 
+    >>> from finitegpt import Chain
     >>> start_distribution(Chain.from_probs([[0.5, 0.5]] * 4, "01", 2), 1).tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
     n = chain.n_states
     if start is None:
-        counts = chain.counts if isinstance(chain, Chain) else None
+        counts = chain.counts if isinstance(chain, RowOperator) else None
         if counts is None or not counts.any():
             return np.full(n, 1 / n)
         return counts / counts.sum()

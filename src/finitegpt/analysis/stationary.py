@@ -30,11 +30,11 @@ from finitegpt.analysis.aggregation import aggregate
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.analysis.flows import balance
-from finitegpt.chain import Chain
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST
 from finitegpt.operator import Operator
+from finitegpt.rows import RowOperator
 
 Method = Literal["gth", "power", "aggregation"]
 
@@ -163,6 +163,7 @@ def stationary_distributions(
     Every stationary distribution of the chain is a mixture of these. `method` is `gth` (elimination, of any number of
     states), `power` or `aggregation`; by default what suits the chain.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
     >>> [law.probs.round(6).tolist() for law in stationary_distributions(chain)]
     [[0.833333, 0.166667]]
@@ -302,7 +303,7 @@ def _power(
     In large chains, what recent tokens decide is put right on the way by a small chain of theirs: it gives the start,
     and what they hold after every few steps.
     """
-    lumpable = chain if isinstance(chain, Chain) and not lazy and chain.n_states > 2 * _LUMPED else None
+    lumpable = chain if isinstance(chain, RowOperator) and not lazy and chain.n_states > 2 * _LUMPED else None
     check, change, enough = _CHECK, Engine().change, 1e-15
     if lumpable:
         check, pi, enough = _CHECK // 2, _from_recent_tokens(lumpable, pi), 3e-14
@@ -332,7 +333,7 @@ def _power(
     return pi / pi.sum(), residual, False
 
 
-def _from_recent_tokens(chain: Chain, start: NDArray[np.float64]) -> NDArray[np.float64]:
+def _from_recent_tokens(chain: RowOperator, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """A first guess: the law of a chain whose rows are those of contexts that end alike, in the mean, token by token.
 
     Nothing outside the support of `start`.
@@ -347,7 +348,7 @@ def _from_recent_tokens(chain: Chain, start: NDArray[np.float64]) -> NDArray[np.
     return pi / pi.sum()
 
 
-def _put_right(chain: Chain, after: NDArray[np.float64]) -> None:
+def _put_right(chain: RowOperator, after: NDArray[np.float64]) -> None:
     """Makes the last k tokens as frequent as in the long run, going by what `after`, a law after a step, says of them.
 
     Aggregation over what older tokens were (Koury, McAllister and Stewart 1984).

@@ -13,7 +13,7 @@ from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.entropy import average, entropy_rounding
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.chain import Chain
+from finitegpt.rows import RowOperator
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Memory:
         return Bound(value, low, high) if np.isfinite(high) else Bound(value, why=self.why)
 
 
-def memory(chain: Chain, law: StationaryDistribution | None = None) -> Memory:
+def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Memory:
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 
     What is proved follows from the law. Where its probabilities are right relatively, within r, so are those of the
@@ -56,6 +56,7 @@ def memory(chain: Chain, law: StationaryDistribution | None = None) -> Memory:
     in total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki and Fannes
     2004, Winter 2016).
 
+    >>> from finitegpt import Chain
     >>> memory(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).h.round(4).tolist()
     [0.4506, 0.3864]
     """

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from finitegpt.chain import Rows
 from finitegpt.decoding import decode_rows
 from finitegpt.errors import InputError
 from finitegpt.files import new_folder, numbered_folder
+from finitegpt.rows import Rows
 from finitegpt.training import Run
 
 if TYPE_CHECKING:

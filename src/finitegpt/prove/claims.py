@@ -5,22 +5,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis import communicating_classes, extended, select
 from finitegpt.analysis.divergence import row_divergence
-from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.graph import SURELY, Floats, Mask
 from finitegpt.prove import decimals, doubles
 from finitegpt.prove.certificate import Certificate, certify
 from finitegpt.prove.document import Document, begin, entry, packed, require_small
+from finitegpt.rows import RowOperator
 
 SMALL = 128
 """Up to so many states witnesses are decimals, as exact as need be."""
 
 
-def entropy_rate(chain: Chain, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
+def entropy_rate(chain: RowOperator, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
     """The entropy of the next token in the long run, in nats a token, under every stationary distribution.
 
     Of a chain with several recurrent classes, `states` may give the ids of one; see `recurrent_classes`.
 
+    >>> from finitegpt import Chain
     >>> certificate = entropy_rate(Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1))
     >>> float(certificate.low), float(certificate.high), certificate.narrow
     (0.6931471805599453, 0.6931471805599453, True)
@@ -28,9 +29,10 @@ def entropy_rate(chain: Chain, *, states: ArrayLike | None = None, note: str = "
     return _average(begin(chain, "entropy rate", note), chain, chain.row_entropy(), states)
 
 
-def kl_rate(truth: Chain, model: Chain, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
+def kl_rate(truth: RowOperator, model: RowOperator, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
     """What predicting with a model costs beyond the best possible, in nats a token; as `compare`.
 
+    >>> from finitegpt import Chain
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
     >>> float(kl_rate(truth, Chain.from_probs([[0.5, 0.5]] * 2, "ab", 1)).low).__round__(6)
     0.137675
@@ -44,9 +46,10 @@ def kl_rate(truth: Chain, model: Chain, *, states: ArrayLike | None = None, note
     return _average(document, truth, row_divergence(truth.log_probs, model.log_probs), states, model)
 
 
-def mass(chain: Chain, red: ArrayLike, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
+def mass(chain: RowOperator, red: ArrayLike, *, states: ArrayLike | None = None, note: str = "") -> Certificate:
     """How much of its time the chain is in red states, in the long run: a pattern, several, ids, or a mask (V**L,).
 
+    >>> from finitegpt import Chain
     >>> float(mass(Chain.from_probs([[0.5, 0.5]] * 2, "ab", 1), "b").high)
     0.5
     """
@@ -55,9 +58,10 @@ def mass(chain: Chain, red: ArrayLike, *, states: ArrayLike | None = None, note:
     return _average(document, chain, mask.astype(np.float64), states)
 
 
-def hitting_probability(chain: Chain, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
+def hitting_probability(chain: RowOperator, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
     """The probability of ever reaching red states from a state: without one, from the data's most frequent not red.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[1, 0, 0], [0, 1, 0], [0.25, 0.25, 0.5]], "abc", 1)
     >>> float(hitting_probability(chain, "b", start=2).low)
     0.5
@@ -70,9 +74,12 @@ def hitting_probability(chain: Chain, red: ArrayLike, *, start: int | None = Non
     return certify([document | {"x": packed(x), "w": packed(w)}])
 
 
-def mean_first_passage_time(chain: Chain, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
+def mean_first_passage_time(
+    chain: RowOperator, red: ArrayLike, *, start: int | None = None, note: str = ""
+) -> Certificate:
     """The mean number of tokens until red states are reached; InputError for a start from where they may never be.
 
+    >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], "ab", 1)
     >>> float(mean_first_passage_time(chain, "b", start=0).high)
     2.0
@@ -88,7 +95,7 @@ def mean_first_passage_time(chain: Chain, red: ArrayLike, *, start: int | None =
 
 
 def _average(
-    document: Document, chain: Chain, f: Floats, states: ArrayLike | None, model: Chain | None = None
+    document: Document, chain: RowOperator, f: Floats, states: ArrayLike | None, model: RowOperator | None = None
 ) -> Certificate:
     classes = communicating_classes(chain)
     kept = classes.recurrent[classes.label]
@@ -107,7 +114,7 @@ def _average(
 
 
 def _passage(
-    chain: Chain, red: ArrayLike, start: int | None, about: str, note: str
+    chain: RowOperator, red: ArrayLike, start: int | None, about: str, note: str
 ) -> tuple[Document, NDArray[np.uint8], Mask, int]:
     """The file's beginning, what the graph says of each state, the red ones, and where it starts."""
     mask = select(chain, red)

@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.analysis import Classes
-from finitegpt.chain import LEAST, Chain
 from finitegpt.graph import Mask
 from finitegpt.prove.document import Document
+from finitegpt.rows import LEAST, RowOperator
 
 _DIGITS = (30, 60, 120, 240, 480, 960)
 
 
-def averages(document: Document, chain: Chain, classes: Classes, kept: Mask, model: Chain | None) -> Iterator[Document]:
+def averages(
+    document: Document, chain: RowOperator, classes: Classes, kept: Mask, model: RowOperator | None
+) -> Iterator[Document]:
     """h is what is earned above the average until the first state of the class."""
     recurrent = [classes[k].tolist() for k in range(len(classes)) if kept[classes[k]].all()]
     red = base64.b64decode(document["red"]) if "red" in document else None
@@ -51,7 +53,7 @@ def averages(document: Document, chain: Chain, classes: Classes, kept: Mask, mod
     return _in_digits(attempt)
 
 
-def passages(document: Document, chain: Chain, opens: Mask, surely: Mask) -> Iterator[Document]:
+def passages(document: Document, chain: RowOperator, opens: Mask, surely: Mask) -> Iterator[Document]:
     """x is the probability or the mean time itself, and w, for a probability, the sum of x along the way."""
     ids = np.flatnonzero(opens).tolist()
     ever = document["about"] == "ever"
@@ -82,7 +84,7 @@ def _in_digits(attempt: Callable[[int], Document]) -> Iterator[Document]:
         yield document | {"digits": digits}
 
 
-def _rows(chain: Chain) -> list[dict[int, Decimal]]:
+def _rows(chain: RowOperator) -> list[dict[int, Decimal]]:
     """The next state's probabilities, token by token, in the decimals of the context."""
     rows = []
     for row in chain.log_probs.astype(np.float64).tolist():
@@ -92,7 +94,7 @@ def _rows(chain: Chain) -> list[dict[int, Decimal]]:
     return rows
 
 
-def _among(chain: Chain, rows: list[dict[int, Decimal]], ids: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _among(chain: RowOperator, rows: list[dict[int, Decimal]], ids: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The chain among some states (m, m), and with what probability each leaves them (m,)."""
     place = {id: k for k, id in enumerate(ids)}
     moves, exits = np.full((len(ids), len(ids)), Decimal(0), object), np.full(len(ids), Decimal(0), object)

@@ -8,25 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.chain import Chain
 from finitegpt.check import FORMAT, MOST_ARROWS
 from finitegpt.errors import TooLargeError
+from finitegpt.rows import RowOperator
 
 Document = dict[str, Any]
 
 _DIGITS = 28  # of the checker's arithmetic, where the witness is in double precision
 
 
-def begin(chain: Chain, about: str, note: str) -> Document:
+def begin(chain: RowOperator, about: str, note: str) -> Document:
     """A document without a witness, which claims nothing yet; TooLargeError of a chain that `check.py` would refuse."""
     require_small(chain.vocab_size, chain.context_length)
     document = {"format": FORMAT, "about": about, "low": "0", "high": "Infinity", "digits": _DIGITS}
     return document | ({"note": note} if note else {}) | {"chain": entry(chain)}
 
 
-def chain_digest(chain: Chain) -> str:
+def chain_digest(chain: RowOperator) -> str:
     """The SHA-256 that names a chain in proofs: of its number format, context length, vocabulary and rows as stored.
 
+    >>> from finitegpt import Chain
     >>> chain_digest(Chain.from_probs([[1, 0], [0.5, 0.5]], "ab", 1))[:8]
     '05708d5d'
     """
@@ -47,7 +48,7 @@ def require_small(V: int, L: int) -> None:
         )
 
 
-def entry(chain: Chain) -> Document:
+def entry(chain: RowOperator) -> Document:
     """A chain as the file has it."""
     return {
         "vocab": list(chain.vocab),

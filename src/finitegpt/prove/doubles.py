@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from finitegpt.analysis import Classes
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
-from finitegpt.chain import Chain
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import NEVER, SURELY, Floats, Mask
+from finitegpt.rows import RowOperator
 
 _STEPS = 2000
 _SURE = 4096  # so many states are always eliminated
 _SMALL_GAIN = 1e-290  # double precision still divides by it
 
 
-def averages(chain: Chain, f: Floats, classes: Classes, kept: Mask) -> Floats:
+def averages(chain: RowOperator, f: Floats, classes: Classes, kept: Mask) -> Floats:
     """h by value iteration; where that does not settle, by elimination of classes that are small enough."""
     label, n_classes = classes.label[kept], len(classes)
     sizes = np.maximum(np.bincount(label, minlength=n_classes), 1)
@@ -49,7 +49,7 @@ def averages(chain: Chain, f: Floats, classes: Classes, kept: Mask) -> Floats:
     return good
 
 
-def probabilities(chain: Chain, decided: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def probabilities(chain: RowOperator, decided: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """x, how probably the open states, of `decided` 0, come to the SURELY ones, and a w > 0 that falls among them."""
     opens = decided == 0
     part = np.where(opens, -1, np.where(decided == NEVER, 1, 0))
@@ -61,14 +61,14 @@ def probabilities(chain: Chain, decided: NDArray[np.uint8]) -> tuple[Floats, Flo
     return x, w
 
 
-def times(chain: Chain, opens: Mask, red: Mask) -> Floats:
+def times(chain: RowOperator, opens: Mask, red: Mask) -> Floats:
     """x, the mean number of tokens from the open states to red ones."""
     one = np.ones(chain.n_states)
     x = _eliminated(chain, np.where(opens, -1, np.where(red, 0, -2)), one)
     return _iterated(chain, opens, one) if x is None else x
 
 
-def _above_average(chain: Chain, f: Floats, ids: NDArray[np.int64]) -> Floats:
+def _above_average(chain: RowOperator, f: Floats, ids: NDArray[np.int64]) -> Floats:
     """h with f + P h - h the same on a recurrent class, of f >= 0: what is earned above the average until its first."""
     part = np.full(chain.n_states, -2)
     part[ids], part[ids[0]] = -1, 0
@@ -81,7 +81,7 @@ def _above_average(chain: Chain, f: Floats, ids: NDArray[np.int64]) -> Floats:
     return h - h.mean()
 
 
-def _eliminated(chain: Chain, part: NDArray[np.int64], gains: Floats | None) -> Floats | None:
+def _eliminated(chain: RowOperator, part: NDArray[np.int64], gains: Floats | None) -> Floats | None:
     """What the states of part -1 gain until they leave, or how probably they end in part 0; None if it is too much."""
     opens = part == -1
     if not opens.any():
@@ -94,7 +94,7 @@ def _eliminated(chain: Chain, part: NDArray[np.int64], gains: Floats | None) -> 
     return None
 
 
-def _iterated(chain: Chain, opens: Mask, b: Floats) -> Floats:
+def _iterated(chain: RowOperator, opens: Mask, b: Floats) -> Floats:
     """x with x = b + Q x, Q being the chain among the open states, by BiCGSTAB: what is left over is solved again."""
     from scipy.sparse.linalg import LinearOperator, bicgstab
 

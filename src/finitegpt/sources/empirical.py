@@ -5,10 +5,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.chain import Chain, Rows
+from finitegpt.chain import Chain
 from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
+from finitegpt.rows import Rows
 
 Smoothing = Literal["witten-bell", "additive", "none"]
 
