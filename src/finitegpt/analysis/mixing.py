@@ -2,7 +2,7 @@
 
 By what the chain is like:
 
-- `fixed`, up to 64 states: powers of the chain in fixed point, of as many bits as it takes (`engine/mixing.c`, `engine/fixed.c`), so that
+- `fixed`, up to 64 states: powers of the chain in fixed point, of as many bits as it takes (`engine/mixing.c`), so that
   the time is exact up to 2**53 tokens, and beyond it as exact as a double;
 - `double`, up to 1,024 states: the same in double precision, exact to what rounding allows after so many steps;
 - `bounds`, while elimination goes: from below by sets that are hard to leave, from above by how soon a state is visited
