@@ -8,15 +8,22 @@
 
 #define ROUNDING 0x1p-53
 
+enum { SMALL = -500, LARGE = 100 }; /* mantissas are from 2**SMALL to below 2**LARGE */
 enum { ROWS = 8 }; /* so many are worked on at once, so that a row that is added to them is read from memory once */
+
+/* Positions low .. end - 1. A row that is half full is one run, with zeros in it. */
+typedef struct {
+    int32_t low, end;
+} run;
 
 typedef struct {
     int64_t m, total; /* states to take out; all positions: then the ends, then the sum of gains */
     int32_t *place;   /* [n] position of a state, -1 for one that is never come to */
     int64_t *first;   /* [m + 1] where the arrows out of a state begin; they sum to one */
-    int32_t *to;      /* [entries] ascending; a row that is half full has all positions between its ends */
     double *um, *ue;  /* [entries] */
-    uint8_t *plain;   /* [m] whether all exponents of a row are 0 */
+    int64_t *first_run; /* [m + 1] where the runs of a state begin */
+    run *runs;        /* of positions, ascending, for which there are entries */
+    uint8_t *plain;   /* [m] whether the exponents of a row are 0, but for those of zeros */
     int64_t *from;    /* [m + 1] where the arrows of a state to those gone before it begin */
     int32_t *gone;    /* [entries] */
     double *lm, *le;  /* [entries] */

@@ -10,6 +10,7 @@ typedef struct {
     int32_t *left;  /* [m] the states left, by place */
     word *out, *in; /* [m][words(m)] where their arrows go to and come from, by place */
     word *row;      /* [words(m)] */
+    int32_t *leads, *comes; /* [m] how many those are */
     double *cost;   /* [m] how many arrows taking one out would add; below 0 for one that is gone */
     int64_t many, long_; /* places, and words for as many */
 } plan_space;
@@ -21,6 +22,8 @@ static void plan_place(plan_space *s, const fg_graph *graph, int64_t m, char **m
     s->out = take(memory, bytes);
     s->in = take(memory, bytes);
     s->row = take(memory, words(m) * (int64_t)sizeof(word));
+    s->leads = take(memory, m * (int64_t)sizeof(int32_t));
+    s->comes = take(memory, m * (int64_t)sizeof(int32_t));
     s->cost = take(memory, m * (int64_t)sizeof(double));
     s->many = m;
     s->long_ = words(m);
@@ -33,8 +36,15 @@ int64_t fg_plan_space(const fg_graph *graph, int64_t m) {
     return (int64_t)(intptr_t)memory + 64;
 }
 
-static void weigh(plan_space *s, int64_t k) {
-    s->cost[k] = (double)size(s->out + k * s->long_, s->long_) * (double)size(s->in + k * s->long_, s->long_);
+static void weigh(plan_space *s, int64_t k) { s->cost[k] = (double)s->leads[k] * (double)s->comes[k]; }
+
+/* Adds to the arrows of state k on one side those of state `gone`, which is taken out of them. Returns how many there are. */
+static int32_t join(plan_space *s, word *sets, int64_t k, const word *more, int64_t gone) {
+    word *set = sets + k * s->long_;
+    for (int64_t w = 0; w < s->long_; w++) set[w] |= more[w];
+    drop(set, k);
+    drop(set, gone);
+    return (int32_t)size(set, s->long_);
 }
 
 /* New places for those that are left, half as many or fewer, so that sets become short. */
@@ -56,6 +66,8 @@ static void close_up(plan_space *s) {
     for (int64_t k = 0, at = 0; k < s->many; k++)
         if (s->cost[k] >= 0) {
             s->left[at] = s->left[k];
+            s->leads[at] = s->leads[k];
+            s->comes[at] = s->comes[k];
             s->cost[at++] = s->cost[k];
         }
     s->many = many;
@@ -83,7 +95,11 @@ int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, doub
             put(s.out + k * s.long_, s.place[to]);
             put(s.in + s.place[to] * s.long_, k);
         }
-    for (int64_t k = 0; k < m; k++) weigh(&s, k);
+    for (int64_t k = 0; k < m; k++) {
+        s.leads[k] = (int32_t)size(s.out + k * s.long_, s.long_);
+        s.comes[k] = (int32_t)size(s.in + k * s.long_, s.long_);
+        weigh(&s, k);
+    }
     int64_t entries = 0, gone = 0;
     *work = 0;
     while (gone < m) {
@@ -94,23 +110,13 @@ int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, doub
         for (int64_t best = 0; best < s.many; best++) { /* all that cost no more than that, as they are come to */
             if (s.cost[best] < 0 || s.cost[best] > least) continue;
             word *out = s.out + best * s.long_, *in = s.in + best * s.long_;
-            const int64_t leads = size(out, s.long_), comes = size(in, s.long_), left = m - gone;
+            const int64_t leads = s.leads[best], comes = s.comes[best], left = m - gone;
             entries += (2 * leads < left ? 2 * leads : left) + comes; /* a row that is half full is stored whole */
             *work += s.cost[best];
             s.cost[best] = -1;
             order[gone++] = s.left[best];
-            EACH(i, in, s.long_) {
-                word *row = s.out + i * s.long_;
-                for (int64_t k = 0; k < s.long_; k++) row[k] |= out[k];
-                drop(row, i);
-                drop(row, best);
-            }
-            EACH(j, out, s.long_) {
-                word *column = s.in + j * s.long_;
-                for (int64_t k = 0; k < s.long_; k++) column[k] |= in[k];
-                drop(column, j);
-                drop(column, best);
-            }
+            EACH(i, in, s.long_) s.leads[i] = join(&s, s.out, i, out, best);
+            EACH(j, out, s.long_) s.comes[j] = join(&s, s.in, j, in, best);
             for (int64_t k = 0; k < s.long_; k++) in[k] |= out[k];
             EACH(k, in, s.long_) weigh(&s, k);
         }

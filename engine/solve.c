@@ -26,7 +26,7 @@ double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *
     }
     double sum = 0, rest = 0;
     for (int64_t k = 0; k < m; k++) {
-        const double x = f.xm[k] * beside(most.e - f.xe[k]), more = sum + x, part_ = more - sum;
+        const double x = f.xm[k] * power(f.xe[k] - (most.e - BIAS)), more = sum + x, part_ = more - sum;
         rest += (sum - (more - part_)) + (x - part_);
         sum = more;
     }
@@ -34,7 +34,7 @@ double fg_stationary(const fg_graph *graph, const int32_t *part, const int32_t *
     for (int64_t k = 0; k < m; k++) {
         const number x = over((number){f.xm[k], f.xe[k]}, all);
         probs[k] = exponents ? x.m : rounded(x);
-        if (exponents) exponents[k] = 1000 * x.e;
+        if (exponents) exponents[k] = x.e;
     }
     return 1.001 * error + 4 * ROUNDING;
 }
@@ -54,13 +54,13 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
         const int64_t end = column < wanted ? m + column : f.total - 1;
         for (int64_t i = m - 1; i >= 0; i--) {
             number x = {0, NOTHING};
-            for (int64_t k = f.first[i]; k < f.first[i + 1]; k++) {
-                const int64_t to = f.to[k];
-                const number u = {f.um[k], f.ue[k]};
-                if (u.m == 0) continue; /* whose exponent says nothing */
-                if (to < m) x = plus(x, times(u, (number){f.xm[to], f.xe[to]}));
-                else if (to == end) x = plus(x, u);
-            }
+            int64_t k = f.first[i];
+            for (int64_t r = f.first_run[i]; r < f.first_run[i + 1]; r++)
+                for (int64_t to = f.runs[r].low; to < f.runs[r].end; to++, k++) {
+                    const number u = {f.um[k], f.ue[k]};
+                    if (to < m) x = plus(x, times(u, (number){f.xm[to], f.xe[to]}));
+                    else if (to == end) x = plus(x, u);
+                }
             f.xm[i] = x.m;
             f.xe[i] = x.e;
             out[i] = rounded(x);
@@ -77,13 +77,14 @@ double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_t *orde
         for (int64_t i = 0; i < m; i++) {
             const number b = {f.xm[i], f.xe[i]};
             if (b.m == 0) continue;
-            for (int64_t k = f.first[i]; k < f.first[i + 1]; k++) {
-                const int64_t to = f.to[k];
-                const number more = times(b, (number){f.um[k], f.ue[k]});
-                double *xm = to < m ? f.xm + to : f.wm + to, *xe = to < m ? f.xe + to : f.we + to;
-                const number all = plus((number){*xm, *xe}, more);
-                *xm = all.m, *xe = all.e;
-            }
+            int64_t k = f.first[i];
+            for (int64_t r = f.first_run[i]; r < f.first_run[i + 1]; r++)
+                for (int64_t to = f.runs[r].low; to < f.runs[r].end; to++, k++) {
+                    const number more = times(b, (number){f.um[k], f.ue[k]});
+                    double *xm = to < m ? f.xm + to : f.wm + to, *xe = to < m ? f.xe + to : f.we + to;
+                    const number all = plus((number){*xm, *xe}, more);
+                    *xm = all.m, *xe = all.e;
+                }
         }
         for (int64_t k = 0; k < ends; k++) weights[k] = rounded((number){f.wm[m + k], f.we[m + k]});
     }
