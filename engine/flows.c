@@ -22,7 +22,7 @@ static inline int64_t split(double *x) {
         int64_t bits;
     } u = {*x};
     const int64_t k = (u.bits >> 52) - 1023;
-    u.bits -= k << 52;
+    u.bits -= k * ((int64_t)1 << 52);
     *x = u.x;
     return k;
 }

@@ -4,7 +4,7 @@
 
 const ROUNDING = 2 ** -53;
 const LEAST = 2 ** -1022; // results so small are bounds: double precision ends here
-const MOST_PRODUCTS = 5e9; // more than any chain of the page takes: 2e9 are some ten seconds at worst
+const MOST_PRODUCTS = 5e9; // more than any chain of the page takes: 3e9 are some five seconds at worst
 const LARGEST_FIXED = 64; // states whose mixing time is found by powers in fixed point
 const FIXED_PRODUCTS = 1e9; // of limbs, for that
 const AT_ONCE = 512; // up to so many states, elimination is quick
