@@ -4,7 +4,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ from peers import (
     prefix_shared_chain,
     seeds_by_vmap,
 )
+from quantecon.markov import MarkovChain
 from rich.console import Console
 from rich.table import Table
 
 import finitegpt
 from finitegpt import Chain, GPTConfig, Model, TrainConfig
+from finitegpt.analysis import communicating_classes, stationary_distribution
 from finitegpt.analysis import machine as smallest_machine
-from finitegpt.analysis import stationary_distribution
 from finitegpt.analysis.aggregation import aggregate
 from finitegpt.engine import Engine
 from finitegpt.graph import Graph
@@ -176,6 +178,26 @@ def many_seeds() -> Iterator[Result]:
     )
 
 
+def small_chains() -> Iterator[Result]:
+    """32 states, as they come: the object is made anew each time, and keeps nothing."""
+    rng = np.random.default_rng(0)
+    p = rng.random((32, 32))
+    p /= p.sum(1, keepdims=True)
+    chain = Chain.from_probs(p, tuple(map(str, range(32))), 1)
+
+    def ours(question: Callable[[Chain], object]) -> Callable[[], object]:
+        return lambda: [question(replace(chain)) for _ in range(100)]
+
+    def theirs(question: Callable[[MarkovChain], object]) -> Callable[[], object]:
+        return lambda: [question(MarkovChain(p)) for _ in range(100)]
+
+    for what, mine, other in (
+        ("stationary distribution", stationary_distribution, lambda mc: mc.stationary_distributions),
+        ("communicating classes", communicating_classes, lambda mc: mc.communication_classes),
+    ):
+        yield compare(f"32 states: {what}", ours(mine), "QuantEcon's MarkovChain", theirs(other), goal=1)
+
+
 def long_run() -> Iterator[Result]:
     def trained(L: int) -> Chain:
         data = finitegpt.Data.from_text(golden_mean().sample(20_000, seed=1), context_length=L)
@@ -246,9 +268,8 @@ def machine() -> str:
 
 
 def main() -> None:
-    results = [
-        result for figures in (notebook, every_state, one_push, many_seeds, long_run, the_page) for result in figures()
-    ]
+    every = (notebook, every_state, one_push, many_seeds, small_chains, long_run, the_page)
+    results = [result for figures in every for result in figures()]
     table = Table(*HEADER, title=machine())
     for result in results:
         table.add_row(*result.row)
