@@ -483,6 +483,8 @@ def test_a_start_is_one_token_as_often_as_it_begins_a_window(chain: Chain) -> No
     assert first[whole.id("0")] == pytest.approx(begun.count("0") / len(begun), rel=1e-15)
     assert first[whole.id("1")] == pytest.approx(begun.count("1") / len(begun), rel=1e-15)
     assert first.sum() == pytest.approx(1)
+    counted = with_startup(replace(chain, counts=np.array([0, 3, 0, 1, 1, 0, 0, 3])))
+    assert start_distribution(counted)[8:10].tolist() == [0.5, 0.5]  # of the oldest tokens, not of the latest
     for counts in (None, np.zeros(8, np.int64)):
         unknown = with_startup(replace(chain, counts=counts))
         assert start_distribution(unknown).tolist() == [0] * 8 + [0.5, 0.5] + [0] * 4
@@ -590,9 +592,10 @@ def test_bad_input_is_refused(chain: Chain) -> None:
     ):
         with pytest.raises(InputError):
             call()
-    pi = np.ones(14) / 14
-    with pytest.raises(InputError, match="another float64 array"):
-        whole.push(pi, out=pi)
+    room = np.ones(22) / 22
+    for begin in (0, 8):  # the same, and only where start-up contexts are
+        with pytest.raises(InputError, match="another float64 array"):
+            whole.push(room[begin : begin + 14], out=room[:14])
 
 
 def test_a_large_one_needs_no_table() -> None:

@@ -150,8 +150,8 @@ class StartupOperator:
 
         >>> from finitegpt.sources import ngram
         >>> whole = with_startup(ngram("111101111011110"))
-        >>> {whole.label(id): round(whole.first_tokens[id], 4) for id in whole.ids_of_length(1)}
-        {'0': 0.1667, '1': 0.8333}
+        >>> whole.first_tokens[whole.ids_of_length(1)].round(4)
+        array([0.1667, 0.8333])
         """
         V, counts = self.vocab_size, self.chain.counts
         share = np.ones(V) if counts is None or not counts.any() else counts.reshape(V, -1).sum(1)
