@@ -1,14 +1,26 @@
 """What a summary gathers: each part is that of the class, the start and the decoding it is said to be of."""
 
+import io
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from finitegpt import Chain, temperature
+from finitegpt import Chain, Run, greedy, temperature
 from finitegpt import summary as module
-from finitegpt.analysis import entropy_rate, hitting_probabilities, recurrent_classes, stationary_distributions
+from finitegpt.analysis import (
+    communicating_classes,
+    entropy_rate,
+    hitting_probabilities,
+    recurrent_classes,
+    stationary_distributions,
+    with_startup,
+)
+from finitegpt.report.analysis import print_analysis, summary_json
+from finitegpt.report.page import analysis_page
+from finitegpt.report.sections import all_lengths
 from finitegpt.summary import summarise
 
 
@@ -52,6 +64,47 @@ def test_decodings_are_of_the_chain_decoded() -> None:
     assert plain.entropy_rate == found.entropy_rate
     assert (plain.cycle, plain.recurrent, plain.recurrent_states) == (None, 2, 4)
     assert (greedy.cycle, greedy.recurrent) == (1, 3)
+
+
+def test_start_up_contexts_are_counted_where_their_rows_are_known(notebook: Run) -> None:
+    chain = notebook.model.chain()
+    found = summarise(chain)
+    assert found.n_startup == 6
+    assert all_lengths(found) == "14 states: 8 recurrent, 6 transient start-up contexts"
+    said = summary_json(found, {})
+    assert (said["states"], said["transient_states"]) == (8, 0)
+    assert said["with_startup"] == {
+        "states": 14,
+        "recurrent_states": 8,
+        "transient_states": 6,
+        "startup_contexts": 6,
+    }
+    machine = summarise(greedy(chain))
+    classes = communicating_classes(with_startup(greedy(chain)))
+    n = classes.n_transient
+    assert n > 6
+    assert all_lengths(machine) == f"14 states: {14 - n} recurrent, {n} transient, 6 of them start-up contexts"
+    assert summary_json(machine, {})["with_startup"]["transient_states"] == n
+    for other in (found, machine):
+        out = io.StringIO()
+        print_analysis(Console(file=out, width=100), other, {})
+        assert f"all lengths  {all_lengths(other)}" in out.getvalue()
+        assert f"first full one: {all_lengths(other)}." in analysis_page(other, notebook)
+
+
+def test_start_up_contexts_that_are_not_known_are_not_spoken_of(notebook: Run) -> None:
+    unknown = summarise(replace(notebook.model.chain(), startup=None))
+    assert unknown.n_startup is None
+    assert summary_json(unknown, {})["with_startup"] is None
+    none = summarise(with_two_ends())  # of one token
+    assert none.n_startup == 0
+    assert summary_json(none, {})["with_startup"]["transient_states"] == 2
+    for other in (unknown, none):
+        out = io.StringIO()
+        print_analysis(Console(file=out, width=100), other, {})
+        assert all_lengths(other) == ""
+        assert "all lengths" not in out.getvalue()
+        assert "first full one" not in analysis_page(other, notebook)
 
 
 def test_what_nobody_has_looked_into_may_be_anything(monkeypatch: pytest.MonkeyPatch) -> None:

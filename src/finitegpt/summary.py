@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt import states
 from finitegpt.analysis import (
     Bound,
     Bounds,
@@ -91,6 +92,8 @@ class Summary:
     classes: list[RecurrentClass]
     """The recurrent classes, the most probable end first; at most 64 of them."""
     n_recurrent: int
+    n_startup: int | None
+    """How many start-up contexts there are, all of them transient; None where their rows are not known."""
     entropy_rate: Bound
     """Over all recurrent classes, by how probable it is to end in them."""
     data_entropy: Bound | None
@@ -182,6 +185,7 @@ def summarise(
         n_transient=n_transient,
         classes=classes,
         n_recurrent=n_recurrent,
+        n_startup=_startup(chain),
         entropy_rate=entropy,
         data_entropy=None if data is None else data_entropy(data),
         data_cross_entropy=None if data is None else cross_entropy(chain, data),
@@ -199,6 +203,11 @@ def summarise(
         red=found,
         decodings=rows,
     )
+
+
+def _startup(chain: Chain) -> int | None:
+    known = chain.startup is not None or chain.context_length == 1
+    return states.n_contexts(chain.vocab_size, chain.context_length) - chain.n_states if known else None
 
 
 def _ends(chain: Chain, start: NDArray[np.float64]) -> tuple[list[RecurrentClass], int, int, int, Bound]:

@@ -9,6 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
+- `with_startup`: the chain with its start-up contexts as states, for what is asked of operators
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -28,6 +29,7 @@ from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.analysis.used_memory import Memory, memory
+from finitegpt.startup import StartupOperator, with_startup
 
 __all__ = [
     "Bound",
@@ -37,6 +39,7 @@ __all__ = [
     "Machine",
     "Memory",
     "RedStates",
+    "StartupOperator",
     "StationaryDistribution",
     "absorption_probabilities",
     "absorption_weights",
@@ -68,4 +71,5 @@ __all__ = [
     "stationary_distributions",
     "survival_rate",
     "total_variation",
+    "with_startup",
 ]

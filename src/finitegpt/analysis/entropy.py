@@ -19,13 +19,13 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
-from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator
 
 _STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
 _CHECK = 10
 
 
-def entropy_rate(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
+def entropy_rate(chain: ContextOperator, law: StationaryDistribution | None = None) -> Bound:
     """Entropy of the next token in the long run, in nats a token: the average of `row_entropy` under `law`.
 
     `law` is the chain's only stationary distribution unless given. Shannon (1948).
@@ -39,7 +39,7 @@ def entropy_rate(chain: RowOperator, law: StationaryDistribution | None = None) 
     return average(chain, rows, law, rounding=entropy_rounding(chain)).within(0.0, most)
 
 
-def entropy_rounding(chain: RowOperator) -> float:
+def entropy_rounding(chain: ContextOperator) -> float:
     """The relative error of each row's entropy.
 
     An entropy is a sum of terms of one sign, each p ln(1/p), and p is right within `chain.rounding`. That changes p and

@@ -14,12 +14,13 @@ relatively leave t steps within t * rounding / 2 in total variation.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import period
@@ -28,9 +29,10 @@ from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, Stationary
 from finitegpt.analysis.survival import hazard
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.exchange.csr import csr
 from finitegpt.graph import MOST, Graph
+from finitegpt.operator import Operator
 from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator, StartupOperator
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -48,7 +50,7 @@ _BEYOND = "the time is beyond what a double holds; a higher temperature would he
 
 
 def mixing_time(
-    chain: RowOperator,
+    chain: ContextOperator,
     epsilon: float = 0.25,
     law: StationaryDistribution | None = None,
     *,
@@ -57,8 +59,8 @@ def mixing_time(
     """Tokens until, from any start, the chain is within `epsilon` of its stationary law in total variation.
 
     Infinite for periodic chains. `method` is `fixed`, `double` or `bounds` (TooLargeError where there are too many
-    states for it); by default the best of those that suit the chain. Levin and Peres, Markov Chains and Mixing Times
-    (2017), 4.5.
+    states for it); by default the best of those that suit the chain. Start-up contexts are starts where they are states
+    (`with_startup`). Levin and Peres, Markov Chains and Mixing Times (2017), 4.5.
 
     >>> from finitegpt import Chain
     >>> mixing_time(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value
@@ -72,6 +74,8 @@ def mixing_time(
     if chain.n_states > most:
         raise TooLargeError(f"expected at most {most:,} states, got {chain.n_states:,}; try the method bounds")
     law = law_of(chain, law)
+    if isinstance(chain, StartupOperator):
+        return _with_startup(chain, epsilon, law, method)
     d = period(chain, law.states)
     if d > 1 and Fraction(float(epsilon)) < 1 - Fraction(1, d):  # it goes round for ever, that far away
         return Bound(np.inf, np.inf, np.inf)
@@ -92,12 +96,22 @@ def mixing_time(
     return Bound(low, low, high, why="" if high < math.inf else _BEYOND if low > 2.0**1000 else law.why or _WHY)
 
 
+def _with_startup(chain: StartupOperator, epsilon: float, law: StationaryDistribution, method: Method | None) -> Bound:
+    """From a start-up context, a full one is reached within L-1 tokens, after which its time is no longer than any."""
+    full = mixing_time(chain.chain, epsilon, replace(law, n_states=chain.chain.n_states), method=method)
+    low, high = full.low, _sure(full.high + chain.context_length - 1)
+    if low < high < math.inf and method != "bounds" and chain.n_states <= LARGEST_DOUBLE:
+        found = _double(chain, epsilon, law)
+        low, high = max(low, found[0]), min(high, found[1])
+    return Bound(low, low, high, why=full.why)
+
+
 def _fixed(chain: RowOperator, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
     rounding = chain.rounding if chain.log_probs.dtype == np.float64 else 0.0  # float32 is what is meant, exactly
     return Engine().mixing(chain.log_probs, law.dense(), min(law.error, 1.0), rounding, epsilon, _PRODUCTS)
 
 
-def _double(chain: RowOperator, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
+def _double(chain: Operator, epsilon: float, law: StationaryDistribution) -> tuple[float, float]:
     """Between the least numbers of steps whose distance is not surely above, and surely at most, `epsilon`.
 
     Powers of two first, then the bits below. A row of a product of matrices that are right within e and f, relatively,
@@ -106,7 +120,8 @@ def _double(chain: RowOperator, epsilon: float, law: StationaryDistribution) -> 
     if not law.certified:
         return 0.0, math.inf
     pi, n = law.dense(), chain.n_states
-    matrix = csr(chain.probs, chain.context_length).toarray()
+    graph = chain.graph
+    matrix = csr_array((graph.probs, graph.to, graph.first), shape=(n, n)).toarray()
     step = 1.01 * (chain.rounding + (chain.width + 16 + n) * ROUNDING) + n * n * 1e-320
 
     def far(power: Floats, steps: int, sign: int) -> bool:
@@ -156,7 +171,7 @@ def _bounds(chain: RowOperator, epsilon: float, law: StationaryDistribution, mos
     return min(low, high), high
 
 
-def step_error(chain: RowOperator) -> float:
+def step_error(chain: Operator) -> float:
     """How far a step of a distribution can be off, in total variation, and relatively."""
     return 1.01 * (chain.rounding + (chain.width + 16) * ROUNDING)
 

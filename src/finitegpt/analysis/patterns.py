@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
 from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator, StartupOperator
 from finitegpt.states import is_spaced
 
 _LONGEST = 62
 _ONE, _ANY = -1, -2
 
 
-def match(chain: RowOperator, pattern: str) -> NDArray[np.bool_]:
-    """The states (V**L,) that a pattern describes; InputError where no state can.
+def match(chain: ContextOperator, pattern: str) -> NDArray[np.bool_]:
+    """The states (V**L,) that a pattern describes, or all contexts (n,) that it does; InputError where none can be.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
@@ -27,6 +28,17 @@ def match(chain: RowOperator, pattern: str) -> NDArray[np.bool_]:
     ['110', '111']
     """
     parts = _parse(chain, pattern)
+    levels = chain.levels if isinstance(chain, StartupOperator) else (chain,)
+    found = np.concatenate([_described(level, parts) for level in levels])
+    if not found.any():
+        raise InputError(
+            f"expected a pattern for states of {'1 to ' * (len(levels) > 1)}{chain.context_length} tokens, got "
+            f"{pattern!r}, which describes none; try one with a *"
+        )
+    return found
+
+
+def _described(chain: RowOperator, parts: list[int]) -> NDArray[np.bool_]:
     # Which places of the pattern a context can have got to, as bits, for contexts of 0, 1, ... L tokens in turn.
     places = _skip(np.ones(1, np.int64), parts)
     for _ in range(chain.context_length):
@@ -40,13 +52,7 @@ def match(chain: RowOperator, pattern: str) -> NDArray[np.bool_]:
                     moved |= (places & (1 << k)) << 1
             steps.append(_skip(moved, parts))
         places = np.stack(steps, 1).reshape(-1)
-    found = places >> len(parts) & 1 == 1
-    if not found.any():
-        raise InputError(
-            f"expected a pattern for states of {chain.context_length} tokens, got {pattern!r}, which describes none; "
-            "try one with a *"
-        )
-    return found
+    return places >> len(parts) & 1 == 1
 
 
 def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
@@ -58,7 +64,7 @@ def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[n
     ([True, True, False, True], [False, False, False, True])
     """
     values = np.asarray(which)
-    if values.dtype.kind in "UO" and values.size and isinstance(chain, RowOperator):
+    if values.dtype.kind in "UO" and values.size and isinstance(chain, ContextOperator):
         return np.logical_or.reduce([match(chain, str(pattern)) for pattern in values.reshape(-1)])
     if values.dtype == bool and values.shape == (chain.n_states,) and values.any():
         return values
@@ -69,7 +75,7 @@ def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[n
     raise InputError("expected states as patterns, ids or a mask, and at least one, got others; try '*1'")
 
 
-def _parse(chain: RowOperator, pattern: str) -> list[int]:
+def _parse(chain: ContextOperator, pattern: str) -> list[int]:
     single = not is_spaced(chain.vocab)
     signs, parts, k = list(pattern) if single else pattern.split(), [], 0
     while k < len(signs):

@@ -10,14 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.hitting import hitting_probabilities, in_time, mean_first_passage_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.errors import InputError
-from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator, first_successors
 
 HORIZONS = (10, 100, 1000)
 """In tokens; of large chains, 2**18 states and more, the first two."""
@@ -58,13 +57,16 @@ class RedStates:
 
 
 def red_states(
-    chain: RowOperator,
+    chain: ContextOperator,
     red: str | Sequence[str] | ArrayLike,
     *,
     start: ArrayLike | None = None,
     horizons: Sequence[int] | None = None,
 ) -> RedStates:
     """Reachability of the states that `red` describes, from a start distribution (V**L,); see `start_distribution`.
+
+    Of a chain with its start-up contexts (`with_startup`), from those too, and they can be red: `start="1"` is a text
+    that begins so.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
@@ -106,7 +108,7 @@ def red_states(
 
 
 def _entries(
-    chain: RowOperator,
+    chain: ContextOperator,
     red: NDArray[np.bool_],
     first: NDArray[np.float64],
     horizons: Sequence[int],
@@ -127,7 +129,7 @@ def _entries(
             bounds[k] = Bound(min(max(entered[k], least), most), least, most if high[k] > 0 else 0.0)
     else:
         entered, visits, bounds = _stepped(chain, red, first, horizons)
-    to = states.first_successors(states.every(V, chain.context_length), V, chain.context_length)
+    to = first_successors(chain)
     best = (0.0, 0, 0)
     for token in range(V):
         source = np.flatnonzero(red[to + token] & (visits > 0))
@@ -145,12 +147,11 @@ def _entries(
     least = max(0.0, flow * (1 - off) - lost) / (total * (1 + off) + lost)
     most = (flow * (1 + off) + lost) / (total * (1 - off) - lost) if total * (1 - off) > 2 * lost else 1.0
     share = Bound(min(1.0, flow / total), least * (1 - 8 * ROUNDING), most * (1 + 8 * ROUNDING)).within(0.0, 1.0)
-    label = states.label(state, chain.vocab, chain.context_length)
-    return bounds, Arrow(label, chain.vocab[token], float(chain.probs[state, token]), share)
+    return bounds, Arrow(chain.label(state), chain.vocab[token], float(chain.probs[state, token]), share)
 
 
 def _stepped(
-    chain: RowOperator, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
+    chain: ContextOperator, red: NDArray[np.bool_], first: NDArray[np.float64], horizons: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, Bound]]:
     """What `Graph.enter` finds, by steps of the chain."""
     outside, longest = (~red).astype(np.float64), max(horizons, default=0)

@@ -8,11 +8,13 @@ A chain over contexts has eigenvalues of exactly zero in blocks of up to L, and 
 tokens are words, which rounding turns into numbers of size eps**(1/L). Nothing of that size is reported.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
@@ -22,6 +24,7 @@ from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
 from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator
 
 Method = Literal["dense", "arnoldi"]
 
@@ -125,12 +128,12 @@ def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.floa
 
 
 def total_variation(
-    chain: RowOperator, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
+    chain: ContextOperator, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
 ) -> Bounds:
     """The total variation distance (tokens + 1,) between where the chain is after n tokens and its stationary law.
 
-    `start` is a state's id or a distribution (V**L,); by default, for each n the worst of all states, up to 4,096 of
-    them. Certified where the law is.
+    `start` is a state or a distribution (V**L,), as in `start_distribution`; by default, for each n the worst of all
+    states, up to 4,096 of them. Certified where the law is.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
@@ -152,18 +155,28 @@ def total_variation(
             raise TooLargeError(
                 f"expected at most {LARGEST_EXACT:,} states to find the worst start of, got {n:,}; try a start"
             )
-        V = chain.vocab_size
-        arrows, all_at = chain.probs.reshape(V, -1, V), np.eye(n)
+        step, all_at = _step_of_all(chain), np.eye(n)
         for k in range(tokens + 1):
             curve[k] = 0.5 * float(np.abs(all_at - pi).sum(1).max())
-            if k < tokens:  # (start, oldest, suffix) times (oldest, suffix, next)
-                all_at = np.einsum("sab,aby->sby", all_at.reshape(n, V, -1), arrows).reshape(n, n)
+            if k < tokens:
+                all_at = step(all_at)
     if not law.certified:
         return Bounds(curve, np.full(tokens + 1, -np.inf), np.full(tokens + 1, np.inf), why=law.why)
     # Of the law, of each step, and of the sums of the start, the law, and their distance.
     wrong = law.error + np.arange(tokens + 1) * step_error(chain) + 4 * (n + 4) * ROUNDING
     low, high = (curve - wrong).clip(0, 1), (curve + wrong).clip(0, 1)
     return Bounds(curve.clip(low, high), low, high)
+
+
+def _step_of_all(chain: ContextOperator) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """A step of n distributions (n, n) at once."""
+    V, n = chain.vocab_size, chain.n_states
+    if isinstance(chain, RowOperator):
+        arrows = chain.probs.reshape(V, -1, V)  # (start, oldest, suffix) times (oldest, suffix, next)
+        return lambda at: np.einsum("sab,aby->sby", at.reshape(n, V, -1), arrows).reshape(n, n)
+    graph = chain.graph
+    matrix = csr_array((graph.probs, graph.to, graph.first), shape=(n, n))
+    return lambda at: at @ matrix
 
 
 def _arnoldi(chain: RowOperator, pi: NDArray[np.float64], k: int) -> NDArray[np.complex128]:

@@ -7,16 +7,23 @@ from finitegpt.analysis.stationary import StationaryDistribution, stationary_dis
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
 from finitegpt.rows import RowOperator
+from finitegpt.startup import ContextOperator, StartupOperator
 
 
 def start_distribution(chain: Operator, start: ArrayLike | None = None) -> NDArray[np.float64]:
-    """A start (V**L,): a distribution, or the id of a state; else the data's states by their counts, else any.
+    """A start (V**L,): a distribution, or a state, as text or id; else the data's states by their counts, else any.
+
+    With start-up contexts (`with_startup`), it is else one token, as often as it begins a window of the data.
 
     >>> from finitegpt import Chain
     >>> start_distribution(Chain.from_probs([[0.5, 0.5]] * 4, "01", 2), 1).tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
     n = chain.n_states
+    if isinstance(start, str) and isinstance(chain, ContextOperator):
+        start = chain.id(start)
+    if start is None and isinstance(chain, StartupOperator):
+        return chain.first_tokens
     if start is None:
         counts = chain.counts if isinstance(chain, RowOperator) else None
         if counts is None or not counts.any():

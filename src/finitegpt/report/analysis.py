@@ -9,7 +9,7 @@ from rich.text import Text
 
 from finitegpt.analysis import Bound, RedStates
 from finitegpt.report.layout import facts, indent, section
-from finitegpt.report.sections import Section, ends_in, sections, spoken_of, top_bounds, top_states
+from finitegpt.report.sections import Section, all_lengths, ends_in, sections, spoken_of, top_bounds, top_states
 from finitegpt.summary import Summary
 
 _NAMED = ("long run", "machine")  # sections whose rows are named by states
@@ -30,6 +30,14 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         "communicating_classes": summary.n_classes,
         "transient_states": summary.n_transient,
         "recurrent_classes": summary.n_recurrent,
+        "with_startup": None
+        if summary.n_startup is None
+        else {
+            "states": chain.n_states + summary.n_startup,
+            "recurrent_states": chain.n_states - summary.n_transient,
+            "transient_states": summary.n_transient + summary.n_startup,
+            "startup_contexts": summary.n_startup,
+        },
         "classes": [
             {
                 "size": len(end.law.states),
@@ -124,7 +132,8 @@ def print_analysis(console: Console, summary: Summary, files: dict[str, str]) ->
     chain = summary.chain
     states = f"{chain.n_states:,}, contexts of {chain.context_length} token{'' if chain.context_length == 1 else 's'}"
     decoding = [("decoding", summary.decoding)] if summary.decoding else []
-    console.print(facts(("states", states), *decoding, ("ends in", ends_in(summary))))
+    lengths = [("all lengths", text)] if (text := all_lengths(summary)) else []
+    console.print(facts(("states", states), *decoding, ("ends in", ends_in(summary)), *lengths))
     for part in sections(summary):
         console.print(section(part.title, part.note))
         below = [text for text in (part.after, *part.why) if text]

@@ -10,7 +10,7 @@ from finitegpt.analysis import approach, extended
 from finitegpt.picture import curves, loss_curve, machine_graph, state_graph
 from finitegpt.picture.automaton import LARGEST_MACHINE
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
-from finitegpt.report.sections import Section, ends_in, sections, spoken_of
+from finitegpt.report.sections import Section, all_lengths, ends_in, sections, spoken_of
 from finitegpt.run import Run
 from finitegpt.summary import Summary
 
@@ -40,6 +40,8 @@ def analysis_page(summary: Summary, run: Run) -> str:
         f"context of {chain.context_length} tokens over {len(chain.vocab)} symbols is a state{how}. It ends in "
         f"{ends_in(summary)}."
     )
+    if startup := all_lengths(summary):
+        intro += f" With shorter contexts, on the way to the first full one: {startup}."
     parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(intro)}</p>", *_graph(summary, run)]
     for section in sections(summary):
         parts += [f"<h2>{escape(section.title[:1].upper() + section.title[1:])}</h2>", f"<p>{escape(section.note)}</p>"]

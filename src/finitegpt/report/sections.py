@@ -65,6 +65,17 @@ def ends_in(summary: Summary) -> str:
     return f"one class of {count(size, 'state')}, {kind}{transient}"
 
 
+def all_lengths(summary: Summary) -> str:
+    """What states there are with the start-up contexts, in a few words; empty where there are none or none is known."""
+    startup, transient = summary.n_startup, summary.n_transient
+    if not startup:
+        return ""
+    n, last = summary.chain.n_states, count(startup, "transient start-up context")
+    if transient:
+        last = f"{transient + startup:,} transient, {startup:,} of them start-up contexts"
+    return f"{n + startup:,} states: {n - transient:,} recurrent, {last}"
+
+
 def top_states(summary: Summary) -> list[tuple[int, float]]:
     """The most frequent states in the long run, and how much of the time is spent in them."""
     law, ids = summary.law, summary.top_states
