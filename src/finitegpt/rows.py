@@ -28,7 +28,9 @@ _UNIT = 2.0**-53
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowOperator:
-    """A chain over all V**L contexts of L tokens, as an operator. Row i of `log_probs` says what follows the state with id i.
+    """A chain over all V**L contexts of L tokens, as an operator.
+
+    Row i of `log_probs` says what follows the state with id i.
 
     The chain is its stored rows, each normalised in double precision where it is read, without the arrows of a
     log-probability below -708; every certificate is about that chain. Rows are float32 as a GPT gives them, or float64
