@@ -1,24 +1,32 @@
 """The Markov chain that a GPT is: every context a state, every next token an arrow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states
+from finitegpt.analysis.patterns import select
 from finitegpt.errors import InputError
-from finitegpt.exchange.csr import csr
-from finitegpt.exchange.digraph import digraph
+from finitegpt.exchange.arrow import arrow_table, read_arrow
+from finitegpt.exchange.csr import csr, dense, read_matrix
+from finitegpt.exchange.digraph import digraph, read_digraph
 from finitegpt.exchange.dot import dot
-from finitegpt.exchange.table import write_table
+from finitegpt.exchange.drn import read_drn, write_drn
+from finitegpt.exchange.pydtmc import pydtmc_chain, read_pydtmc
+from finitegpt.exchange.quantecon import quantecon_chain, read_quantecon
+from finitegpt.exchange.table import read_table, write_table
+from finitegpt.exchange.umb import read_umb, write_umb
 from finitegpt.rows import RowOperator, Rows
 from finitegpt.walk import walk
 
 if TYPE_CHECKING:
     import graphviz
     import networkx
+    import quantecon
     import scipy.sparse
 
 
@@ -49,18 +57,146 @@ class Chain(RowOperator):
         startup = None if self.startup is None else tuple(function(rows) for rows in self.startup)
         return replace(self, log_probs=function(self.log_probs), startup=startup)
 
+    @classmethod
+    def from_matrix(
+        cls,
+        matrix: Any,
+        vocab: str | Sequence[str] | None = None,
+        context_length: int = 1,
+        *,
+        states: Sequence[object] | None = None,
+    ) -> Self:
+        """The chain of a transition matrix (n, n), dense or sparse, kept in float64.
+
+        Any Markov chain is one: its states, named by `states` or else 0, 1, 2, ..., are the tokens, and the context is
+        one token. Memory is then n**2, which does for some thousands. With a vocabulary, states are contexts, in the
+        order of their ids, or in that of `states`, their texts. InputError unless rows sum to one to 1e-12 and, with
+        a vocabulary, arrows go where contexts can go.
+
+        >>> from finitegpt import Chain
+        >>> weather = Chain.from_matrix([[0.9, 0.1], [0.5, 0.5]], states=["sunny", "rainy"])
+        >>> weather.vocab, weather.context_length
+        (('sunny', 'rainy'), 1)
+        >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.0, 1.0]], "01", 2)
+        >>> Chain.from_matrix(chain.to_csr(), "01", 2).probs.round(6).tolist()
+        [[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.0, 1.0]]
+        """
+        return cls(**vars(read_matrix(matrix, vocab, context_length, names=states)))
+
+    def to_matrix(self) -> NDArray[np.float64]:
+        """The transition matrix (V**L, V**L) with all of its zeros, float64; TooLargeError where it does not fit."""
+        return dense(self.probs, self.context_length)
+
     def to_csr(self) -> "scipy.sparse.csr_array":
         """The transition matrix (V**L, V**L), sparse, float64; arrows of probability zero are left out."""
         return csr(self.probs, self.context_length)
 
+    @classmethod
+    def from_networkx(cls, graph: "networkx.DiGraph", weight: str = "weight") -> Self:
+        """The chain of a directed graph: of one by `to_networkx`, the same, bit for bit but for arrows that are not.
+
+        Of any other, the chain on its nodes, with the probabilities that `weight` names; `networkx.stochastic_graph`
+        makes such of any weights. InputError where they do not sum to one.
+        """
+        return cls(**vars(read_digraph(graph, weight)))
+
     def to_networkx(self) -> "networkx.DiGraph":
-        """A directed graph of the labels; edges have `token`, `probability` and the same as `weight`."""
-        return digraph(self.probs, self.vocab, self.context_length, self.counts)
+        """A directed graph of the labels; edges have `token`, `probability`, as `weight` too, and `log_probability`."""
+        return digraph(self)
 
     def to_graphviz(self) -> "graphviz.Digraph":
         """The notebook's digraph for `circo`: labels such as `1(79%)`, never-seen states dashed."""
         return dot(self.probs, self.vocab, self.context_length, self.counts)
 
-    def write_csv(self, file: TextIO) -> None:
-        """Writes a row an arrow: state, next token, successor, probability, its natural logarithm, and the count."""
-        write_table(self.probs, self.log_probs, self.vocab, self.context_length, self.counts, file)
+    @classmethod
+    def from_quantecon(
+        cls, chain: "quantecon.MarkovChain", vocab: str | Sequence[str] | None = None, context_length: int = 1
+    ) -> Self:
+        """The chain of a `quantecon.MarkovChain`, whose state values name the states, or with a vocabulary contexts."""
+        return cls(**vars(read_quantecon(chain, vocab, context_length)))
+
+    def to_quantecon(self) -> "quantecon.MarkovChain":
+        """A `quantecon.MarkovChain` with the states' texts as state values; InputError where it is not installed."""
+        return quantecon_chain(self)
+
+    @classmethod
+    def from_pydtmc(cls, chain: Any, vocab: str | Sequence[str] | None = None, context_length: int = 1) -> Self:
+        """The chain of a `pydtmc.MarkovChain`, with its states, which with a vocabulary are contexts."""
+        return cls(**vars(read_pydtmc(chain, vocab, context_length)))
+
+    def to_pydtmc(self) -> Any:
+        """A `pydtmc.MarkovChain` of the states' texts; InputError where it is not installed, and for one state."""
+        return pydtmc_chain(self)
+
+    @classmethod
+    def from_arrow(cls, table: Any) -> Self:
+        """The chain of a table by `to_arrow`, bit for bit, or of the data frame that pandas or Polars makes of it."""
+        return cls(**vars(read_arrow(table)))
+
+    def to_arrow(self, *, startup: bool = False) -> Any:
+        """A `pyarrow.Table`, a row an arrow as `write_csv` has them; InputError where pyarrow is not installed."""
+        return arrow_table(self, startup=startup)
+
+    @classmethod
+    def read_csv(cls, file: TextIO | str | Path) -> Self:
+        """The chain of a file by `write_csv`, bit for bit; FileError with the line where it is damaged.
+
+        >>> import io
+        >>> from finitegpt import Chain
+        >>> chain, file = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), io.StringIO()
+        >>> chain.write_csv(file)
+        >>> again = Chain.read_csv(io.StringIO(file.getvalue()))
+        >>> (again.log_probs == chain.log_probs).all()
+        np.True_
+        """
+        return cls(**vars(read_table(file)))
+
+    def write_csv(self, file: TextIO | str | Path, *, startup: bool = False) -> None:
+        """Writes a row an arrow: state, next token, successor, probability, its natural logarithm, count, precision.
+
+        `startup` asks for the rows of start-up contexts after them.
+        """
+        write_table(self, file, startup=startup)
+
+    @classmethod
+    def read_drn(cls, file: TextIO | str | Path) -> Self:
+        """The chain of a DTMC in Storm's explicit format, bit for bit where `write_drn` wrote it.
+
+        Of another the states are 0, 1, 2, ...; `finitegpt.exchange.drn.read_drn` gives the labels too. FileError with
+        the line where it is damaged, or no DTMC.
+        """
+        return cls(**vars(read_drn(file)[0]))
+
+    def write_drn(
+        self,
+        file: TextIO | str | Path,
+        labels: "Mapping[str, str | Sequence[str] | ArrayLike] | None" = None,
+        *,
+        exact: bool = False,
+    ) -> None:
+        """Writes a DTMC in Storm's explicit format, with labels of states: `labels={"init": "000", "red": "11?"}`.
+
+        States are given as patterns, ids or masks. Without `init` the most frequent state of the training data begins,
+        or state 0 where that is unknown. `exact` writes fractions, for Storm's exact engine.
+        """
+        write_drn(self, file, self._labels(labels), exact=exact)
+
+    @classmethod
+    def read_umb(cls, file: BinaryIO | str | Path) -> Self:
+        """The chain of a DTMC in the unified Markov binary format, bit for bit where `write_umb` wrote it.
+
+        Of another the states are 0, 1, 2, ...; `finitegpt.exchange.umb.read_umb` gives the labels too. FileError where
+        it is damaged, or no DTMC.
+        """
+        return cls(**vars(read_umb(file)[0]))
+
+    def write_umb(
+        self, file: BinaryIO | str | Path, labels: "Mapping[str, str | Sequence[str] | ArrayLike] | None" = None
+    ) -> None:
+        """Writes a DTMC in the unified Markov binary format, for Storm, PRISM and Modest; labels as in `write_drn`."""
+        write_umb(self, file, self._labels(labels))
+
+    def _labels(self, given: "Mapping[str, str | Sequence[str] | ArrayLike] | None") -> dict[str, NDArray[np.bool_]]:
+        """Each label's states, and where the chain starts."""
+        first = 0 if self.counts is None else int(np.argmax(self.counts))
+        return {name: select(self, which) for name, which in {"init": [first], **(given or {})}.items()}

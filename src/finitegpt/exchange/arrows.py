@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from finitegpt import states
 from finitegpt.errors import TooLargeError
+from finitegpt.exchange.listing import contexts, separator
 
 _LARGEST = 4096
 
@@ -27,4 +28,5 @@ def arrows(probs: NDArray[np.float64], context_length: int) -> list[tuple[int, i
 
 def labels(vocab: Sequence[str], context_length: int) -> list[str]:
     """Every state as text, by id."""
-    return [states.label(id, vocab, context_length) for id in range(states.n_states(len(vocab), context_length))]
+    between = separator(vocab)
+    return [between.join(context) for context in contexts(vocab, context_length)]
