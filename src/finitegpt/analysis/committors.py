@@ -13,18 +13,16 @@ from finitegpt.analysis.bound import ROUNDING, Bounds
 from finitegpt.analysis.hitting import Method, end_probabilities, require_method
 from finitegpt.analysis.provenance import Provenance, provenance, recurrent_states, two_sets
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.graph import NEVER, SURELY, Graph, Mask
+from finitegpt.graph import Graph, Mask
 from finitegpt.operator import Operator
 
 
-def forward_committor(
-    chain: Operator, source: ArrayLike, target: ArrayLike, *, method: Method | None = None
-) -> Bounds:
+def forward_committor(chain: Operator, source: ArrayLike, target: ArrayLike, *, method: Method | None = None) -> Bounds:
     """The probability (V**L,), from each state, of being in `target` before `source`: 1 on the target, 0 on the source.
 
-    Both are patterns, ids or masks (V**L,), without common states: InputError else. From where neither is reached for
-    sure, what reaches neither counts as no, so that the committor to the target and the one to the source may sum to less
-    than one. `method` is as in `hitting_probabilities`.
+    Both are patterns, ids or masks (V**L,), without common states: InputError else. What reaches neither counts as no,
+    so that the committors to the one and to the other may sum to less than one. `method` is as in
+    `hitting_probabilities`.
 
     >>> from finitegpt import Chain
     >>> walk = [[1, 0, 0, 0], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 0, 1]]

@@ -4,7 +4,6 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.errors import InputError
@@ -25,7 +24,9 @@ class Pathway:
     """The same as a share of all."""
 
 
-def strongest(origin: Ids, to: Ids, shares: Bounds, source: Mask, target: Mask, total: Bound, k: int) -> tuple[Pathway, ...]:
+def strongest(
+    origin: Ids, to: Ids, shares: Bounds, source: Mask, target: Mask, total: Bound, k: int
+) -> tuple[Pathway, ...]:
     """Up to k ways from `source` to `target` (V**L,) by arrows (arrows,) that carry `shares` of the total flux.
 
     An arrow counts for as long as it is proved that something is left on it.
@@ -59,7 +60,7 @@ class _Network:
             self.onward.setdefault(self.origin[arrow], []).append(arrow)
 
     def way(self, starts: set[int], ends: set[int]) -> list[int]:
-        """The arrows of the strongest way; where it has a choice besides its weakest arrow, the strongest there, too."""
+        """The arrows of the strongest way; before and after its weakest arrow, the strongest ways there, and so on."""
         todo: list[int | tuple[set[int], set[int], int]] = [(starts, ends, -1)]
         result: list[int] = []
         while todo:

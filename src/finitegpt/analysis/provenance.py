@@ -71,7 +71,8 @@ def two_sets(chain: Operator, source: ArrayLike, target: ArrayLike) -> tuple[Mas
     a, b = select(chain, source), select(chain, target)
     if (a & b).any():
         raise InputError(
-            f"expected a source and a target without common states, got {int((a & b).sum())} in both; try other patterns"
+            f"expected a source and a target without common states, got {int((a & b).sum()):,} in both; "
+            "try other patterns"
         )
     return a, b
 

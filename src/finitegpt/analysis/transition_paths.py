@@ -85,14 +85,16 @@ def reactive_flux(
     >>> from finitegpt import Chain
     >>> flux = reactive_flux(Chain.from_probs([[0, 0.9, 0.1], [0, 0, 1], [1, 0, 0]], "abc", 1), "a", "c")
     >>> print(flux.total_flux, flux.mean_transition_time)
-    0.344828, 1.9
+    0.344828 1.90000
     """
     a, b = two_sets(chain, source, target)
     inside = recurrent_states(chain, law)
     if not (a & inside).any() or not (b & inside).any():
         missed = "source" if not (a & inside).any() else "target"
-        raise InputError(f"expected a source and a target that the chain visits in the long run, got a {missed} that it "
-                         "never does; try states of one recurrent class")
+        raise InputError(
+            f"expected a source and a target that the chain visits in the long run, got a {missed} that it "
+            "never does; try states of one recurrent class"
+        )
     graph = chain.graph
     require_memory(150 * len(graph.to), "the flux of all arrows", "a shorter context")
     found, forward = provenance(chain, a, b, law), earlier(chain, a, b)
