@@ -15,8 +15,10 @@ from finitegpt.analysis.scaled import Scaled
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
-from finitegpt.graph import LEAST, Floats, Ids
+from finitegpt.graph import Floats, Ids
 from finitegpt.operator import Operator
+
+_HELD = 1e-150  # what is lost to underflow is far less, even as a share of so little
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,11 +79,11 @@ def lump(chain: Operator, labels: ArrayLike, law: StationaryDistribution | None 
     if np.isfinite(law.relative):
         below, above = _by_flows(law, own, many, onward, off)
         low, high = np.maximum(low, below), np.minimum(high, above)
-    if law.certified and mass.all():
+    if law.certified and mass.min() > _HELD:
         # Of two laws that are e apart in total variation, what they say within a block is e / mass apart.
         rounded = (len(own) + 16) * ROUNDING
         apart = (law.error + 64 * ROUNDING) / mass[:, None] * (1 + rounded + off) * (most - least)
-        wrong = apart + (off + 2 * rounded) * values + len(own) * LEAST
+        wrong = apart + (off + 2 * rounded) * values + len(own) * _HELD
         low, high = np.maximum(low, values - wrong), np.minimum(high, values + wrong)
     low, high = _completed(low, high)
     values = (values / values.sum(1, keepdims=True)).clip(low, high)
