@@ -11,6 +11,7 @@ Which sets are found depends on numbers that nobody proves. What is said of the 
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from finitegpt.limits import require_memory
 from finitegpt.rows import RowOperator
 
 _DENSE = 512
-_RESTARTS, _TOLERANCE = 300, 1e-10
+_RESTARTS = 300
 _SAME = 1e-6  # eigenvectors less independent than this cannot be told apart
 _STEPS = 200  # of the search, for each number that is looked for
 
@@ -164,16 +165,8 @@ def _some(chain: RowOperator, members: Ids, k: int) -> tuple[NDArray[np.complex1
     operator = LinearOperator((m, m), matvec=apply, dtype=np.float64)  # type: ignore[call-arg]
     first = np.random.default_rng(0).standard_normal(m)
     try:
-        values, vectors = eigs(
-            operator,
-            k=k + 1,
-            which="LR",
-            v0=first,
-            ncv=max(4 * k, 48),
-            maxiter=_RESTARTS,
-            tol=_TOLERANCE,  # type: ignore[arg-type]
-        )
-        return values - 1, vectors
+        found: Any = eigs(operator, k=k + 1, which="LR", v0=first, ncv=max(4 * k, 48), maxiter=_RESTARTS)  # type: ignore[arg-type]
+        return found[0] - 1, found[1]
     except ArpackNoConvergence as stopped:
         raise TooLargeError(
             f"expected {k} processes that are slower than others, got some as fast in {m:,} states; try fewer sets"
