@@ -104,9 +104,10 @@ def _joined(a: Scaled, b: Scaled) -> Scaled:
 
 
 def _doubles(values: Floats, low: Floats, high: Floats, exponents: Ids) -> Bounds:
+    never = high == 0
     with np.errstate(over="ignore"):
         values, low, high = (_shifted(x, exponents) for x in (values, low, high))
-    high = np.where((high > 0) & (high < LEAST), LEAST, high)
+    high = np.where(never, 0.0, np.maximum(high, LEAST))
     low = np.where(low < LEAST, 0.0, np.minimum(low, MOST))
     return Bounds(values.clip(low, high), low, high)
 
