@@ -36,7 +36,7 @@ def lumpability_gap(chain: Operator, labels: ArrayLike) -> Bound:
     least_low, most_low = extremes(onward * (1 - off), blocks, many)
     least_high, most_high = extremes(onward * (1 + off), blocks, many)
     value, low, high = most - least, most_low - least_high, most_high - least_low
-    exact = (high == 0) | _alike(chain, blocks, many)[:, None]
+    exact = (high == 0) | (_alike(chain, blocks, many) | (np.bincount(blocks) == 1))[:, None]
     value, low, high = (float(np.where(exact, 0.0, x).max()) for x in (value, low - ROUNDING, high + ROUNDING))
     return Bound(value, low, high).within(0.0, 1.0)
 
