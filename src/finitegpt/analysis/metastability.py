@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt import words
 from finitegpt.analysis.bound import ROUNDING, Bounds
 from finitegpt.analysis.lumping import Lumped, lump
 from finitegpt.analysis.spectrum import zero_floor
@@ -122,8 +123,10 @@ def _slowest(chain: RowOperator, law: StationaryDistribution, k: int) -> tuple[N
     values, vectors = 1 + rates[order], vectors[:, order]
     slow = int((values.real > zero_floor(m)).sum())
     if slow < k:
+        most = max(slow, 1)
         raise InputError(
-            f"expected at most {slow} sets, as all else is forgotten within few tokens, got {k}; try {slow}"
+            f"expected at most {words.count(most, 'set')}, as all else is forgotten within few tokens, got {k}; "
+            f"try {most}"
         )
     if values[k - 1].imag > 0:
         raise InputError(f"expected conjugate eigenvalues to be both among the slowest, got {k} sets; try {k + 1}")

@@ -17,7 +17,7 @@ LARGEST_FLUX = 24
 """More states than this are not drawn."""
 
 _LONGEST_NAME = 16
-_ROOM, _RISE = 62.0, 25.0  # between two states, and between two arcs: for a label
+_ROOM, _RISE = 62.0, 25.0  # between two states, at least, and between two arcs: for a label
 _SOURCE, _TARGET, _BETWEEN = "#dceaf5", "#f8e3d3", "#eef1f6"
 
 
@@ -40,11 +40,12 @@ def flux_graph(flux: "ReactiveFlux", title: str = "from source to target", *, le
         )
     order = sorted(ids.tolist(), key=lambda id: (flux.forward.values[id], id))
     names = {id: _name(flux, id) for id in order}
-    place = layout.line(order, max(34.0, *(svg.text_width(name, NODE) for name in names.values())), _ROOM)
     arrows = {(int(flux.origin[k]), int(flux.to[k])): float(share[k]) for k in drawn}
-    curves = {key: layout.arc(place, *key, _RISE) for key in arrows}
     texts = {key: _label(flux, key[1], part) for key, part in arrows.items()}
     sizes = {key: (svg.text_width(text, LABEL) + 4, LABEL * 1.2) for key, (text, _) in texts.items()}
+    room = max(_ROOM, *(width + 6 for width, _ in sizes.values()))
+    place = layout.line(order, max(34.0, *(svg.text_width(name, NODE) for name in names.values())), room)
+    curves = {key: layout.arc(place, *key, _RISE) for key in arrows}
     labels = layout.place_arc_labels(place, curves, sizes)
     body: list[str] = []
     for key in sorted(arrows, key=lambda key: arrows[key]):  # strong arrows on top

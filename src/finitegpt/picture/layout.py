@@ -135,6 +135,7 @@ def place_arc_labels(
 
     Above the arrow where that is straight, and has no room for both.
     """
+    circles = [box_around(centre, 2 * place.node, 2 * place.node) for centre in place.positions.values()]
     lines = {key: np.array([curve.at(t) for t in np.linspace(0, 1, 241)]) for key, curve in curves.items()}
     result = {key: box_around(curve.at(0.5), *sizes[key]) for key, curve in curves.items()}
     for key, curve in curves.items():
@@ -143,12 +144,12 @@ def place_arc_labels(
             result[key] = box_around((curve.at(0.5)[0], -0.9 * height), width, height)
             continue
         others = np.concatenate([line for other, line in lines.items() if other != key] or [np.empty((0, 2))])
-        labels = [box for other, box in result.items() if other != key]
+        taken = [*circles, *(box for other, box in result.items() if other != key)]
         found = []
         for rank, t in enumerate((0.5, 0.46, 0.54, 0.42, 0.58, 0.38, 0.62, 0.34, 0.66, 0.3, 0.7)):
             box, near = (box_around(curve.at(t), width + more, height + more) for more in (0.0, 5.0))
             hidden = ((others > near[:2]) & (others < near[2:])).all(1).sum()
-            found.append((round(sum(overlap(box, other) for other in labels), 6), int(hidden) + rank / 8, box))
+            found.append((round(sum(overlap(box, other) for other in taken), 6), int(hidden) + rank / 8, box))
         result[key] = min(found)[2]
     return result
 
