@@ -21,7 +21,7 @@ def wells(sizes: tuple[int, ...], rare: float, seed: int = 0) -> tuple[Chain, np
     rng = np.random.default_rng(seed)
     n = sum(sizes)
     where = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
-    P = rng.uniform(0.5, 1, (n, n)) * np.where(where[:, None] == where, 1.0, rare)
+    P = rng.uniform(0.5, 1, (n, n)) * np.where(where[:, None] == where, 1.0, rare) * rng.uniform(0.1, 1, n)
     return Chain.from_probs(P / P.sum(1, keepdims=True), LETTERS[:n], 1), where
 
 

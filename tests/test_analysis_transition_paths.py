@@ -254,6 +254,34 @@ def test_before_and_after_its_weakest_arrow_a_way_is_as_strong_as_it_can_be() ->
     assert (ways[0].flux.low, ways[0].flux.high) == (2.0, 2.0)
 
 
+def test_what_is_left_after_a_way_is_less_than_all_that_it_may_have_carried() -> None:
+    origin, to, value = np.array([0, 1, 1, 2]), np.array([1, 3, 2, 3]), np.array([1.0, 0.6, 0.4, 0.4])
+    ends = [np.arange(4) == 0, np.arange(4) == 3]
+    ways = strongest(origin, to, Bounds(value, value * 0.9, value * 1.1), *ends, Bound(1.0, 1.0, 1.0), 9)
+    assert [way.states for way in ways] == [(0, 1, 3), (0, 1, 2, 3)]
+    assert ways[1].share.low == pytest.approx(0.9 - 0.66)
+    assert ways[1].share.high == pytest.approx(0.44)
+    assert ways[1].share.value == pytest.approx(0.4)
+
+
+def test_differences_of_wide_numbers_are_as_wide_as_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = random_chain("dense", 5, 1, 3)
+    exact = provenance.balance
+    monkeypatch.setattr(provenance, "_SURE", 0)
+    monkeypatch.setattr(provenance, "LARGEST_GTH", 0)
+    monkeypatch.setattr(provenance, "balance", lambda graph, members: (exact(graph, members)[0], 0.1))
+    flux = reactive_flux(chain, [0], [4])
+    back = {arrow: k for k, arrow in enumerate(zip(flux.origin.tolist(), flux.to.tolist(), strict=True))}
+    pairs = [(k, back[j, i]) for (i, j), k in back.items() if (j, i) in back]
+    assert pairs
+    for k, other in pairs:
+        assert flux.gross.high[k] > 1.15 * flux.gross.low[k]
+        low, high = flux.gross.low[k] - flux.gross.high[other], flux.gross.high[k] - flux.gross.low[other]
+        assert flux.net.low[k] == pytest.approx(max(0.0, low), abs=1e-16)
+        assert flux.net.high[k] == pytest.approx(max(0.0, high), abs=1e-16)
+        assert flux.net.low[k] <= max(0.0, low)
+
+
 def test_what_is_not_proved_to_be_there_is_no_way() -> None:
     origin, to, value = np.array([0, 0, 1]), np.array([2, 1, 2]), np.array([1.0, 1e-15, 1e-15])
     ends = [np.arange(3) == 0, np.arange(3) == 2]

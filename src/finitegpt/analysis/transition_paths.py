@@ -103,7 +103,7 @@ def reactive_flux(
     origin, to = graph.source[used].astype(np.int64), graph.to[used].astype(np.int64)
     gross = from_source[origin].times(Scaled.near(graph.probs[used], graph.rounding)).times(onward[to])
     total, waiting = gross[b[to]].total(), from_source.total()
-    between = np.flatnonzero(inside & ~a & ~b)
+    between = np.flatnonzero(inside & ~a)  # in the target, it was there last
     on_the_way = from_source[between].times(onward[between]).total()
     times = one(on_the_way.over(total), found.why)
     back = _opposite(origin, to, chain.n_states)
