@@ -5,10 +5,21 @@ import numpy as np
 import pytest
 
 from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
-from finitegpt.analysis import machine
-from finitegpt.picture import curves, loss_curve, machine_graph, seed_spread, state_graph, to_png
-from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
+from finitegpt.analysis import ReactiveFlux, machine, reactive_flux
+from finitegpt.picture import curves, flux_graph, loss_curve, machine_graph, seed_spread, state_graph, to_png
+from finitegpt.picture.layout import (
+    arc,
+    arrow,
+    box_around,
+    line,
+    overlap,
+    place_arc_labels,
+    place_labels,
+    ring,
+    ring_order,
+)
 from finitegpt.sources import bernoulli, rrxor, z1r
+from oracles import random_chain
 
 SHAPES = [(2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (2, 5), (4, 2), (3, 3)]
 
@@ -161,3 +172,85 @@ def test_a_logarithmic_curve_leaves_out_what_has_no_logarithm() -> None:
     assert len(root.find(".//{*}polyline").get("points").split()) == 2  # type: ignore[union-attr]
     with pytest.raises(InputError, match="finite"):
         curves("TV", [("d", [0.0])], across="n", up="d", logarithmic=True)
+
+
+def flux_of(V: int, L: int, seed: int = 3) -> ReactiveFlux:
+    return reactive_flux(random_chain("dense", V, L, seed), [0], [V**L - 1])
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 2), (2, 3), (3, 2), (5, 1), (12, 1)])
+def test_labels_of_a_flux_overlap_neither_states_nor_each_other(V: int, L: int) -> None:
+    n = V**L
+    place = line(list(range(n)), 34.0, 62.0)
+    keys = [(a, b) for a in range(n) for b in range(n) if a != b and (a + 2 * b) % 3]
+    boxes = place_arc_labels(place, {key: arc(place, *key, 25.0) for key in keys}, dict.fromkeys(keys, (50.0, 15.0)))
+    circles = [box_around(centre, 2 * place.node, 2 * place.node) for centre in place.positions.values()]
+    for a, b in itertools.combinations([*boxes.values(), *circles], 2):
+        assert overlap(a, b) == 0
+
+
+def test_arcs_go_to_the_right_above_and_back_below() -> None:
+    place = line([3, 1, 2], 20.0, 60.0)
+    assert arc(place, 3, 2, 25.0).at(0.5)[1] < -place.node
+    assert arc(place, 2, 3, 25.0).at(0.5)[1] > place.node
+    assert arc(place, 1, 3, 25.0).at(0.5)[1] > place.node
+    straight = arc(place, 3, 1, 25.0)
+    assert all(straight.at(t)[1] == 0 for t in (0, 0.3, 1))
+    assert [straight.at(t)[0] for t in (0, 0.5, 1)] == sorted(straight.at(t)[0] for t in (0, 0.5, 1))
+    assert straight.at(1)[0] == place.positions[1][0] - place.node - 3
+
+
+def test_the_flux_of_the_notebook(notebook: Run) -> None:
+    flux = reactive_flux(notebook.chain, "000", "111")
+    shown = texts(flux_graph(flux, "from 000 to 111"))
+    assert {"from 000 to 111", "source", "target", "1 100%", "0 23%", "1 17%"} <= set(shown)
+    assert sum(text.split()[0] in "01" and text.endswith("%") and " " in text for text in shown) == 11
+    assert any(text.startswith("0.0129160 transitions a token, each of 4.43045 tokens") for text in shown)
+    names = [text for text in shown if text in notebook.chain.labels]
+    assert names == sorted(names, key=lambda name: flux.forward.values[notebook.chain.id(name)])
+    fewer = ET.fromstring(flux_graph(flux, least=0.2))
+    assert len(fewer.findall(".//{*}polygon")) < 11
+    assert len(fewer.findall(".//{*}polygon")) == int((flux.shares.values >= 0.2).sum())
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 3), (2, 4), (3, 2), (6, 1)])
+def test_all_of_a_flux_lies_within_the_page(V: int, L: int) -> None:
+    root = ET.fromstring(flux_graph(flux_of(V, L), least=0))
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    group = next(g for g in root.iter("{http://www.w3.org/2000/svg}g"))
+    dx, dy = map(float, group.get("transform", "")[10:-1].split())
+    found = 0
+    for rect in group.iter("{http://www.w3.org/2000/svg}rect"):
+        x, y, w, h = (float(rect.get(name, 0)) for name in ("x", "y", "width", "height"))
+        assert 0 <= x + dx <= x + w + dx <= width
+        assert 40 <= y + dy <= y + h + dy <= height - 40
+        found += 1
+    assert found > 3
+
+
+def test_a_flux_that_cannot_be_drawn() -> None:
+    with pytest.raises(TooLargeError, match="at most 24 states"):
+        flux_graph(flux_of(2, 7), least=0)
+    for least in (-0.1, 1.5, float("nan")):
+        with pytest.raises(InputError, match="share from 0 to 1"):
+            flux_graph(flux_of(2, 2), least=least)
+    flux = flux_of(5, 1)
+    with pytest.raises(InputError, match="got none"):
+        flux_graph(flux, least=float(np.nextafter(flux.shares.values.max(), 1)))
+
+
+def test_many_tokens_and_long_names_of_a_flux() -> None:
+    vocab = tuple(f"token{k}" for k in range(9))
+    rows = np.random.default_rng(0).dirichlet(np.ones(9), 9)
+    flux = reactive_flux(Chain.from_probs(rows, vocab, 1), [0], [8])
+    shown = texts(flux_graph(flux))
+    assert "token0" in shown
+    assert not any("token" in text and "%" in text for text in shown)  # more tokens than colours
+    long = Chain.from_probs([[0.5, 0.5], [0.5, 0.5]], ("a" * 30, "b"), 1)
+    assert "…" + "a" * 15 in texts(flux_graph(reactive_flux(long, [0], [1])))
+    root = ET.fromstring(flux_graph(reactive_flux(long, [1], [0])))
+    circles = [(float(c.get("cx", 0)), float(c.get("r", 0))) for c in root.findall(".//{*}circle")]
+    patch = next(rect for rect in root.findall(".//{*}g/{*}rect"))
+    left, width = float(patch.get("x", 0)), float(patch.get("width", 0))
+    assert min(circles)[0] + min(circles)[1] < left
+    assert left + width < max(circles)[0] - max(circles)[1]  # a label of thirty letters has its room

@@ -100,11 +100,11 @@ class Graph:
         result[order] = probs
         return result, error
 
-    def stationary_scaled(self, members: Mask) -> tuple[Floats, Floats, float]:
+    def stationary_scaled(self, members: Mask, most: float = np.inf) -> tuple[Floats, Floats, float]:
         """The same, however small its numbers: probs times 2**exponents (n,)."""
         result, exponents = np.zeros((2, self.n_states))
         scales = np.empty(int(members.sum()))
-        order, probs, error = self._stationary(members, np.inf, scales)
+        order, probs, error = self._stationary(members, most, scales)
         result[order], exponents[order] = probs, scales
         return result, exponents, error
 

@@ -11,23 +11,32 @@
 - `comparison`: how far it is from another chain
 - `with_startup`: the chain with its start-up contexts as states, for what is asked of operators
 
+- `committors`: which of two sets comes first, and which was last; `transition_paths`: how it gets from one to the other
+- `lumping`, `lumpability`: the chain of blocks of states, and whether it is one; `metastability`: blocks it stays in
+
 Entropies are in nats unless a name says bits; times are in tokens.
 """
 
 from finitegpt.analysis.absorption import absorption_probabilities, absorption_weights
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
+from finitegpt.analysis.committors import backward_committor, forward_committor
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
+from finitegpt.analysis.lumpability import coarsest_lumping, is_lumpable, lumpability_gap
+from finitegpt.analysis.lumping import Lumped, lump
+from finitegpt.analysis.metastability import MetastableSets, metastable_sets
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
+from finitegpt.analysis.pathways import Pathway
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
+from finitegpt.analysis.transition_paths import ReactiveFlux, reactive_flux
 from finitegpt.analysis.used_memory import Memory, memory
 from finitegpt.startup import StartupOperator, with_startup
 
@@ -36,8 +45,12 @@ __all__ = [
     "Bounds",
     "Classes",
     "Comparison",
+    "Lumped",
     "Machine",
     "Memory",
+    "MetastableSets",
+    "Pathway",
+    "ReactiveFlux",
     "RedStates",
     "StartupOperator",
     "StationaryDistribution",
@@ -45,6 +58,8 @@ __all__ = [
     "absorption_weights",
     "approach",
     "average",
+    "backward_committor",
+    "coarsest_lumping",
     "communicating_classes",
     "compare",
     "cross_entropy",
@@ -53,15 +68,21 @@ __all__ = [
     "eigenvalues",
     "entropy_rate",
     "extended",
+    "forward_committor",
     "hazard",
     "hitting_probabilities",
     "implied_timescales",
+    "is_lumpable",
+    "lump",
+    "lumpability_gap",
     "machine",
     "match",
     "mean_first_passage_times",
     "memory",
+    "metastable_sets",
     "mixing_time",
     "period",
+    "reactive_flux",
     "recurrent_classes",
     "red_states",
     "select",

@@ -46,7 +46,14 @@ def hitting_probabilities(
     target = _asked(chain, targets, method)
     if within is not None:
         return _within(chain, target, within)
-    decided = _decided(chain, target)
+    return end_probabilities(chain, _decided(chain, target), method)
+
+
+def end_probabilities(chain: Operator, decided: NDArray[np.uint8], method: Method | None = None) -> Bounds:
+    """The probability (V**L,) of coming to a state that is decided (V**L,) as SURELY before one that is NEVER.
+
+    Which is 1 and 0 on those. What is undecided may come to either, and to one of both in the end.
+    """
     x = np.where(decided == SURELY, 1.0, 0.0)
     open_ = decided == 0
     if not open_.any():
@@ -107,6 +114,12 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
     return _solved(open_, method, eliminated, iterated)
 
 
+def require_method(method: object) -> None:
+    """InputError for a method that is none."""
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+
+
 def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:
     """The states (V**L,) from where a target can be reached by so many arrows."""
     reached = target.copy()
@@ -148,8 +161,7 @@ def _decided(chain: Operator, target: Mask) -> NDArray[np.uint8]:
 
 def _asked(chain: Operator, targets: ArrayLike, method: Method | None) -> Mask:
     """The targets as a mask; InputError for a method that is none."""
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    require_method(method)
     return select(chain, targets)
 
 

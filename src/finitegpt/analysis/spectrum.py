@@ -61,7 +61,7 @@ def eigenvalues(
     else:
         pi = law_of(short if law is None else chain, law).dense()
         values = _arnoldi(short, pi.reshape(-1, n).sum(0), max(1, min(k, n - 2)))
-    values = np.concatenate(([1.0], values[np.abs(values) > _floor(n)])).astype(np.complex128)
+    values = np.concatenate(([1.0], values[np.abs(values) > zero_floor(n)])).astype(np.complex128)
     # Conjugates side by side, the one above the real axis first.
     order = np.lexsort((-values.imag, -values.real.round(9), -np.abs(values).round(9)))
     return values[order][:k]
@@ -80,8 +80,12 @@ def _shortened(chain: RowOperator) -> RowOperator:
     return replace(chain, log_probs=np.ascontiguousarray(rows), context_length=L, startup=None, counts=None)
 
 
-def _floor(n: int) -> float:
-    """Below this, an eigenvalue of n states may be a zero that is rounded."""
+def zero_floor(n: int) -> float:
+    """Below this, an eigenvalue of n states may be a zero that is rounded: uncertified.
+
+    >>> round(zero_floor(2**10), 3)
+    0.054
+    """
     return 2 * float(np.finfo(np.float64).eps ** (1 / max(1.0, np.log2(n))))
 
 
@@ -97,7 +101,7 @@ def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) 
     short = _shortened(chain)
     if short.context_length == 1 and (short.log_probs == short.log_probs[:1]).all():
         return Bound(1.0, 1.0, 1.0)
-    values, floor = eigenvalues(chain, 2, law), _floor(short.n_states)
+    values, floor = eigenvalues(chain, 2, law), zero_floor(short.n_states)
     if len(values) > 1:
         return Bound(max(0.0, 1.0 - float(np.abs(values[1]))))
     why = (
