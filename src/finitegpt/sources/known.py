@@ -5,8 +5,6 @@ from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from finitegpt.data import require_symbols, vocabulary
 from finitegpt.errors import InputError, TooLargeError
@@ -206,9 +204,8 @@ def _binary(name: str, arrows: dict[tuple[int, int, int], float], stay: Sequence
 
 def _stationary(matrix: Floats) -> Floats:
     """The stationary distribution (K,) of a transition matrix (K, K) with one recurrent class."""
-    n, label = connected_components(csr_array(matrix > 0), connection="strong")
-    classes = [np.flatnonzero(label == k) for k in range(n)]
-    closed = [members for members in classes if not np.delete(matrix[members], members, 1).any()]
+    label, ends = Graph.of(matrix).classes()
+    closed = [np.flatnonzero(label == k) for k in np.flatnonzero(ends)]
     if len(closed) > 1:
         raise InputError(
             f"expected a chain with one stationary law, got {len(closed)} classes of words that never meet; "
