@@ -1,7 +1,7 @@
 """What a chain says, exactly: each number with a certificate, or the word "uncertified".
 
 - `classes`: what can be reached from where; recurrent classes, periods
-- `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
+- `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`); `long_run`: what that says
 - `entropy`: averages over the long run, above all how random it is
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
 - `mixing`: how long it remembers where it began
@@ -19,13 +19,14 @@ from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_cl
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
+from finitegpt.analysis.long_run import StationaryDistribution, TopStates
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
+from finitegpt.analysis.stationary import stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.analysis.used_memory import Memory, memory
 
@@ -38,6 +39,7 @@ __all__ = [
     "Memory",
     "RedStates",
     "StationaryDistribution",
+    "TopStates",
     "absorption_probabilities",
     "absorption_weights",
     "approach",
