@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Set
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def shown(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> TypeGuard[int]:
     """Whether it is a whole number, of NumPy or not; true and false are none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 

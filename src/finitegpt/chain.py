@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import markup, states
-from finitegpt.arguments import shown
+from finitegpt.arguments import is_whole, shown
 from finitegpt.errors import InputError
 from finitegpt.exchange.csr import csr
 from finitegpt.exchange.digraph import digraph
@@ -130,7 +130,7 @@ class Chain(Questions):
     def _first_tokens(self, start: ArrayLike | None, seed: int) -> list[int]:
         if isinstance(start, str):
             return self.tokens(start)
-        if isinstance(start, int | np.integer):
+        if is_whole(start):
             id = self.id(start)
         else:
             likely = np.cumsum(self.start_distribution(start))

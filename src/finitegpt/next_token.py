@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from finitegpt import markup
 from finitegpt.arguments import shown, whole
-from finitegpt.errors import InputError
+from finitegpt.errors import MissingError
 from finitegpt.states import visible
 from finitegpt.words import percent
 
@@ -34,7 +34,7 @@ class NextToken(Mapping[str, float]):
         try:
             return float(self.probs[self.vocab.index(token)])
         except ValueError:
-            raise UnknownToken(
+            raise MissingError(
                 f"expected a token of {' '.join(self.vocab)[:80]!r}, got {shown(token)}; try {self.vocab[0]!r}"
             ) from None
 
@@ -63,10 +63,3 @@ class NextToken(Mapping[str, float]):
         """A small table for notebooks."""
         rows = [(visible(token), percent(p, p, p)) for token, p in self.items()]
         return markup.table(f"after {visible(self.context)}", ("token", "probability"), rows)
-
-
-class UnknownToken(InputError, KeyError):
-    """A token that a mapping does not have: an error of ours, and the one that mappings are to raise."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])  # a KeyError would quote it

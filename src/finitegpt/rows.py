@@ -174,7 +174,7 @@ class RowOperator:
         those k tokens agree on: the sum over tokens of the least of their rows. After L common tokens they are one.
         With `members`, the ids of a recurrent class, copies that start in it.
         """
-        n, V, L = self.n_states, self.vocab_size, self.context_length
+        V, L = self.vocab_size, self.context_length
         inside = None if members is None else self._closed(members)
         if inside is not None and inside.all():
             inside = None
@@ -185,7 +185,7 @@ class RowOperator:
         """A mask (V**L,) of ids; InputError where the chain can leave them, so that copies need not meet there."""
         n, V, ids = self.n_states, self.vocab_size, array(members)
         inside = np.zeros(n, np.uint8)
-        if ids.ndim == 1 and len(ids) and ids.dtype.kind in "iu" and 0 <= int(ids.min()) and int(ids.max()) < n:
+        if ids.ndim == 1 and len(ids) and ids.dtype.kind in "iu" and int(ids.min()) >= 0 and int(ids.max()) < n:
             inside[ids] = 1
             first = states.first_successors(ids, V, self.context_length)
             if inside.all() or all((inside[first + y] >= self.support[ids, y]).all() for y in range(V)):

@@ -36,8 +36,13 @@ def absorption_probabilities(chain: Operator) -> list[Bounds]:
     return [hitting_probabilities(chain, classes[k]) for k in recurrent]
 
 
-def absorption_weights(chain: Operator, start: ArrayLike) -> Bounds:
-    """The probability (recurrent classes,) that a chain begun with the distribution `start` (V**L,) ends in each."""
+def absorption_weights(chain: Operator, start: ArrayLike | None = None) -> Bounds:
+    """The probability (recurrent classes,) of ending in each, from one start; see `start_distribution`.
+
+    >>> from finitegpt import Chain
+    >>> absorption_weights(Chain.from_probs([[1, 0], [0, 1], [0.5, 0.5], [0, 1]], "ab", 2), "ba").values.tolist()
+    [0.5, 0.5]
+    """
     classes = communicating_classes(chain)
     recurrent = np.flatnonzero(classes.recurrent)
     pi = start_distribution(chain, start)

@@ -200,6 +200,10 @@ class Bounds:
         rows = ((self.name(k), self.at(k)) for k in range(len(self)))
         return markup.table(repr(self), ("state" if self.names else "", "number"), rows, total=len(self))
 
+    def named(self, names: Names | None) -> "Bounds":
+        """The same, of states with names."""
+        return Bounds(self.values, self.low, self.high, self.why, names)
+
     def name(self, k: int) -> str:
         """What the state with an id is called, as it can be shown."""
         return visible(self.names.label(k)) if self.names else str(k)

@@ -17,6 +17,7 @@ from finitegpt import library
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import number, numbers
 from finitegpt.errors import InputError
 from finitegpt.operator import Operator
 from finitegpt.rows import RowOperator
@@ -57,7 +58,8 @@ def average(
     relative error that its values may have.
     """
     law = law_of(chain, law)
-    f = np.array(function, np.float64)
+    f = np.array(numbers("a function", function, instead="one number for each state"))
+    rounding = number("rounding", rounding, instead=0.0)
     if f.shape != (chain.n_states,) or np.isnan(f).any():
         raise InputError(
             f"expected {chain.n_states} numbers, one a state, got shape {f.shape} or no numbers; try another"

@@ -20,6 +20,7 @@ from finitegpt.analysis.starts import token_count
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST, NEVER, SURELY, Floats, Mask
+from finitegpt.naming import names_of
 from finitegpt.operator import Operator
 
 Method = Literal["gth", "iteration"]
@@ -45,12 +46,12 @@ def hitting_probabilities(
     """
     target = _asked(chain, targets, method)
     if within is not None:
-        return _within(chain, target, within)
+        return _within(chain, target, within).named(names_of(chain))
     decided = _decided(chain, target)
     x = np.where(decided == SURELY, 1.0, 0.0)
     open_ = decided == 0
     if not open_.any():
-        return Bounds(x, x, x)
+        return Bounds(x, x, x, names=names_of(chain))
 
     def eliminated(most: float) -> Bounds:
         part = np.where(open_, -1, np.where(decided == NEVER, 1, 0))
@@ -69,7 +70,7 @@ def hitting_probabilities(
         high = np.where(open_, np.maximum(high, LEAST), high)
         return Bounds(np.where(open_, found.values, x).clip(low, high), low, high, found.why)
 
-    return _solved(open_, method, eliminated, iterated)
+    return _solved(open_, method, eliminated, iterated).named(names_of(chain))
 
 
 def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Method | None = None) -> Bounds:
@@ -86,7 +87,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
     times = np.where(surely, 0.0, np.inf)
     open_ = surely & ~target
     if not open_.any():
-        return Bounds(times, times, times)
+        return Bounds(times, times, times, names=names_of(chain))
 
     def eliminated(most: float) -> Bounds:
         part = np.where(open_, -1, np.where(target, 0, -2))
@@ -104,7 +105,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
         values[open_] = w.clip(low[open_], high[open_])
         return Bounds(values, low, high, why)
 
-    return _solved(open_, method, eliminated, iterated)
+    return _solved(open_, method, eliminated, iterated).named(names_of(chain))
 
 
 def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:

@@ -1,4 +1,4 @@
-"""What a chain holds in the long run, of one recurrent class: `StationaryDistribution`, and what there is to ask of it."""
+"""What a chain holds in the long run, and what there is to ask of it."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -26,6 +26,7 @@ from finitegpt.analysis.classes import period
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
 from finitegpt.analysis.survival import hazard
+from finitegpt.arguments import number
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
@@ -64,6 +65,7 @@ def mixing_time(
     >>> mixing_time(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value
     2.0
     """
+    epsilon = number("epsilon", epsilon, instead=0.25)
     if not 0 < epsilon < 1:
         raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
     if method is not None and method not in get_args(Method):

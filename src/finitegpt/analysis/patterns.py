@@ -102,9 +102,7 @@ def _parse(chain: RowOperator | Names, pattern: str) -> list[int]:
             k += 1
             continue
         if sign not in chain.vocab:
-            raise InputError(
-                f"expected a pattern of {shortened(chain.vocab)}, ? and *, got {sign!r}; try one of those"
-            )
+            raise InputError(f"expected a pattern of {shortened(chain.vocab)}, ? and *, got {sign!r}; try one of those")
         parts.append(chain.vocab.index(sign))
         k += 1
     if not 0 < len(parts) <= _LONGEST:

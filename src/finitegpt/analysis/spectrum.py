@@ -18,6 +18,7 @@ from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
 from finitegpt.analysis.starts import law_of, start_distribution, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import is_whole, shown, whole
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
@@ -44,8 +45,9 @@ def eigenvalues(
     >>> eigenvalues(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).real.round(6).tolist()
     [1.0, 0.4]
     """
-    if k < 1:
-        raise InputError(f"expected at least 1 eigenvalue, got {k}; try 6")
+    if not is_whole(k) or k < 1:
+        raise InputError(f"expected at least 1 eigenvalue, got {shown(k)}; try 6")
+    k = int(k)
     short = _shortened(chain)
     n = short.n_states
     if method is not None and method not in get_args(Method):
@@ -113,7 +115,7 @@ def implied_timescales(
     >>> implied_timescales(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).round(6).tolist()
     [1.091357]
     """
-    return timescales(eigenvalues(chain, k + 1, law), chain.n_states)
+    return timescales(eigenvalues(chain, whole("k", k) + 1, law), chain.n_states)
 
 
 def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.float64]:
@@ -129,8 +131,8 @@ def total_variation(
 ) -> Bounds:
     """The total variation distance (tokens + 1,) between where the chain is after n tokens and its stationary law.
 
-    `start` is a state's id or a distribution (V**L,); by default, for each n the worst of all states, up to 4,096 of
-    them. Certified where the law is.
+    `start` is a state as text or as its id, or a distribution (V**L,); by default, for each n the worst of all states,
+    up to 4,096 of them. Certified where the law is.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)

@@ -24,7 +24,7 @@ from finitegpt.rows import RowOperator
 
 
 def start_distribution(chain: Operator, start: ArrayLike | None = None) -> NDArray[np.float64]:
-    """A start (V**L,): a state as text or as its id, or a distribution; else the data's states by their counts, else any.
+    """A start (V**L,): a state as text or as its id, a distribution, or by default the data's states by their counts.
 
     >>> from finitegpt import Chain
     >>> start_distribution(Chain.from_probs([[0.5, 0.5]] * 4, "01", 2), "01").tolist()
