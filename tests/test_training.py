@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from finitegpt import Data, GPTConfig, InputError, Run, TooLargeError, TrainConfig, train
-from finitegpt.training import FULL_BATCH, MINI_BATCH
+from finitegpt.recipe import FULL_BATCH, MINI_BATCH
 
 INITIAL = """
 000 0.4963349997997284 0.5036649107933044

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states, words
 from finitegpt.arguments import array, numbers, shown, whole
-from finitegpt.data import require_symbols
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
 from finitegpt.naming import Names, shortened
 from finitegpt.parallel import ordered, ranges
+from finitegpt.symbols import require_symbols, symbols_of
 
 Rows = NDArray[np.float32 | np.float64]
 """Next-token log-probabilities, (contexts, V), in nats."""
@@ -294,10 +294,7 @@ class RowOperator:
 
 
 def _vocabulary(vocab: Any) -> tuple[str, ...]:
-    try:
-        symbols = tuple(vocab)
-    except TypeError:
-        symbols = ()
+    symbols = symbols_of(vocab)
     if not symbols:
         raise InputError(f"expected a vocabulary of at least one token, got {shown(vocab)}; try '01'")
     require_symbols(symbols)
