@@ -88,5 +88,5 @@ def array(values: Any) -> NDArray[Any]:
 def required(name: str, value: Any, kind: type[Kind], *, instead: str) -> Kind:
     """A value of a class; InputError for one of another."""
     if not isinstance(value, kind):
-        raise InputError(f"expected {name} to be of {kind.__name__}, got {shown(value)}; try {instead}")
+        raise InputError(f"expected {name} as {kind.__name__}, got {shown(value)}; try {instead}")
     return value

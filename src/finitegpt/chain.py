@@ -36,8 +36,8 @@ class Chain(Questions):
     It reads as a table of states: `chain["101"]` is what follows that state, and iterating gives every state as text.
 
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
-    >>> chain["a"], list(chain), chain.p("b", after="a")
-    (NextToken('a': 0.9, 'b': 0.1), ['a', 'b'], 0.1)
+    >>> chain["a"], list(chain), chain.p("b", after="b")
+    (NextToken('a': 0.9, 'b': 0.1), ['a', 'b'], 0.5)
     >>> print(chain.entropy_rate, chain.stationary_distribution["b"])
     0.386427 0.166667
     """

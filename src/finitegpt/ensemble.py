@@ -36,7 +36,7 @@ class Ensemble:
     """The trainings of one model on one data from several seeds.
 
     >>> train_many("111101111011110", seeds=range(3), steps=5)
-    Ensemble(3 seeds, 5 steps, loss 0.6216 in the mean; 12,656 parameters; 15 tokens over '01', contexts of 3)
+    Ensemble(3 seeds, 5 steps, loss 0.6033 in the mean; 12,656 parameters; 15 tokens over '01', contexts of 3)
     """
 
     data: Data

@@ -15,6 +15,7 @@ from finitegpt.errors import InputError
 from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
 from finitegpt.naming import Names, shortened
+from finitegpt.operator import Function, with_first
 from finitegpt.parallel import ordered, ranges
 from finitegpt.symbols import require_symbols, symbols_of
 
@@ -338,3 +339,8 @@ def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:
     else:
         for _ in ordered(part, ranges(total, _PIECE)):
             pass
+
+
+def of_rows(function: Function) -> Function:
+    """A function whose first argument is a chain of rows of tokens, with InputError for anything else."""
+    return with_first(function, lambda value: isinstance(value, RowOperator))

@@ -11,11 +11,12 @@ from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import LEAST, Floats
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _STEPS, _WORK = 10_000, 10 * 2**30
 
 
+@of_operator
 def absorption_probabilities(chain: Operator) -> list[Bounds]:
     """For each recurrent class, in order, the probability (V**L,) that a state's chain ends in it.
 
@@ -36,6 +37,7 @@ def absorption_probabilities(chain: Operator) -> list[Bounds]:
     return [hitting_probabilities(chain, classes[k]) for k in recurrent]
 
 
+@of_operator
 def absorption_weights(chain: Operator, start: ArrayLike | None = None) -> Bounds:
     """The probability (recurrent classes,) of ending in each, from one start; see `start_distribution`.
 

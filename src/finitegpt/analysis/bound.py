@@ -165,7 +165,7 @@ class Bounds:
     >>> from finitegpt import Chain
     >>> times = Chain.from_probs([[0.75, 0.25], [0.5, 0.5]], "ab", 1).mean_first_passage_times("b")
     >>> print(times["a"], len(times))
-    4 2
+    4.00000 2
     """
 
     values: NDArray[np.float64]

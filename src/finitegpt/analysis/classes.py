@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from finitegpt import words
 from finitegpt.arguments import array, is_whole, shown
 from finitegpt.errors import InputError, MissingError
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 Ids = NDArray[np.int64]
 
@@ -76,6 +76,7 @@ class Classes:
         return np.concatenate(([0], np.cumsum(np.bincount(self.label, minlength=len(self)))))
 
 
+@of_operator
 def communicating_classes(chain: Operator) -> Classes:
     """All communicating classes, recurrent or not: the strongly connected components of the arrows.
 
@@ -89,6 +90,7 @@ def communicating_classes(chain: Operator) -> Classes:
     return Classes(*chain.graph.classes())
 
 
+@of_operator
 def recurrent_classes(chain: Operator) -> list[Ids]:
     """The classes that are never left, as state ids; at least one.
 
@@ -100,6 +102,7 @@ def recurrent_classes(chain: Operator) -> list[Ids]:
     return [classes[k] for k in np.flatnonzero(classes.recurrent).tolist()]
 
 
+@of_operator
 def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     """The parts of a recurrent class (m,) that the chain visits in turn, as many as its period.
 
@@ -113,6 +116,7 @@ def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     return [ids[distance % d == k] for k in range(d)]
 
 
+@of_operator
 def period(chain: Operator, members: Ids | None = None) -> int:
     """The period of a recurrent class (m,); of the whole chain, the least common multiple of those of all.
 

@@ -23,7 +23,7 @@ from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.naming import shortened
-from finitegpt.rows import LEAST, RowOperator, Rows
+from finitegpt.rows import LEAST, RowOperator, Rows, of_rows
 
 Rowed = TypeVar("Rowed", bound=RowOperator)
 
@@ -107,6 +107,7 @@ def compare(
     )
 
 
+@of_rows
 def cross_entropy(chain: RowOperator, data: Data) -> Bound:
     """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
 
@@ -146,6 +147,7 @@ def data_entropy(data: Data) -> Bound:
     return Bound.around(value, 8 * ROUNDING * value)
 
 
+@of_rows
 def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
@@ -167,6 +169,7 @@ def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution |
         )
 
 
+@of_rows
 def extended(chain: Rowed, context_length: int) -> Rowed:
     """The same chain with longer contexts, whose older tokens it does not look at."""
     if not is_whole(context_length) or context_length < chain.context_length:

@@ -19,13 +19,14 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.arguments import number, numbers
 from finitegpt.errors import InputError
-from finitegpt.operator import Operator
-from finitegpt.rows import RowOperator
+from finitegpt.operator import Operator, of_operator
+from finitegpt.rows import RowOperator, of_rows
 
 _STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
 _CHECK = 10
 
 
+@of_rows
 def entropy_rate(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """Entropy of the next token in the long run, in nats a token: the average of `row_entropy` under `law`.
 
@@ -49,6 +50,7 @@ def entropy_rounding(chain: RowOperator) -> float:
     return 4 * chain.rounding + (chain.vocab_size + 16) * ROUNDING
 
 
+@of_operator
 def average(
     chain: Operator, function: ArrayLike, law: StationaryDistribution | None = None, *, rounding: float = 0.0
 ) -> Bound:

@@ -21,7 +21,7 @@ from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST, NEVER, SURELY, Floats, Mask
 from finitegpt.naming import names_of
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 Method = Literal["gth", "iteration"]
 
@@ -29,6 +29,7 @@ _SURE = 4096  # so many states are always eliminated
 _NARROW = 1e-6
 
 
+@of_operator
 def hitting_probabilities(
     chain: Operator, targets: ArrayLike, within: int | None = None, *, method: Method | None = None
 ) -> Bounds:
@@ -73,6 +74,7 @@ def hitting_probabilities(
     return _solved(open_, method, eliminated, iterated).named(names_of(chain))
 
 
+@of_operator
 def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Method | None = None) -> Bounds:
     """The mean number of tokens (V**L,), from each state, until `targets` is reached: 0 there, infinite if not surely.
 

@@ -28,7 +28,7 @@ class StationaryDistribution:
     >>> from finitegpt import Chain
     >>> law = Chain.from_probs([[0.5, 0.5], [0.25, 0.75]] * 2, "01", 2).stationary_distribution
     >>> print(law["11"], law.mass("1?"), law.mass(["00", "11"]), law.top(1), sep=", ")
-    0.5, 0.666667, 0.666667, 11 0.5
+    0.500000, 0.666667, 0.666667, 11 0.500000
     """
 
     states: Ids

@@ -22,7 +22,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.arguments import number
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 from finitegpt.states import visible
 
 LARGEST = 1024
@@ -78,6 +78,7 @@ class Machine:
         return markup.table(repr(self), head, rows, total=len(self))
 
 
+@of_rows
 def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
     """The smallest machine found that is equivalent to a chain within a tolerance, for a stationary law.
 

@@ -31,7 +31,7 @@ from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.graph import MOST, Graph
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -48,6 +48,7 @@ _WHY = "no state was found from where all is forgotten soon; a higher temperatur
 _BEYOND = "the time is beyond what a double holds; a higher temperature would help"
 
 
+@of_rows
 def mixing_time(
     chain: RowOperator,
     epsilon: float = 0.25,

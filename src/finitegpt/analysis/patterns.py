@@ -37,6 +37,8 @@ def match(chain: RowOperator | Names, pattern: str) -> NDArray[np.bool_]:
     >>> [chain.label(id) for id in np.flatnonzero(match(chain, "11?"))]
     ['110', '111']
     """
+    if not isinstance(chain, RowOperator | Names):
+        raise InputError(f"expected a chain, got {shown(chain)}; try the chain of a run")
     if not isinstance(pattern, str):
         raise InputError(f"expected a pattern as text, got {shown(pattern)}; try '*1'")
     parts = _parse(chain, pattern)
@@ -72,6 +74,8 @@ def select(chain: Space, which: str | Sequence[str] | ArrayLike) -> NDArray[np.b
     >>> select(chain, ["00", "?1"]).tolist(), select(chain, [3]).tolist()
     ([True, True, False, True], [False, False, False, True])
     """
+    if not hasattr(chain, "n_states"):
+        raise InputError(f"expected a chain, got {shown(chain)}; try the chain of a run")
     values = array(which)
     if values.dtype.kind in "UOT" and values.size and isinstance(chain, RowOperator | Names):
         found = np.zeros(chain.n_states, bool)

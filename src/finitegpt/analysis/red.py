@@ -18,7 +18,7 @@ from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 from finitegpt.states import visible
 
 HORIZONS = (10, 100, 1000)
@@ -74,6 +74,7 @@ class RedStates:
         return markup.table(f"red: {visible(' '.join(self.patterns)) or self.n_red}", ("", ""), rows)
 
 
+@of_rows
 def red_states(
     chain: RowOperator,
     red: str | Sequence[str] | ArrayLike,

@@ -22,7 +22,7 @@ from finitegpt.arguments import is_whole, shown, whole
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 Method = Literal["dense", "arnoldi"]
 
@@ -32,6 +32,7 @@ LARGEST_EXACT = 4096
 """Beyond this many states the worst start is not looked for."""
 
 
+@of_rows
 def eigenvalues(
     chain: RowOperator, k: int = 6, law: StationaryDistribution | None = None, *, method: Method | None = None
 ) -> NDArray[np.complex128]:
@@ -84,6 +85,7 @@ def _floor(n: int) -> float:
     return 2 * float(np.finfo(np.float64).eps ** (1 / max(1.0, np.log2(n))))
 
 
+@of_rows
 def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """1 - |second eigenvalue|. Uncertified, unless tokens are independent, and it is exactly 1.
 
@@ -106,6 +108,7 @@ def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) 
     return Bound(1.0 - floor, why=why)
 
 
+@of_rows
 def implied_timescales(
     chain: RowOperator, k: int = 5, law: StationaryDistribution | None = None
 ) -> NDArray[np.float64]:
@@ -126,6 +129,7 @@ def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.floa
         return np.abs(1 / np.log(sizes))
 
 
+@of_rows
 def total_variation(
     chain: RowOperator, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
 ) -> Bounds:

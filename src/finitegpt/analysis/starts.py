@@ -19,10 +19,11 @@ from finitegpt.analysis.long_run import StationaryDistribution
 from finitegpt.analysis.stationary import stationary_distribution
 from finitegpt.arguments import array, is_whole, required, shown
 from finitegpt.errors import InputError
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import RowOperator
 
 
+@of_operator
 def start_distribution(chain: Operator, start: ArrayLike | None = None) -> NDArray[np.float64]:
     """A start (V**L,): a state as text or as its id, a distribution, or by default the data's states by their counts.
 

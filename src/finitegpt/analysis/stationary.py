@@ -31,7 +31,7 @@ from finitegpt.analysis.long_run import StationaryDistribution
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.naming import names_of
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import RowOperator
 
 Method = Literal["gth", "power", "aggregation"]
@@ -52,6 +52,7 @@ Progress = Callable[[int, float], None]
 """Called with the iterations done and the residual."""
 
 
+@of_operator
 def stationary_distributions(
     chain: Operator, *, method: Method | None = None, progress: Progress | None = None
 ) -> list[StationaryDistribution]:
@@ -73,6 +74,7 @@ def stationary_distributions(
     return [_one(chain, np.arange(chain.n_states) if whole else classes[k], method, progress) for k in found]
 
 
+@of_operator
 def stationary_distribution(
     chain: Operator, *, method: Method | None = None, progress: Progress | None = None
 ) -> StationaryDistribution:

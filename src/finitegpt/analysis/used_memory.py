@@ -17,7 +17,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.arguments import number, whole
 from finitegpt.errors import InputError
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +75,7 @@ class Memory:
         return markup.table("entropy of a token given the k before it", ("k", "nats"), rows, total=len(self))
 
 
+@of_rows
 def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Memory:
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 
