@@ -14,12 +14,20 @@ Kind = TypeVar("Kind")
 _SHOWN = 60
 
 
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether it is a whole number, of NumPy or not; true and false are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def shown(value: Any) -> str:
     """A value as an error can say it: on one line, and short.
 
-    >>> shown("101"), shown(np.zeros((3, 2))), shown([0] * 1000)
-    ("'101'", 'an array of float64 of shape (3, 2)', 'a list')
+    >>> shown("101"), shown(2**70), shown(np.zeros((3, 2))), shown([0] * 1000)
+    ("'101'", '1e21', 'an array of float64 of shape (3, 2)', 'a list')
     """
+    if is_whole(value):
+        size = abs(int(value))
+        return str(value) if size < 10**15 else f"{'-' if value < 0 else ''}1e{int(size.bit_length() * 0.30103)}"
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
     try:
@@ -30,11 +38,6 @@ def shown(value: Any) -> str:
         return text
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def is_whole(value: Any) -> TypeGuard[int]:
-    """Whether it is a whole number, of NumPy or not; true and false are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def whole(name: str, value: Any, low: int = 0, high: int | None = None, *, instead: int | None = None) -> int:
@@ -48,9 +51,9 @@ def whole(name: str, value: Any, low: int = 0, high: int | None = None, *, inste
         raise InputError(f"expected {name} to be a whole number, got {shown(value)}; try {instead}")
     value = int(value)
     if value < low:
-        raise InputError(f"expected {name} to be at least {low}, got {value}; try {instead}")
+        raise InputError(f"expected {name} to be at least {low}, got {shown(value)}; try {instead}")
     if high is not None and value > high:
-        raise TooLargeError(f"expected {name} to be at most {high:,}, got {value:,}; try a smaller one")
+        raise TooLargeError(f"expected {name} to be at most {high:,}, got {shown(value)}; try a smaller one")
     return value
 
 
@@ -90,3 +93,23 @@ def required(name: str, value: Any, kind: type[Kind], *, instead: str) -> Kind:
     if not isinstance(value, kind):
         raise InputError(f"expected {name} as {kind.__name__}, got {shown(value)}; try {instead}")
     return value
+
+
+def choice(name: str, value: Any, options: tuple[str, ...], *, instead: str) -> str:
+    """One of some words."""
+    if not isinstance(value, str) or value not in options:
+        raise InputError(f"expected a {name} of {', '.join(options)}, got {shown(value)}; try {instead}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"expected {name} to be true or false, got {shown(value)}; try True")
+    return bool(value)
+
+
+def require_function(name: str, value: Any) -> None:
+    """InputError unless it can be called, or is None."""
+    if value is not None and not callable(value):
+        raise InputError(f"expected {name} to be a function, got {shown(value)}; try None")

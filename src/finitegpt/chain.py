@@ -140,6 +140,8 @@ class Chain(Questions):
 
     def map_rows(self, function: Callable[[Rows], Rows]) -> "Chain":
         """The chain with its rows, start-up rows too, replaced by `function` of them: how decoding is made."""
+        if not callable(function):
+            raise InputError(f"expected a function of rows, got {shown(function)}; try temperature")
         startup = None if self.startup is None else tuple(function(rows) for rows in self.startup)
         return replace(self, log_probs=function(self.log_probs), startup=startup)
 

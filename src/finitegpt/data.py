@@ -161,7 +161,7 @@ class Data:
             raise InputError(f"expected symbols that are texts, got {shown(strange)}; try Data.from_tokens")
         if len(symbols) <= context_length:
             raise InputError(
-                f"expected a sequence longer than the context length {context_length}, got {len(symbols)} token"
+                f"expected a sequence longer than the context length {shown(context_length)}, got {len(symbols)} token"
                 f"{'s' if len(symbols) > 1 else ''}; try a longer sequence or a smaller context length"
             )
         own = vocabulary(symbols)

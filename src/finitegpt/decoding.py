@@ -8,7 +8,7 @@ top_p(temperature(chain, 0.7), 0.9)
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.arguments import is_whole, number, required, shown
+from finitegpt.arguments import flag, is_whole, number, required, shown
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.rows import Rows
@@ -63,7 +63,7 @@ def decode_rows(
         rows = top_k_rows(rows, top_k)
     if top_p is not None:
         rows = top_p_rows(rows, top_p)
-    return top_k_rows(rows, 1) if greedy else rows
+    return top_k_rows(rows, 1) if flag("greedy", greedy) else rows
 
 
 def temperature_rows(rows: Rows, value: float) -> Rows:

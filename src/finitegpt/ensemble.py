@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import records, states, weights, words
-from finitegpt.arguments import numbers, required, shown, whole
+from finitegpt.arguments import flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import Data, Tokens
@@ -21,7 +21,7 @@ from finitegpt.errors import FileError, InputError, TooLargeError
 from finitegpt.files import folder_path, new_folder
 from finitegpt.limits import require_memory
 from finitegpt.naming import shortened
-from finitegpt.parallel import ordered
+from finitegpt.parallel import ordered, require_executor
 from finitegpt.recipe import Settings, prepare
 from finitegpt.run import Run
 from finitegpt.training import train
@@ -115,7 +115,7 @@ class Ensemble:
     def quantiles(self, q: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> NDArray[np.float64]:
         """Quantiles over seeds of the probability of every arrow, (len(q), V**L, V)."""
         shares = numbers("quantiles", q, instead="(0.05, 0.5, 0.95)")
-        if not ((shares >= 0) & (shares <= 1)).all():
+        if not shares.size or not ((shares >= 0) & (shares <= 1)).all():
             raise InputError("expected quantiles from 0 to 1, got others; try (0.05, 0.5, 0.95)")
         return np.quantile(self.probs, shares, axis=0)
 
@@ -180,6 +180,9 @@ def train_many(
     >>> train_many("111101111011110", seeds=range(3)).log_probs.shape
     (3, 8, 2)
     """
+    require_function("progress", progress)
+    require_executor(executor)
+    keep_steps = flag("keep_steps", keep_steps)
     if isinstance(data, Run):
         raise InputError("expected data for all seeds, got a run, which has one; try its data and its model.config")
     if "seed" in settings:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt import states, weights, words
-from finitegpt.arguments import array, numbers, required, shown, whole
+from finitegpt.arguments import array, flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.limits import allocate, require_room
 from finitegpt.naming import Names, shortened
-from finitegpt.parallel import ordered, ranges
+from finitegpt.parallel import ordered, ranges, require_executor
 from finitegpt.rows import Rows
 from finitegpt.symbols import require_symbols, symbols_of
 from finitegpt.walk import walk
@@ -122,9 +122,11 @@ class Model:
         is called with the states done and their number. A chain that would not fit in memory twice is mapped to a
         temporary file; TooLargeError where there is no room for that either.
         """
+        require_function("progress", progress)
+        require_executor(executor)
         V, L, on = self.config.vocab_size, self.config.context_length, _switches(switches)
         require_chain(V, L)
-        wanted = V**L <= _PIECE * 64 if startup is None else startup
+        wanted = V**L <= _PIECE * 64 if startup is None else flag("startup", startup)
         rows = tuple(self._rows(V**k, k, on, executor, None) for k in range(1, L)) if wanted else None
         last = self._rows(V**L, L, on, executor, progress)
         return Chain(log_probs=last, vocab=self.vocab, context_length=L, startup=rows, counts=counts)
@@ -193,6 +195,7 @@ class Model:
         >>> model.sample("101", 4), model.sample([1, 0, 1], 4)
         ('1011000', [1, 0, 1, 1, 0, 0, 0])
         """
+        require_function("decode", decode)
         tokens = self._tokens(start)
         if not tokens.size:
             raise InputError("expected a start of at least one token, got none; try one of the vocabulary")

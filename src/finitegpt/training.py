@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
-from finitegpt.arguments import whole
+from finitegpt.arguments import flag, require_function, whole
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Tokens
 from finitegpt.engine import Engine, Windows
@@ -61,6 +61,8 @@ def train(
     >>> bool((train(train(steps=20), steps=30).losses == run.losses).all())
     True
     """
+    require_function("progress", progress)
+    keep_steps = flag("keep_steps", keep_steps)
     if isinstance(data, Run):
         others = {"model": model, "config": config, "context_length": context_length}
         begun = _resumed(data, {name: value for name, value in others.items() if value is not None}, settings)

@@ -58,6 +58,7 @@ class Bound:
     @classmethod
     def around(cls, value: float, error: float, why: str = "") -> "Bound":
         """value ± error."""
+        value, error = _real("a number", value), _error(error)
         return cls(value, _sum(value, -error, up=False), _sum(value, error, up=True), why=why)
 
     @property
@@ -109,7 +110,7 @@ class Bound:
 
     def widened(self, error: float) -> "Bound":
         """The same, where what was averaged may itself be off by `error`."""
-        error = _real("an error", error)
+        error = _error(error)
         return Bound(self.value, _sum(self.low, -error, up=False), _sum(self.high, error, up=True), why=self.why)
 
     def scaled(self, factor: float) -> "Bound":
@@ -295,6 +296,13 @@ def _real(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"expected {name} to be a number, got {shown(value)}; try 0.5") from None
+
+
+def _error(value: float) -> float:
+    error = _real("an error", value)
+    if error < 0:
+        raise InputError(f"expected an error of 0 or more, got {error}; try its absolute value")
+    return error
 
 
 def _exactly(other: "Bound | float") -> Bound:

@@ -18,7 +18,8 @@ from finitegpt.analysis.iteration import iterated_probabilities, iterated_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import token_count
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
-from finitegpt.errors import InputError, TooLargeError
+from finitegpt.arguments import choice, shown
+from finitegpt.errors import TooLargeError
 from finitegpt.graph import LEAST, NEVER, SURELY, Floats, Mask
 from finitegpt.naming import names_of
 from finitegpt.operator import Operator, of_operator
@@ -27,6 +28,7 @@ Method = Literal["gth", "iteration"]
 
 _SURE = 4096  # so many states are always eliminated
 _NARROW = 1e-6
+_CALL, _LONGEST = 2**13, 2**38  # products that a call is worth, and the most there may be: some minutes
 
 
 @of_operator
@@ -127,11 +129,15 @@ def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:
 
 def _within(chain: Operator, target: Mask, tokens: int) -> Bounds:
     tokens = token_count(tokens)
+    if tokens * max(chain.n_states * chain.width, _CALL) > _LONGEST:
+        raise TooLargeError(f"expected fewer tokens for so many states, got {shown(tokens)}; try leaving within out")
     x, new = target.astype(np.float64), np.empty(chain.n_states)
     for _ in range(tokens):
         chain.pull(x, out=new)
         new[target] = 1.0
         x, new = new, x
+        if np.array_equal(x, new):
+            break  # and so it stays
     # Relative, since nothing is subtracted, but for what is too small for double precision.
     slack = tokens * ((chain.width + 16) * ROUNDING + chain.rounding)
     lost = tokens * (chain.width + 1) * 5e-324
@@ -151,8 +157,8 @@ def _decided(chain: Operator, target: Mask) -> NDArray[np.uint8]:
 
 def _asked(chain: Operator, targets: ArrayLike, method: Method | None) -> Mask:
     """The targets as a mask; InputError for a method that is none."""
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="gth")
     return select(chain, targets)
 
 

@@ -12,7 +12,7 @@ from finitegpt import library, markup, words
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.classes import Ids
 from finitegpt.analysis.patterns import select
-from finitegpt.arguments import is_whole, shown, whole
+from finitegpt.arguments import array, is_whole, shown, whole
 from finitegpt.errors import InputError
 from finitegpt.graph import LEAST
 from finitegpt.naming import Names
@@ -128,16 +128,23 @@ class StationaryDistribution:
 
     def masses(self, label: NDArray[np.integer[Any]], many: int) -> Bounds:
         """The probability of each of so many sets of states, as their numbers (V**L,); -1 for states of none."""
+        known, many = array(label), whole("the number of sets", many, 0, self.n_states)
+        inside = known.shape == (self.n_states,) and known.dtype.kind in "iu"
+        if not inside or not -1 <= int(known.min()) <= int(known.max()) < many:
+            raise InputError(
+                f"expected the number of a set for each state, from -1 to {many - 1}, got {shown(label)}; try mass"
+            )
+        label = known
         own = np.asarray(label[self.states] if len(self.states) < self.n_states else label, np.int32)
         sums = np.empty((many + 1, 2))
         library.default().fg_masses(len(own), np.ascontiguousarray(self.probs), np.ascontiguousarray(own), many, sums)
         parts = sums.sum(1).tolist()
         held = np.bincount(own + 1, minlength=many + 1)[1:].tolist()
-        whole = math.fsum(parts)
+        total = math.fsum(parts)
         found = []
         for k, part in enumerate(parts[:many]):
             # The others' sum is right relatively, too.
-            rest = whole - part if part < 0.5 else math.fsum(parts[:k] + parts[k + 1 :])
+            rest = total - part if part < 0.5 else math.fsum(parts[:k] + parts[k + 1 :])
             found.append(self._mass(part, rest, held[k], len(own)))
         value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
         return Bounds(value, low, high, self.why)

@@ -26,7 +26,7 @@ from finitegpt.analysis.classes import period
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
 from finitegpt.analysis.survival import hazard
-from finitegpt.arguments import number
+from finitegpt.arguments import choice, number
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
@@ -69,8 +69,8 @@ def mixing_time(
     epsilon = number("epsilon", epsilon, instead=0.25)
     if not 0 < epsilon < 1:
         raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try bounds")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="bounds")
     most = {"fixed": LARGEST_FIXED, "double": LARGEST_DOUBLE}.get(method or "", chain.n_states)
     if chain.n_states > most:
         raise TooLargeError(f"expected at most {most:,} states, got {chain.n_states:,}; try the method bounds")

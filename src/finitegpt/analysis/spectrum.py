@@ -18,7 +18,7 @@ from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
 from finitegpt.analysis.starts import law_of, start_distribution, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.arguments import is_whole, shown, whole
+from finitegpt.arguments import choice, is_whole, shown, whole
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
@@ -51,8 +51,8 @@ def eigenvalues(
     k = int(k)
     short = _shortened(chain)
     n = short.n_states
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try dense")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="dense")
     if method == "dense":
         require_memory(32 * n * n, "all eigenvalues", "the method arnoldi")
     if method == "dense" or n < 4 or (method is None and n <= _DENSE):
@@ -146,6 +146,7 @@ def total_variation(
     law = law_of(chain, law)
     pi, n = law.dense(), chain.n_states
     tokens = token_count(tokens)
+    require_memory(32 * tokens, "a distance for each token", "fewer tokens")
     curve = np.empty(tokens + 1)
     if start is not None:
         at, new = start_distribution(chain, start), np.empty(n)

@@ -28,6 +28,7 @@ from finitegpt.analysis.bound import ROUNDING
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.analysis.flows import balance
 from finitegpt.analysis.long_run import StationaryDistribution
+from finitegpt.arguments import choice, require_function
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.naming import names_of
@@ -66,8 +67,9 @@ def stationary_distributions(
     >>> [law.probs.round(6).tolist() for law in stationary_distributions(chain)]
     [[0.833333, 0.166667]]
     """
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="gth")
+    require_function("progress", progress)
     classes = communicating_classes(chain)
     found = np.flatnonzero(classes.recurrent).tolist()
     whole = len(classes) == 1

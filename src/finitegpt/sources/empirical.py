@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.arguments import number
+from finitegpt.arguments import choice, number
 from finitegpt.chain import Chain
 from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data, Tokens
 from finitegpt.errors import InputError
@@ -43,8 +43,7 @@ def ngram(
            [1. , 0. ]])
     """
     data = Data.of(data, context_length=context_length)
-    if smoothing not in get_args(Smoothing):
-        raise InputError(f"expected a smoothing of {', '.join(get_args(Smoothing))}, got {smoothing!r}; try none")
+    choice("smoothing", smoothing, get_args(Smoothing), instead="none")
     alpha = number("alpha", alpha, instead=1)
     if not 0 < alpha < np.inf:
         raise InputError(f"expected alpha above 0, got {alpha}; try 1, or no smoothing for the limit of 0")
