@@ -58,16 +58,13 @@ def whole(name: str, value: Any, low: int = 0, high: int | None = None, *, inste
 
 
 def number(name: str, value: Any, *, instead: float | str) -> float:
-    """A number that is not NaN; InputError for anything else."""
+    """A number, of NumPy or not, which may be infinite or NaN; InputError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"expected {name} to be a number, got {shown(value)}; try {instead}")
     try:
-        found = float(value)
+        return float(value)
     except OverflowError:
-        found = math.inf if value > 0 else -math.inf
-    if math.isnan(found):
-        raise InputError(f"expected {name} to be a number, got NaN; try {instead}")
-    return found
+        return math.inf if value > 0 else -math.inf
 
 
 def numbers(name: str, values: Any, *, instead: str) -> NDArray[np.float64]:

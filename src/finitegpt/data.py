@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,18 +107,11 @@ class Data:
         """
         if isinstance(tokens, str):
             return cls.from_symbols(tokens, context_length=context_length, vocab=vocab, source=source)
-        values = np.zeros(0, object)
-        if isinstance(tokens, np.ndarray | Sequence) and not isinstance(tokens, bytes | bytearray):
-            values = array(tokens)
-        if values.ndim == 1 and values.dtype.kind in "UT":
+        values = _listed(tokens)
+        if not len(values):
+            raise InputError("expected a sequence of tokens, got an empty one; try 111101111011110")
+        if values.dtype.kind == "U":
             return cls.from_symbols(values.tolist(), context_length=context_length, vocab=vocab, source=source)
-        if values.ndim != 1 or values.dtype.kind not in "biu":
-            if isinstance(tokens, Sequence) and not len(tokens):
-                raise InputError("expected a sequence of tokens, got an empty one; try 111101111011110")
-            raise InputError(
-                f"expected tokens as a text, or as a list or an array of texts or whole numbers, got {shown(tokens)}; "
-                "try list(...) of them"
-            )
         values = values.astype(np.int64)
         known = np.unique(values)
         if vocab is None:
@@ -251,3 +245,20 @@ class Data:
         """Ids of every window of `length` tokens, (n - length + 1,)."""
         windows = np.lib.stride_tricks.sliding_window_view(self.tokens, length)
         return states.ids(windows, len(self.vocab))
+
+
+def _listed(tokens: Any) -> NDArray[Any]:
+    """Tokens as an array of texts or of whole numbers (n,), never of both; InputError for anything else."""
+    values = tokens.tolist() if isinstance(tokens, np.ndarray) and tokens.dtype.kind in "OT" else tokens
+    if isinstance(values, range):
+        values = array(values)
+    elif isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
+        texts = all(isinstance(token, str) for token in values)
+        whole = all(isinstance(token, int | np.integer | np.bool_) for token in values)
+        values = np.zeros(0, np.int64) if not len(values) else array(values) if texts or whole else None
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "Ubiu":
+        raise InputError(
+            f"expected tokens as a text, or as a list or an array of texts or whole numbers, got {shown(tokens)}; "
+            "try list(...) of them"
+        )
+    return values

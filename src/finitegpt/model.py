@@ -159,6 +159,10 @@ class Model:
             return np.array(self.names.tokens(values), np.int32)
         found = array(values)
         if found.dtype.kind in "UT":
+            if found.ndim != 1:
+                raise InputError(
+                    f"expected contexts as a list of texts, got {shown(values)}; try {[self.names.label(0)]}"
+                )
             texts = [self.names.tokens(text) for text in found.reshape(-1).tolist()]
             if len({len(tokens) for tokens in texts}) > 1:
                 raise InputError("expected contexts of the same length, got several; try one length after the other")

@@ -12,7 +12,7 @@ from finitegpt.errors import MissingError
 from finitegpt.states import visible
 from finitegpt.words import percent
 
-_FIRST = 6
+_FIRST = 5
 
 
 @dataclass(frozen=True, eq=False, slots=True)

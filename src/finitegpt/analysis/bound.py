@@ -194,6 +194,7 @@ class Bounds:
             return "Bounds(of nothing)"
         least, most = (f"{float(x):.6g}" for x in (self.values.min(), self.values.max()))
         known = f"each within {words.upward(self.error)}" if np.isfinite(self.error) else "not all certified"
+        known = "exact" if self.error == 0 else known
         return f"Bounds({words.count(len(self), 'number')}, {least} to {most}, {known})"
 
     def _repr_html_(self) -> str:

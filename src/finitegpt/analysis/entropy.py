@@ -62,6 +62,8 @@ def average(
     law = law_of(chain, law)
     f = np.array(numbers("a function", function, instead="one number for each state"))
     rounding = number("rounding", rounding, instead=0.0)
+    if not rounding >= 0:
+        raise InputError(f"expected a relative error of 0 or more, got {rounding}; try 0")
     if f.shape != (chain.n_states,) or np.isnan(f).any():
         raise InputError(
             f"expected {chain.n_states} numbers, one a state, got shape {f.shape} or no numbers; try another"

@@ -45,7 +45,7 @@ class Memory:
         2
         """
         tolerance = number("a tolerance", tolerance, instead=1e-3)
-        if tolerance < 0:
+        if not tolerance >= 0:
             raise InputError(f"expected a tolerance of 0 or more, got {tolerance}; try 0.001")
         return int(np.argmax(self.h <= self.h[-1] + tolerance))
 
