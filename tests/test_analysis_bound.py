@@ -186,3 +186,48 @@ def test_means_of_infinite_numbers() -> None:
     for start in ([1, 0], [0.5, 0.5, 0.5], [1.5, -0.5, 0], [math.nan, 1, 0], [0, 0, 0]):
         with pytest.raises(InputError, match=r"expected 3 probabilities"):
             times.mean(start)
+
+
+@given(bound=bounds(), other=bounds(), x=NUMBERS)
+def test_comparisons_are_true_where_they_are_proved(bound: Bound, other: Bound, x: float) -> None:
+    assert float(bound) == bound.value
+    assert (bound < other) == (bound.high < other.low) == (other > bound)
+    assert (bound <= other) == (bound.high <= other.low) == (other >= bound)
+    assert not (bound < other and other < bound)
+    assert (bound < x) == (bound.high < x)
+    assert (x < bound) == (x < bound.low)
+    assert (bound >= x) == (bound.low >= x)
+    assert (x in bound) == (bound.low <= x <= bound.high)
+    assert bound.plus(x) == bound.plus(Bound(x, x, x))
+    assert bound.times(x) == bound.times(Bound(x, x, x))
+
+
+def test_of_what_is_unknown_nothing_is_proved() -> None:
+    unknown = Bound(0.5)
+    assert not any((unknown < 1e308, unknown > -1e308, unknown <= 1.0, unknown >= 0.0))
+    assert 7.0 in unknown
+    assert not any((Bound(0.5, 0.5, 0.5) < math.nan, Bound(0.5, 0.5, 0.5) >= math.nan, math.nan in unknown))
+    assert Bound(0.5, 0.5, 0.5) <= 0.5
+    assert eval(repr(Bound(1 / 3, 0.25, 0.5))) == Bound(1 / 3, 0.25, 0.5)
+    assert (f"{Bound(1 / 3, 0.33333, 0.33334):.2f}", f"{Bound(1 / 3, 0.33333, 0.33334)}") == ("0.33", "0.3333")
+
+
+@pytest.mark.parametrize("wrong", [None, "0.5", b"1", [1.0], np.zeros(3), {}, 1j, 10**400, object()])
+def test_numbers_that_are_none(wrong) -> None:
+    bound = Bound(0.5, 0.25, 0.75)
+    for use in (
+        Bound,
+        bound.plus,
+        bound.times,
+        bound.scaled,
+        bound.widened,
+        lambda x: bound.within(x, 1.0),
+        lambda x: Bound.around(0.5, x),
+        lambda x: bound < x,
+        lambda x: x in bound,
+    ):
+        with pytest.raises(InputError, match=r"expected .*number, got .*; try 0.5"):
+            use(wrong)
+    for use in (bound.widened, lambda x: Bound.around(0.5, x)):
+        with pytest.raises(InputError, match="an error of 0 or more"):
+            use(-0.5)

@@ -303,3 +303,106 @@ def test_what_is_too_large_to_list() -> None:
             export()
     with pytest.raises(TooLargeError, match="a shorter context"):
         Model.init(GPTConfig(vocab_size=2, context_length=60), "01", seed=0).chain()
+
+
+@given(config=small, seed=SEEDS)
+def test_what_follows_a_state_is_its_row(config: GPTConfig, seed: int) -> None:
+    chain = random_chain(config, seed)
+    for id, state in enumerate(chain):
+        after = chain[state]
+        assert tuple(after) == chain.vocab
+        assert list(after.values()) == chain.probs[id].tolist()
+        assert after == chain[id] == chain.at(state) == chain.at(id)
+        assert all(chain.p(token, after=state) == p for token, p in after.items())
+    assert list(chain) == chain.labels
+    assert len(chain) == chain.n_states
+
+
+def test_a_chain_reads_as_a_table_that_cannot_be_changed(notebook: Run) -> None:
+    after = notebook.chain["101"]
+    assert (after.context, len(after), "1" in after, "2" in after, after.likeliest) == ("101", 2, True, False, "1")
+    assert repr(after) == "NextToken('0': 0.2071, '1': 0.7929)"
+    assert after.top(1) == [("1", after["1"])]
+    with pytest.raises(TypeError):
+        after["1"] = 0.5  # type: ignore[index]
+    with pytest.raises(ValueError, match="read-only"):
+        after.probs[0] = 1.0
+    for wrong in ("2", "", 1, None):
+        with pytest.raises(InputError, match=r"expected a token of '0 1', got .*; try '0'"):
+            after[wrong]  # type: ignore[index]
+    assert after.get("2") is None
+    assert ("101" in notebook.chain, "1" in notebook.chain, 7 in notebook.chain, 8 in notebook.chain) == (
+        *(True, False),
+        *(True, False),
+    )
+    assert None not in notebook.chain
+    with pytest.raises(InputError, match="try its probs"):
+        np.asarray(notebook.chain)
+
+
+def test_what_follows_a_startup_context(notebook: Run) -> None:
+    chain = notebook.chain
+    for context in ("0", "1", "01", "10"):
+        tokens = [[int(sign) for sign in context]]
+        row = np.exp(notebook.model.log_probs(tokens), dtype=np.float64)[0]
+        np.testing.assert_allclose(list(chain.at(context).values()), row / row.sum(), rtol=1e-6)
+        assert chain.p("1", after=context) == chain.at(context)["1"]
+    for wrong in ("", "0101", "012", None, 8, -1):
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            chain.at(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a state of 3 tokens, got '01'"):
+        chain["01"]
+    bare = replace(chain, startup=None)
+    with pytest.raises(InputError, match="a context of 3 tokens, got '01'; try '000'"):
+        bare.at("01")
+
+
+def test_rows_with_arrows_that_are_none_read_as_zero() -> None:
+    chain = Chain.from_probs([[1, 0], [1e-310, 1]], "ab", 1)
+    assert dict(chain["a"]) == {"a": 1.0, "b": 0.0}
+    assert dict(chain["b"]) == {"a": 0.0, "b": 1.0}
+
+
+def test_a_walk_begins_where_analyses_do(notebook: Run) -> None:
+    starts = [notebook.chain.sample(0, seed=seed) for seed in range(300)]
+    found = np.array([starts.count(state) for state in notebook.chain]) / 300
+    np.testing.assert_allclose(found, notebook.chain.start_distribution(), atol=0.08)
+    assert set(starts) == {"011", "101", "110", "111"}  # what the data has
+    bare = replace(notebook.chain, counts=None)
+    assert {bare.sample(0, seed=seed) for seed in range(100)} == set(bare)
+    assert bare.sample(5, start=5, seed=2) == bare.sample(5, start="101", seed=2)
+    only = np.zeros(8)
+    only[6] = 1
+    assert {bare.sample(0, start=only, seed=seed) for seed in range(20)} == {"110"}
+    assert bare.sample(30, start=only, seed=4)[3:] == bare.sample(30, start="110", seed=4)[3:]
+
+
+def test_a_vocabulary_is_kept_as_symbols() -> None:
+    rows = np.full((4, 2), -np.log(2))
+    chain = Chain(log_probs=rows, vocab="ab", context_length=np.int64(2))  # type: ignore[arg-type]
+    assert (chain.vocab, chain.context_length, type(chain.context_length)) == (("a", "b"), 2, int)
+    for wrong in ("aa", ("a", ""), (0, 1), 5, ("a b", "c")):
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            Chain(log_probs=rows, vocab=wrong, context_length=2)  # type: ignore[arg-type]
+
+
+def test_copies_meet_only_among_states_that_are_not_left() -> None:
+    chain = Chain.from_probs([[0.5, 0.5, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]], "abc", 1)
+    assert chain.overlap(np.array([0, 1]))[1] > 0.99
+    assert chain.overlap([1, 0]) == chain.overlap(np.array([0, 1]))  # type: ignore[arg-type]
+    for wrong in ([0], [2], [0, 2], [], [3], [-1], [0.5], "ab", [[0, 1]], [True, True, False]):
+        with pytest.raises(InputError, match="the ids of a recurrent class"):
+            chain.overlap(wrong)  # type: ignore[arg-type]
+
+
+def test_what_a_notebook_shows_of_a_chain(notebook: Run) -> None:
+    assert notebook.chain._repr_html_().startswith("<svg")
+    assert notebook.chain["101"]._repr_html_() == (
+        "<table><caption>after 101</caption><tr><th>token</th><th>probability</th></tr>"
+        "<tr><td>0</td><td>20.7 %</td></tr><tr><td>1</td><td>79.3 %</td></tr></table>"
+    )
+    many = Chain.from_probs(np.full((64, 2), 0.5), "<a", 6)._repr_html_()
+    assert (many.count("<tr>"), "&lt;&lt;&lt;&lt;&lt;a" in many, "32 more" in many) == (34, True, True)
+    wide = Chain.from_probs(np.full((9, 9), 1 / 9), "abcdefghi", 1)._repr_html_()
+    assert "most probable next tokens" in wide
+    assert "a 11.1 %, b 11.1 %, c 11.1 %, d 11.1 %<" in wide

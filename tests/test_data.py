@@ -128,3 +128,75 @@ def test_data_are_equal_by_what_they_hold() -> None:
         Data.from_text("0110", context_length=1, source="even"),
     ]
     assert data not in others
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ["0", "1", "1", "0", "1"],
+        ("0", "1", "1", "0", "1"),
+        [0, 1, 1, 0, 1],
+        np.array([0, 1, 1, 0, 1]),
+        np.array([0, 1, 1, 0, 1], np.uint8),
+        np.array(["0", "1", "1", "0", "1"]),
+        np.array(["0", "1", "1", "0", "1"], object),
+        np.array([False, True, True, False, True]),
+        [np.int64(0), 1, 1, 0, 1],
+        "01101",
+    ],
+    ids=repr,
+)
+def test_tokens_of_any_kind_are_data(tokens) -> None:
+    data = Data.from_tokens(tokens, context_length=2)
+    assert data == Data.from_text("01101", context_length=2)
+    assert data.tokens.tolist() == [0, 1, 1, 0, 1]
+    assert Data.of(tokens, context_length=2) == data
+    assert Data.of(data, context_length=2) is data
+
+
+def test_numbers_are_in_their_own_order_and_places_in_a_vocabulary() -> None:
+    data = Data.from_tokens([10, -2, 9, 10], context_length=1)
+    assert (data.vocab, data.text) == (("-2", "9", "10"), "10 -2 9 10")
+    again = Data.from_text(data.text, context_length=1, vocab=data.vocab)
+    np.testing.assert_array_equal(again.tokens, data.tokens)
+    data = Data.from_tokens([2, 0, 2], context_length=1, vocab=["the", "cat", "dog"])
+    assert (data.text, data.tokens.tolist()) == ("dog the dog", [2, 0, 2])
+    assert Data.from_tokens([2, 0, 2], context_length=1, vocab=range(5)).vocab == tuple("01234")  # type: ignore[arg-type]
+    assert Data.from_tokens(["cat", "the", "cat"], context_length=1, source="x").source == "x"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "vocab", "message"),
+    [
+        ([], None, "empty"),
+        (np.zeros(0, int), None, "empty"),
+        ([0.5, 1], None, "whole numbers"),
+        (["a", 1], None, "whole numbers"),
+        ([None, "a"], None, "whole numbers"),
+        ([[0, 1], [1, 0]], None, "whole numbers"),
+        ([[0], [1, 0]], None, "whole numbers"),
+        ((k for k in [0, 1]), None, r"try list\(...\)"),
+        ({0, 1}, None, "whole numbers"),
+        ({0: 1}, None, "whole numbers"),
+        (b"0110", None, "whole numbers"),
+        (7, None, "got 7"),
+        (None, None, "got None"),
+        ([0, 1, 2], "ab", "tokens from 0 to 1, got 2"),
+        ([0, -1, 1], "ab", "tokens from 0 to 1, got -1"),
+        ([0, 1, 1], [], "tokens from 0|empty one"),
+        ([0, 1, 1], 5, "a vocabulary"),
+        ([0, 1, 1], ["a", None], "a vocabulary of texts"),
+        ([1, 1, 1], None, "at least two tokens"),
+    ],
+)
+def test_tokens_that_are_none(tokens, vocab, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Data.from_tokens(tokens, context_length=1, vocab=vocab)
+
+
+def test_data_made_by_hand_are_checked() -> None:
+    good = {"text": "01", "vocab": ("0", "1"), "context_length": 1, "tokens": np.array([0, 1], np.int32)}
+    Data(**good)
+    for change in ({"text": 1}, {"vocab": "01"}, {"tokens": [0, 1]}, {"tokens": np.array([0, 1])}, {"source": 3}):
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            Data(**{**good, **change})

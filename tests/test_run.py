@@ -1,12 +1,14 @@
 """Runs: what survives the disk, what is damaged, and what a notebook shows."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from finitegpt import Data, FileError, GPTConfig, Run, TrainConfig, train
+from finitegpt import Data, FileError, GPTConfig, InputError, Run, TrainConfig, train
 
 
 def test_a_run_survives_the_disk(tmp_path: Path) -> None:
@@ -23,6 +25,9 @@ def test_a_run_survives_the_disk(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.model.weights, run.model.weights)
     np.testing.assert_array_equal(again.losses, run.losses)
     np.testing.assert_array_equal(again.trajectory, run.trajectory)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(again.moments, run.moments)  # type: ignore[arg-type]
+    on = train(again, steps=2)
+    np.testing.assert_array_equal(on.losses, train(run, steps=2).losses)
     with pytest.raises(FileError, match="exists; try another name"):
         run.save(tmp_path / "run")
 
@@ -46,6 +51,14 @@ def test_runs_of_older_versions_have_no_source(tmp_path: Path, notebook: Run) ->
     notebook.save(tmp_path / "run")
     change_json(data={"sha256": notebook.data.digest, "tokens": 15})(tmp_path / "run")
     assert Run.load(tmp_path / "run").data.source is None
+
+
+def test_runs_of_older_versions_have_no_moments(tmp_path: Path, notebook: Run) -> None:
+    notebook.save(tmp_path / "run")
+    (tmp_path / "run" / "moments.safetensors").unlink()
+    again = Run.load(tmp_path / "run")
+    assert again.moments is None
+    np.testing.assert_array_equal(again.model.weights, notebook.model.weights)
 
 
 def change_json(**values: object):
@@ -94,6 +107,11 @@ DAMAGES = {
     "half the weights": cut("model.safetensors", 20_000),
     "half a header": cut("model.safetensors", 100),
     "a header that promises too much": write("model.safetensors", b"\xff" * 64),
+    "moments that are none": write("moments.safetensors", b"hello"),
+    "half the moments": cut("moments.safetensors", 50_000),
+    "moments of another model": lambda folder: shutil.copy(
+        folder / "model.safetensors", folder / "moments.safetensors"
+    ),
     "a trajectory that is none": write("trajectory.safetensors", b"hello"),
 }
 
@@ -133,3 +151,43 @@ def test_a_notebook_shows_the_page(notebook: Run) -> None:
     assert (notebook._repr_html_() or "").startswith("<iframe srcdoc=")
     large = train("01" * 50, config=TrainConfig(steps=1), context_length=13)
     assert (large._repr_html_() or "").startswith("<p>expected a run that the page can show")
+
+
+def test_the_chain_after_a_step(notebook: Run) -> None:
+    run = train(steps=4, keep_steps=True)
+    assert run.trajectory is not None
+    for step in range(5):
+        chain = run.chain_at(step)
+        np.testing.assert_array_equal(chain.log_probs, run.trajectory[step])
+        np.testing.assert_array_equal(chain.counts, run.chain.counts)  # type: ignore[arg-type]
+    assert dict(run.chain_at(4)["101"]) == dict(run.chain["101"])
+    assert dict(run.chain_at(0)["101"]) == dict(run.initial_chain["101"])
+    for wrong, message in ((-1, "at least 0"), (5, "at most 4, got 5; try 4"), (1.0, "whole number"), (None, "whole")):
+        with pytest.raises(InputError, match=message):
+            run.chain_at(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="try keep_steps=True"):
+        notebook.chain_at(0)
+
+
+def test_runs_made_by_hand_are_checked(notebook: Run) -> None:
+    rows = np.zeros((51, 8, 2), np.float32)
+    for change in (
+        {"losses": [1.0]},
+        {"losses": np.zeros((2, 2))},
+        {"trajectory": rows[:50]},
+        {"trajectory": rows.astype(np.float64)},
+        {"moments": np.zeros((2, 5), np.float32)},
+        {"data": "0110"},
+        {"data": Data.from_text("0110", context_length=1)},
+        {"train": None},
+        {"model": notebook.chain},
+    ):
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            replace(notebook, **change)
+
+
+@pytest.mark.parametrize("name", [None, 5, "", "a\0b", b"run"])
+def test_names_of_folders_that_are_none(notebook: Run, name) -> None:
+    for use in (Run.load, notebook.save):
+        with pytest.raises(InputError, match="expected the name of a folder"):
+            use(name)

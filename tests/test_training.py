@@ -1,13 +1,14 @@
 import os
 import signal
 import threading
+from dataclasses import fields, replace
 from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
 
-from finitegpt import Data, GPTConfig, InputError, Run, TooLargeError, TrainConfig, train
-from finitegpt.training import FULL_BATCH, MINI_BATCH
+from finitegpt import Data, GPTConfig, InputError, Run, TooLargeError, TrainConfig, train, train_many
+from finitegpt.recipe import FULL_BATCH, MINI_BATCH, Settings
 
 INITIAL = """
 000 0.4963349997997284 0.5036649107933044
@@ -114,7 +115,126 @@ def test_a_learning_rate_that_diverges_is_said_so() -> None:
 
 def test_model_and_data_must_fit() -> None:
     data = Data.from_text("0110", context_length=1)
+    with pytest.raises(InputError, match="one context length, got 2 of the model and 1 of the data"):
+        train(data, GPTConfig(vocab_size=2, context_length=2))
     with pytest.raises(InputError, match=r"try GPTConfig\(vocab_size=2, context_length=1\)"):
         train(data, GPTConfig(vocab_size=3, context_length=1))
     with pytest.raises(TooLargeError, match="the chain after every step"):
         train("01" * 50, config=TrainConfig(steps=10**9), context_length=20, keep_steps=True)
+
+
+TEXT = "0110100110010110"
+
+
+def test_settings_may_be_given_one_by_one() -> None:
+    run = train(TEXT, steps=5, n_layer=1, n_embd=8, lr=0.01, context_length=2)
+    shape = GPTConfig(vocab_size=2, context_length=2, n_layer=1, n_embd=8)
+    other = train(TEXT, shape, TrainConfig(steps=5, lr=0.01))
+    assert (run.model.config, run.train) == (shape, other.train)
+    np.testing.assert_array_equal(run.model.weights, other.model.weights)
+    both = train(TEXT, shape, steps=5, lr=0.01, context_length=2)
+    np.testing.assert_array_equal(both.losses, run.losses)
+    assert train(TEXT, config=TrainConfig(steps=1), n_layer=1, vocab_size=2).model.config.n_layer == 1
+    listed = train([0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0], steps=2)
+    np.testing.assert_array_equal(listed.losses, train(TEXT, steps=2).losses)
+
+
+def test_every_field_of_the_configurations_is_a_setting() -> None:
+    names = {field.name for kind in (GPTConfig, TrainConfig) for field in fields(kind)}
+    assert set(Settings.__annotations__) == names - {"context_length"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"step": 5}, r"expected settings of .*, got 'step'; try steps"),
+        ({"layers": 5}, r"got 'layers'; try n_layer"),
+        ({"config": TrainConfig(), "steps": 5}, r"expected steps on its own or in config, got both"),
+        ({"config": TrainConfig(), "steps": 5, "lr": 1.0}, r"expected lr, steps on its own or in config, got both"),
+        (
+            {"model": GPTConfig(vocab_size=2, context_length=3), "n_layer": 1},
+            r"n_layer on its own or in model",
+        ),
+        (
+            {"model": GPTConfig(vocab_size=2, context_length=4), "context_length": 3},
+            r"expected one context length, got 3 of context_length and 4 of the model; try leaving one out",
+        ),
+        (
+            {"data": Data.from_text(TEXT, context_length=2), "context_length": 3},
+            r"got 3 of context_length and 2 of the data",
+        ),
+        ({"vocab_size": 3}, r"expected a model for 2 tokens"),
+        ({"model": TrainConfig()}, r"expected model as GPTConfig, got a TrainConfig"),
+        ({"config": 50}, r"expected config as TrainConfig, got 50"),
+        ({"steps": "many"}, r"expected steps to be a whole number"),
+        ({"context_length": 2.5}, r"expected context_length to be a whole number"),
+        ({"data": (k for k in [0, 1, 0, 1])}, r"expected tokens as a text"),
+        ({"progress": 5}, r"expected progress to be a function"),
+        ({"keep_steps": "yes"}, r"expected keep_steps to be true or false"),
+    ],
+)
+def test_contradictions_are_named(arguments: dict, message: str) -> None:
+    for function, more in ((train, {}), (train_many, {"seeds": range(2)})):
+        with pytest.raises(InputError, match=message):
+            function(**{"data": TEXT, **arguments, **more})
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("keep_steps", [False, True])
+def test_going_on_is_one_training(batch_size: int | None, keep_steps: bool) -> None:
+    how = {"batch_size": batch_size, "keep_steps": keep_steps, "n_layer": 1, "lr": 0.01}
+    whole = train(TEXT, steps=40, **how)
+    begun = train(TEXT, steps=13, **how)
+    before = begun.model.weights.copy(), begun.moments.copy()  # type: ignore[union-attr]
+    seen = []
+    on = train(train(begun, steps=7), steps=20, progress=lambda done, loss: seen.append(done))
+    for name in ("losses", "trajectory", "moments"):
+        np.testing.assert_array_equal(getattr(on, name), getattr(whole, name))
+    np.testing.assert_array_equal(on.model.weights, whole.model.weights)
+    assert (on.train, on.data) == (whole.train, whole.data)
+    assert seen[-1] == 40
+    np.testing.assert_array_equal(begun.model.weights, before[0])  # the run that was begun stays what it is
+    np.testing.assert_array_equal(begun.moments, before[1])  # type: ignore[arg-type]
+    assert len(train(begun, steps=0).losses) == 13
+
+
+def test_a_training_that_was_stopped_goes_on_to_its_end() -> None:
+    def interrupt(done: int, loss: float) -> None:
+        if done >= 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    how = {"steps": 3000, "batch_size": 2, "n_layer": 1, "n_embd": 4}
+    stopped = train(TEXT, progress=interrupt, **how)
+    assert len(stopped.losses) < 3000
+    on, whole = train(stopped), train(TEXT, **how)
+    np.testing.assert_array_equal(on.losses, whole.losses)
+    np.testing.assert_array_equal(on.model.weights, whole.model.weights)
+    assert on.train == whole.train
+
+
+def test_what_is_drawn_again_may_be_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finitegpt.training._REDRAWN", 7)
+    begun = train(TEXT, steps=5, batch_size=3)
+    np.testing.assert_array_equal(train(begun, steps=5).losses, train(TEXT, steps=10, batch_size=3).losses)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "how many steps to go on, got none"),
+        ({"steps": -1}, "steps to be at least 0"),
+        ({"steps": 5, "lr": 0.1}, "as it was trained, got lr as well"),
+        ({"steps": 5, "context_length": 3}, "got context_length as well"),
+        ({"steps": 5, "config": TrainConfig()}, "got config as well"),
+        ({"steps": 5, "step": 5}, "got 'step'"),
+        ({"steps": 5, "keep_steps": True}, "a run that has kept its steps"),
+    ],
+)
+def test_how_a_run_cannot_go_on(notebook: Run, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(notebook, **settings)
+
+
+def test_a_run_without_moments_cannot_go_on(notebook: Run) -> None:
+    with pytest.raises(InputError, match=r"one without, as older folders are; try train\(run.data"):
+        train(replace(notebook, moments=None), steps=1)

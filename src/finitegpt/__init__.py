@@ -1,5 +1,6 @@
 """FiniteGPT: a GPT small enough to be computed whole. Sequence -> model -> chain -> analysis -> picture."""
 
+from finitegpt import analysis, sources
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import Data
@@ -22,9 +23,11 @@ __all__ = [
     "Run",
     "TooLargeError",
     "TrainConfig",
+    "analysis",
     "chain_of",
     "decode",
     "greedy",
+    "sources",
     "temperature",
     "top_k",
     "top_p",
@@ -39,4 +42,11 @@ def _shown(run: Run) -> str:
     return frame(run)
 
 
+def _drawn(chain: Chain) -> str:
+    from finitegpt.picture import state_graph
+
+    return state_graph([("", chain)])
+
+
 Run.shown = staticmethod(_shown)
+Chain.shown = staticmethod(_drawn)

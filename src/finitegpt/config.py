@@ -1,9 +1,9 @@
 """The shape of a model and how it is trained: plain values, checked when made."""
 
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
+from finitegpt.arguments import number, shown, whole
 from finitegpt.errors import InputError, TooLargeError
 
 _LARGEST = {"vocab_size": 2**20, "context_length": 2**13, "n_layer": 2**10, "n_head": 2**14, "n_embd": 2**14}
@@ -12,29 +12,25 @@ _LARGEST_STREAM = 2**25
 """The engine counts the numbers of a group of windows in 32 bits."""
 
 
-def _whole(name: str, value: Any, low: int, high: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(f"expected {name} to be a whole number, got {value!r}; try {low}")
-    if value < low:
-        raise InputError(f"expected {name} to be at least {low}, got {value}; try {low}")
-    if high is not None and value > high:
-        raise TooLargeError(f"expected {name} to be at most {high:,}, got {value:,}; try a smaller one")
-
-
-def _number(name: str, value: Any, *, above: float | None = None) -> None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    if not usable or not (abs(value) < 2**128 and math.isfinite(value)):
+def _number(name: str, value: Any, *, above: float | None = None) -> float:
+    found = number(name, value, instead=0.1)
+    if not abs(found) < 2**128:
         raise InputError(f"expected {name} to be a finite number, got {value!r}; try 0.1")
-    if value < 0 or (above is not None and value <= above):
+    if found < 0 or (above is not None and found <= above):
         raise InputError(
             f"expected {name} to be {'above 0' if above is not None else '0 or more'}, got {value}; try 0.1"
         )
+    return value if isinstance(value, int | float) else found
 
 
 class _Plain:
     """Conversion to and from plain dictionaries, for JSON."""
 
     __slots__ = ()
+
+    def _set(self, name: str, value: Any) -> None:
+        """A value as a plain one, where NumPy's was given."""
+        object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as a dictionary of plain values."""
@@ -70,9 +66,8 @@ class GPTConfig(_Plain):
     """Whether linear layers have a bias; layer norms always have one."""
 
     def __post_init__(self) -> None:
-        _whole("vocab_size", self.vocab_size, 2, _LARGEST["vocab_size"])
-        for name in ("context_length", "n_layer", "n_head", "n_embd"):
-            _whole(name, getattr(self, name), 1, _LARGEST[name])
+        for name, most in _LARGEST.items():
+            self._set(name, whole(name, getattr(self, name), 2 if name == "vocab_size" else 1, most))
         if not isinstance(self.bias, bool):
             raise InputError(f"expected bias to be true or false, got {self.bias!r}; try false")
         if self.context_length * self.n_embd > _LARGEST_STREAM:
@@ -110,11 +105,11 @@ class TrainConfig(_Plain):
     """Mean cross-entropy of the last position of each window, or of every position."""
 
     def __post_init__(self) -> None:
-        _whole("steps", self.steps, 0)
-        _number("lr", self.lr, above=0)
-        _number("weight_decay", self.weight_decay)
-        _whole("seed", self.seed, 0, 2**32 - 1)
+        self._set("steps", whole("steps", self.steps))
+        self._set("lr", _number("lr", self.lr, above=0))
+        self._set("weight_decay", _number("weight_decay", self.weight_decay))
+        self._set("seed", whole("seed", self.seed, 0, 2**32 - 1))
         if self.batch_size is not None:
-            _whole("batch_size", self.batch_size, 1, 2**20)
-        if self.loss not in ("last", "all"):
-            raise InputError(f"expected loss to be 'last' or 'all', got {self.loss!r}; try 'last'")
+            self._set("batch_size", whole("batch_size", self.batch_size, 1, 2**20))
+        if not isinstance(self.loss, str) or self.loss not in ("last", "all"):
+            raise InputError(f"expected loss to be 'last' or 'all', got {shown(self.loss)}; try 'last'")

@@ -8,6 +8,7 @@ top_p(temperature(chain, 0.7), 0.9)
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt.arguments import flag, is_whole, number, required, shown
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError
 from finitegpt.rows import Rows
@@ -15,17 +16,17 @@ from finitegpt.rows import Rows
 
 def temperature(chain: Chain, value: float) -> Chain:
     """Divides log-probabilities by `value`, above 0, and normalises: below 1 sharper, above 1 flatter."""
-    return chain.map_rows(lambda rows: temperature_rows(rows, value))
+    return _chain(chain).map_rows(lambda rows: temperature_rows(rows, value))
 
 
 def top_k(chain: Chain, k: int) -> Chain:
     """Keeps the k most probable tokens of each row; of equal ones at the border, the first in the vocabulary."""
-    return chain.map_rows(lambda rows: top_k_rows(rows, k))
+    return _chain(chain).map_rows(lambda rows: top_k_rows(rows, k))
 
 
 def top_p(chain: Chain, p: float) -> Chain:
     """Keeps the most probable tokens of each row until they reach p, 0 < p <= 1 (Holtzman et al. 2020)."""
-    return chain.map_rows(lambda rows: top_p_rows(rows, p))
+    return _chain(chain).map_rows(lambda rows: top_p_rows(rows, p))
 
 
 def greedy(chain: Chain) -> Chain:
@@ -42,7 +43,7 @@ def decode(
     greedy: bool = False,
 ) -> Chain:
     """All of them in the usual order: temperature, top-k, top-p, greedy."""
-    return chain.map_rows(
+    return _chain(chain).map_rows(
         lambda rows: decode_rows(rows, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
     )
 
@@ -62,11 +63,12 @@ def decode_rows(
         rows = top_k_rows(rows, top_k)
     if top_p is not None:
         rows = top_p_rows(rows, top_p)
-    return top_k_rows(rows, 1) if greedy else rows
+    return top_k_rows(rows, 1) if flag("greedy", greedy) else rows
 
 
 def temperature_rows(rows: Rows, value: float) -> Rows:
     """`temperature` for rows (n, V)."""
+    value = number("a temperature", value, instead=0.7)
     if not 0 < value < np.inf:
         raise InputError(f"expected a temperature above 0, got {value}; try 0.7, or greedy for the limit of 0")
     # The largest of a row is taken to 0 first, so that no temperature, however low, can overflow.
@@ -76,13 +78,14 @@ def temperature_rows(rows: Rows, value: float) -> Rows:
 
 def top_k_rows(rows: Rows, k: int) -> Rows:
     """`top_k` for rows (n, V)."""
-    if k < 1:
-        raise InputError(f"expected a top-k of at least 1, got {k}; try 1")
+    if not is_whole(k) or k < 1:
+        raise InputError(f"expected a top-k of at least 1, got {shown(k)}; try 1")
     return rows if k >= rows.shape[1] else _keep(rows, _ranks(rows) < k)
 
 
 def top_p_rows(rows: Rows, p: float) -> Rows:
     """`top_p` for rows (n, V)."""
+    p = number("a top-p", p, instead=0.9)
     if not 0 < p <= 1:
         raise InputError(f"expected a top-p above 0 and at most 1, got {p}; try 0.9")
     order = np.argsort(-rows, axis=1, kind="stable")
@@ -92,6 +95,10 @@ def top_p_rows(rows: Rows, p: float) -> Rows:
     keep = np.empty(rows.shape, bool)
     np.put_along_axis(keep, order, before < p * reached[:, -1:], 1)
     return _keep(rows, keep)
+
+
+def _chain(chain: Chain) -> Chain:
+    return required("chain", chain, Chain, instead="the chain of a run")
 
 
 def _ranks(rows: Rows) -> np.ndarray:

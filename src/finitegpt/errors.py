@@ -9,6 +9,13 @@ class InputError(FiniteGPTError, ValueError):
     """A value, a text or an option that cannot be used."""
 
 
+class MissingError(InputError, KeyError, IndexError):
+    """What a mapping or a sequence does not have: an error of ours, and those that they are to raise."""
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.args))  # a KeyError would quote it
+
+
 class FileError(FiniteGPTError, OSError):
     """A file or folder that cannot be read or written, or is not what it should be."""
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from finitegpt.errors import FileError
+from finitegpt.arguments import shown
+from finitegpt.errors import FileError, InputError
+
+
+def folder_path(name: str | os.PathLike[str]) -> Path:
+    """A folder by its name; InputError for what is no name."""
+    if not isinstance(name, str | os.PathLike) or not str(name) or "\0" in str(name):
+        raise InputError(f"expected the name of a folder, got {shown(name)}; try 'my-run'")
+    return Path(name)
 
 
 @contextmanager

@@ -1,23 +1,28 @@
 """A model is anything that maps contexts to next-token log-probabilities; from one comes its chain."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states, weights
+from finitegpt import states, weights, words
+from finitegpt.arguments import array, flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.limits import allocate, require_room
-from finitegpt.parallel import ordered, ranges
+from finitegpt.naming import Names, shortened
+from finitegpt.parallel import ordered, ranges, require_executor
 from finitegpt.rows import Rows
+from finitegpt.symbols import require_symbols, symbols_of
 from finitegpt.walk import walk
+
+Tokens = Sequence[int] | NDArray[np.integer]
 
 _PIECE = 1024
 
@@ -34,34 +39,51 @@ class Inspection:
     """(V,): next-token logits."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Model:
-    """A GPT: its shape, its vocabulary and its weights (n_params,), flat in nanoGPT's order."""
+    """A GPT: its shape, its vocabulary and its weights (n_params,), flat in nanoGPT's order.
+
+    >>> Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
+    Model('01', contexts of 3, 12,656 parameters: 4 layers of 4 heads, width 16)
+    """
 
     config: GPTConfig
     vocab: tuple[str, ...]
     weights: NDArray[np.float32]
 
     def __post_init__(self) -> None:
+        required("config", self.config, GPTConfig, instead="GPTConfig(vocab_size=2, context_length=3)")
+        object.__setattr__(self, "vocab", symbols_of(self.vocab))
+        require_symbols(self.vocab)
         if len(self.vocab) != self.config.vocab_size:
             raise InputError(
                 f"expected {self.config.vocab_size} symbols, got a vocabulary of {len(self.vocab)}; try another"
             )
-        if self.weights.shape != (self.config.n_params,) or self.weights.dtype != np.float32:
+        kind, shape = np.float32, (self.config.n_params,)
+        if not isinstance(self.weights, np.ndarray) or self.weights.shape != shape or self.weights.dtype != kind:
             raise InputError(
-                f"expected {self.config.n_params} float32 weights, got {self.weights.dtype} of shape "
-                f"{self.weights.shape}; try Model.from_named"
+                f"expected {self.config.n_params} float32 weights, got {shown(self.weights)}; try Model.from_named"
             )
+
+    def __repr__(self) -> str:
+        config, L = self.config, self.config.context_length
+        layers, heads = words.count(config.n_layer, "layer"), words.count(config.n_head, "head")
+        of = f"{config.n_params:,} parameters: {layers} of {heads}, width {config.n_embd}"
+        return f"Model({shortened(self.vocab)}, contexts of {L}, {of})"
 
     @classmethod
     def init(cls, config: GPTConfig, vocab: "str | tuple[str, ...]", *, seed: int) -> "Model":
         """The untrained model that PyTorch would draw after `torch.manual_seed(seed)`."""
-        return cls(config=config, vocab=tuple(vocab), weights=Engine().init(config, seed))
+        required("config", config, GPTConfig, instead="GPTConfig(vocab_size=2, context_length=3)")
+        seed = whole("seed", seed, 0, 2**32 - 1)
+        return cls(config=config, vocab=symbols_of(vocab), weights=Engine().init(config, seed))
 
     @classmethod
     def from_named(cls, config: GPTConfig, vocab: "str | tuple[str, ...]", named: Mapping[str, Any]) -> "Model":
         """A model of named tensors, such as a nanoGPT `state_dict` turned to arrays."""
-        return cls(config=config, vocab=tuple(vocab), weights=weights.flatten(config, named))
+        required("config", config, GPTConfig, instead="GPTConfig(vocab_size=2, context_length=3)")
+        required("named", named, Mapping, instead="Model.named")
+        return cls(config=config, vocab=symbols_of(vocab), weights=weights.flatten(config, named))
 
     @property
     def named(self) -> dict[str, NDArray[np.float32]]:
@@ -69,14 +91,14 @@ class Model:
         return weights.views(self.config, self.weights)
 
     def log_probs(self, contexts: ArrayLike, *, switches: ArrayLike | None = None) -> Rows:
-        """Next-token log-probabilities in nats (n, V) of contexts (n, k) of 1 to L tokens."""
+        """Next-token log-probabilities in nats (n, V) of contexts (n, k) of 1 to L tokens, or as texts."""
         rows = self._tokens(contexts)
         if rows.ndim != 2:
             raise InputError(f"expected contexts of shape (n, k), got {rows.shape}; try [[0, 1]]")
         return _finite(Engine().predict(self.config, self.weights, rows, switches=_switches(switches)))
 
     def inspect(self, context: ArrayLike, *, switches: ArrayLike | None = None) -> Inspection:
-        """Attention, residual stream and logits for one context (k,) of 1 to L tokens."""
+        """Attention, residual stream and logits for one context (k,) of 1 to L tokens, or as text."""
         row = self._tokens(context)
         if row.ndim != 1:
             raise InputError(f"expected one context of shape (k,), got {row.shape}; try [0, 1]")
@@ -100,9 +122,11 @@ class Model:
         is called with the states done and their number. A chain that would not fit in memory twice is mapped to a
         temporary file; TooLargeError where there is no room for that either.
         """
+        require_function("progress", progress)
+        require_executor(executor)
         V, L, on = self.config.vocab_size, self.config.context_length, _switches(switches)
         require_chain(V, L)
-        wanted = V**L <= _PIECE * 64 if startup is None else startup
+        wanted = V**L <= _PIECE * 64 if startup is None else flag("startup", startup)
         rows = tuple(self._rows(V**k, k, on, executor, None) for k in range(1, L)) if wanted else None
         last = self._rows(V**L, L, on, executor, progress)
         return Chain(log_probs=last, vocab=self.vocab, context_length=L, startup=rows, counts=counts)
@@ -130,26 +154,64 @@ class Model:
                 progress(done, n)
         return _finite(out)
 
-    def _tokens(self, values: ArrayLike) -> NDArray[np.int32]:
-        array = np.asarray(values)
-        if array.size and (
-            array.dtype.kind not in "iu" or not 0 <= int(array.min()) <= int(array.max()) < self.config.vocab_size
+    def _tokens(self, values: Any) -> NDArray[np.int32]:
+        if isinstance(values, str):
+            return np.array(self.names.tokens(values), np.int32)
+        found = array(values)
+        if found.dtype.kind in "UT":
+            if found.ndim != 1:
+                raise InputError(
+                    f"expected contexts as a list of texts, got {shown(values)}; try {[self.names.label(0)]}"
+                )
+            texts = [self.names.tokens(text) for text in found.reshape(-1).tolist()]
+            if len({len(tokens) for tokens in texts}) > 1:
+                raise InputError("expected contexts of the same length, got several; try one length after the other")
+            return np.array(texts, np.int32)
+        if found.dtype.kind not in "iu" or (
+            found.size and not 0 <= int(found.min()) <= int(found.max()) < self.config.vocab_size
         ):
-            raise InputError(f"expected tokens from 0 to {self.config.vocab_size - 1}, got others; try [[0, 1]]")
-        return array.astype(np.int32)
+            raise InputError(
+                f"expected tokens from 0 to {self.config.vocab_size - 1}, got {shown(values)}; try [[0, 1]]"
+            )
+        return found.astype(np.int32)
+
+    @property
+    def names(self) -> Names:
+        """What the states of its chain are called."""
+        return Names(self.vocab, self.config.context_length)
+
+    @overload
+    def sample(self, start: str, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None) -> str: ...
+
+    @overload
+    def sample(
+        self, start: Tokens, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+    ) -> list[int]: ...
 
     def sample(
-        self, tokens: list[int], n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
-    ) -> list[int]:
-        """`tokens` and `n` that follow, for models too large to have a chain; `decode` changes each row (1, V)."""
-        if not tokens:
+        self, start: str | Tokens, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+    ) -> list[int] | str:
+        """A start and `n` tokens that follow it, for models too large to have a chain: text for text, else tokens.
+
+        The start may have any length, of which the last L tokens are seen. `decode` changes each row (1, V).
+
+        >>> model = Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
+        >>> model.sample("101", 4), model.sample([1, 0, 1], 4)
+        ('1011000', [1, 0, 1, 1, 0, 0, 0])
+        """
+        require_function("decode", decode)
+        tokens = self._tokens(start)
+        if not tokens.size:
             raise InputError("expected a start of at least one token, got none; try one of the vocabulary")
+        if tokens.ndim != 1:
+            raise InputError(f"expected a start as text or as tokens (k,), got {shown(start)}; try [0, 1]")
 
         def next_row(window: NDArray[np.int64]) -> Rows:
             row = self.log_probs(window[None])
             return (decode(row) if decode else row)[0]
 
-        return walk(next_row, tokens, n, self.config.context_length, seed)
+        walked = walk(next_row, tokens.tolist(), n, self.config.context_length, seed)
+        return states.text(walked, self.vocab) if isinstance(start, str) else walked
 
 
 def _evaluate(
@@ -169,20 +231,27 @@ def chain_of(
 
     It is normalised, kept in float64, and called with at most 4,096 contexts at once.
     """
+    vocab, context_length = symbols_of(vocab), whole("context_length", context_length, 1)
     V = len(vocab)
+    if not callable(log_probs) or not V:
+        raise InputError(
+            f"expected a function of contexts and a vocabulary, got {shown(log_probs)} and {shown(vocab)}; "
+            "try a model's log_probs"
+        )
     require_chain(V, context_length, np.float64)
     n = V**context_length
     rows = allocate((n, V), np.float64, "the chain", "a shorter context")
     for first in range(0, n, 4096):
         ids = np.arange(first, min(first + 4096, n))
-        part = np.asarray(log_probs(states.contexts(ids, V, context_length)), np.float64)
+        found = log_probs(states.contexts(ids, V, context_length))
+        part = numbers("log-probabilities", found, instead="an array (n, V)")
         if part.shape != (len(ids), V) or not (np.isfinite(part).any(1) & ~np.isnan(part).any(1)).all():
             raise InputError(
                 f"expected log-probabilities of shape {(len(ids), V)} with a finite one in each row, got others of "
                 f"shape {part.shape}; try another function"
             )
         rows[ids] = part - np.logaddexp.reduce(part, axis=1, keepdims=True)
-    return Chain(log_probs=rows, vocab=tuple(vocab), context_length=context_length)
+    return Chain(log_probs=rows, vocab=vocab, context_length=context_length)
 
 
 def _finite(rows: Rows) -> Rows:
@@ -202,4 +271,9 @@ def require_chain(
 
 
 def _switches(values: ArrayLike | None) -> NDArray[np.float32] | None:
-    return None if values is None else np.ascontiguousarray(values, np.float32)
+    if values is None:
+        return None
+    found = numbers("switches", values, instead="ones of shape (n_layer, n_head + 1)")
+    if not np.isfinite(found).all():
+        raise InputError("expected finite switches, got others; try ones")
+    return np.ascontiguousarray(found, np.float32)

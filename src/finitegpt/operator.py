@@ -3,11 +3,17 @@
 Whatever gives these can be analysed as a chain is: a `Chain`, a chain times an automaton, a chain on disk.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import ArrayLike
 
+from finitegpt.arguments import shown
+from finitegpt.errors import InputError
 from finitegpt.graph import Floats, Graph, Ids
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Operator(Protocol):
@@ -52,3 +58,23 @@ class Operator(Protocol):
         With `members`, the ids of a recurrent class, copies that start in it. A bound of 0 says nothing.
         """
         ...
+
+
+def of_operator(function: Function) -> Function:
+    """A function whose first argument is an operator, with InputError for anything else."""
+    return with_first(function, lambda value: hasattr(value, "n_states") and hasattr(value, "pull"))
+
+
+def with_first(function: Function, is_one: Callable[[Any], bool]) -> Function:
+    """A function with InputError where its first argument is not what it is to be: a chain of some kind."""
+
+    name = function.__code__.co_varnames[0]
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        first = arguments[0] if arguments else named.get(name)
+        if not is_one(first):
+            raise InputError(f"expected a chain, got {shown(first)}; try the chain of a run")
+        return function(*arguments, **named)
+
+    return checked  # type: ignore[return-value]

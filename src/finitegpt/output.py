@@ -4,9 +4,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from finitegpt import states, weights
+from finitegpt import states
 from finitegpt.chain import Chain
 from finitegpt.ensemble import Ensemble
 from finitegpt.errors import FileError
@@ -73,11 +71,8 @@ def write_run(run: Run, folder: Path) -> dict[str, str]:
 
 
 def write_ensemble(ensemble: Ensemble, folder: Path) -> dict[str, str]:
-    """Writes the arrays of an ensemble, and its picture where it can be drawn; returns what is in which file."""
-    arrays = {"seeds": np.array(ensemble.seeds), "losses": ensemble.losses, "log_probs": ensemble.log_probs}
-    if ensemble.trajectories is not None:
-        arrays["trajectories"] = ensemble.trajectories
-    weights.save(folder / "ensemble.safetensors", arrays)
+    """Writes an ensemble, and its picture where it can be drawn; returns what is in which file."""
+    ensemble.write(folder)
     files = {"arrays": "ensemble.safetensors"}
     V, L = ensemble.model.vocab_size, ensemble.model.context_length
     if V * states.n_states(V, L) <= LARGEST_SPREAD:

@@ -10,10 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from functools import cache
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from finitegpt.arguments import shown
+from finitegpt.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def require_executor(executor: Any) -> None:
+    """InputError unless work can be given to it, or it is None."""
+    if executor is not None and not hasattr(executor, "submit"):
+        raise InputError(f"expected an executor, got {shown(executor)}; try concurrent.futures.ThreadPoolExecutor()")
 
 
 def ordered(

@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states
+from finitegpt import states, words
+from finitegpt.arguments import array, numbers, shown, whole
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
+from finitegpt.naming import Names, shortened
+from finitegpt.operator import Function, with_first
 from finitegpt.parallel import ordered, ranges
+from finitegpt.symbols import require_symbols, symbols_of
 
 Rows = NDArray[np.float32 | np.float64]
 """Next-token log-probabilities, (contexts, V), in nats."""
@@ -26,11 +30,9 @@ _TOLERANCE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-12}  # of a r
 _UNIT = 2.0**-53
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class RowOperator:
-    """A chain over all V**L contexts of L tokens, as an operator.
-
-    Row i of `log_probs` says what follows the state with id i.
+    """A chain over all V**L contexts of L tokens, as an operator: row i of `log_probs` says what follows state i.
 
     The chain is its stored rows, each normalised in double precision where it is read, without the arrows of a
     log-probability below -708; every certificate is about that chain. Rows are float32 as a GPT gives them, or float64
@@ -48,24 +50,21 @@ class RowOperator:
     counts: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vocab", _vocabulary(self.vocab))  # a text is taken for its characters
+        object.__setattr__(self, "context_length", whole("context_length", self.context_length, 1))
         V, L = len(self.vocab), self.context_length
-        if V < 1 or L < 1:
-            raise InputError(f"expected a vocabulary and a context of at least one token, got {V} and {L}; try more")
         states.require_enumerable(V, L)
         expected = (states.n_states(V, L), V)
-        if self.log_probs.shape != expected or self.log_probs.dtype not in _TOLERANCE:
+        rows = self.log_probs
+        if not isinstance(rows, np.ndarray) or rows.shape != expected or rows.dtype not in _TOLERANCE:
             raise InputError(
-                f"expected float32 or float64 log-probabilities of shape {expected}, got {self.log_probs.dtype} of "
-                f"shape {self.log_probs.shape}; try Chain.from_probs"
+                f"expected float32 or float64 log-probabilities of shape {expected}, got {shown(rows)}; "
+                "try Chain.from_probs"
             )
-        shapes = [(self.log_probs.dtype, (V**k, V)) for k in range(1, L)]
-        if self.startup is not None and [(rows.dtype, rows.shape) for rows in self.startup] != shapes:
-            raise InputError(
-                f"expected start-up rows of {self.log_probs.dtype} of shapes (V**k, V) for k from 1 to L-1, got "
-                "others; try None"
-            )
-        if self.counts is not None and self.counts.shape != expected[:1]:
-            raise InputError(f"expected counts of shape {expected[:1]}, got {self.counts.shape}; try None")
+        if self.startup is not None:
+            object.__setattr__(self, "startup", _startup(self.startup, self.log_probs.dtype, V, L))
+        if self.counts is not None:
+            object.__setattr__(self, "counts", _counts(self.counts, expected[0]))
         for rows in (self.log_probs, *(self.startup or ())):
             _check_rows(rows)
 
@@ -79,7 +78,7 @@ class RowOperator:
         >>> Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1).log_probs.dtype
         dtype('float64')
         """
-        p = np.asarray(probs, np.float64)
+        p = numbers("probabilities", probs, instead="[[0.9, 0.1], [0.5, 0.5]]")
         off = np.abs(p.sum(1) - 1).max(initial=0) if p.ndim == 2 and (p >= 0).all() else np.inf
         if not off <= _TOLERANCE[p.dtype]:
             got = f"one off by {off:.1e}" if np.isfinite(off) else f"others, of shape {p.shape}"
@@ -88,7 +87,13 @@ class RowOperator:
                 "in float64 if they were computed in float32"
             )
         with np.errstate(divide="ignore"):
-            return cls(log_probs=np.log(p), vocab=tuple(vocab), context_length=context_length)
+            return cls(log_probs=np.log(p), vocab=_vocabulary(vocab), context_length=context_length)
+
+    def __repr__(self) -> str:
+        V, L, seen = self.vocab_size, self.context_length, self.seen
+        known = "" if seen is None else f", {int(seen.sum()):,} seen in data"
+        of = f"{shortened(self.vocab)}, {V}**{L} = {words.count(self.n_states, 'state')}"
+        return f"{type(self).__name__}({of}, {self.log_probs.dtype}{known})"
 
     @property
     def n_states(self) -> int:
@@ -170,42 +175,45 @@ class RowOperator:
         those k tokens agree on: the sum over tokens of the least of their rows. After L common tokens they are one.
         With `members`, the ids of a recurrent class, copies that start in it.
         """
-        n, V, L = self.n_states, self.vocab_size, self.context_length
-        inside = None
-        if members is not None and len(members) < n:
-            inside = np.zeros(n, np.uint8)
-            inside[members] = 1
+        V, L = self.vocab_size, self.context_length
+        inside = None if members is None else self._closed(members)
+        if inside is not None and inside.all():
+            inside = None
         beta = Engine().overlap(self.log_probs, inside)
         return L, beta * (1 - L * (self.rounding + (V + 8) * 2.0**-53))
 
+    def _closed(self, members: Any) -> NDArray[np.uint8]:
+        """A mask (V**L,) of ids; InputError where the chain can leave them, so that copies need not meet there."""
+        n, V, ids = self.n_states, self.vocab_size, array(members)
+        inside = np.zeros(n, np.uint8)
+        if ids.ndim == 1 and len(ids) and ids.dtype.kind in "iu" and int(ids.min()) >= 0 and int(ids.max()) < n:
+            inside[ids] = 1
+            first = states.first_successors(ids, V, self.context_length)
+            if inside.all() or all((inside[first + y] >= self.support[ids, y]).all() for y in range(V)):
+                return inside
+        raise InputError(f"expected the ids of a recurrent class, got {shown(members)}; try one of recurrent_classes")
+
+    @property
+    def names(self) -> Names:
+        """What its states are called."""
+        return Names(self.vocab, self.context_length)
+
     def label(self, id: int) -> str:
         """A state as text, such as `101`."""
-        if not 0 <= id < self.n_states:
-            raise InputError(f"expected a state from 0 to {self.n_states - 1}, got {id}; try 0")
-        return states.label(id, self.vocab, self.context_length)
+        return self.names.label(id)
 
     @cached_property
     def labels(self) -> list[str]:
         """Every state as text, by id."""
         return [self.label(id) for id in range(self.n_states)]
 
-    def id(self, context: str) -> int:
-        """The id of a state given as text; InputError if it is not one."""
-        tokens = self.tokens(context)
-        if len(tokens) != self.context_length:
-            raise InputError(
-                f"expected a state of {self.context_length} tokens, got {context!r}; try {self.label(0)!r}"
-            )
-        return int(states.ids(tokens, self.vocab_size))
+    def id(self, state: str | int) -> int:
+        """The id of a state that is given as text, or as an id; InputError if it is none."""
+        return self.names.id(state)
 
     def tokens(self, context: str) -> list[int]:
         """Text as tokens; InputError for a symbol that is none."""
-        places = {symbol: token for token, symbol in enumerate(self.vocab)}
-        symbols = context.split() if states.is_spaced(self.vocab) else context
-        for symbol in symbols:
-            if symbol not in places:
-                raise InputError(f"expected tokens of {' '.join(self.vocab)!r}, got {symbol!r}; try one of those")
-        return [places[symbol] for symbol in symbols]
+        return self.names.tokens(context)
 
     def push(self, distribution: ArrayLike, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """A distribution (V**L,) one step later: pi'[b, y] = sum over a of pi[a, b] p[a, b, y].
@@ -269,21 +277,46 @@ class RowOperator:
         return Engine().change(pi, self.push(pi))
 
     def _function(self, values: ArrayLike) -> NDArray[np.float64]:
-        array = np.ascontiguousarray(values, np.float64)
-        if array.shape != (self.n_states,):
-            raise InputError(f"expected {self.n_states} numbers, one a state, got shape {array.shape}; try another")
-        return array
+        function = np.ascontiguousarray(numbers("values", values, instead="one for each state"))
+        if function.shape != (self.n_states,):
+            raise InputError(f"expected {self.n_states} numbers, one a state, got shape {function.shape}; try another")
+        return function
 
     def _room(self, out: NDArray[np.float64] | None, source: NDArray[np.float64]) -> NDArray[np.float64]:
         if out is None:
             return np.empty(self.n_states)
-        fits = out.shape == (self.n_states,) and out.dtype == np.float64 and out.flags.c_contiguous
-        if not fits or not out.flags.writeable or np.shares_memory(out, source):
+        fits = isinstance(out, np.ndarray) and out.shape == (self.n_states,) and out.dtype == np.float64
+        if not fits or not out.flags.c_contiguous or not out.flags.writeable or np.shares_memory(out, source):
             raise InputError(
-                f"expected out to be another float64 array of shape ({self.n_states},), got {out.dtype} of shape "
-                f"{out.shape}; try numpy.empty({self.n_states})"
+                f"expected out to be another float64 array of shape ({self.n_states},), got {shown(out)}; "
+                f"try numpy.empty({self.n_states})"
             )
         return out
+
+
+def _vocabulary(vocab: Any) -> tuple[str, ...]:
+    symbols = symbols_of(vocab)
+    if not symbols:
+        raise InputError(f"expected a vocabulary of at least one token, got {shown(vocab)}; try '01'")
+    require_symbols(symbols)
+    return tuple(map(str, symbols))
+
+
+def _startup(startup: Any, dtype: np.dtype, V: int, L: int) -> tuple[Rows, ...]:
+    rows = tuple(startup) if isinstance(startup, tuple | list) else (startup,)
+    shapes = [(dtype, (V**k, V)) for k in range(1, L)]
+    if [(one.dtype, one.shape) for one in rows if isinstance(one, np.ndarray)] != shapes or len(rows) != L - 1:
+        raise InputError(
+            f"expected start-up rows of {dtype} of shapes (V**k, V) for k from 1 to L-1, got others; try None"
+        )
+    return rows
+
+
+def _counts(counts: Any, n: int) -> NDArray[np.int64]:
+    known = array(counts)
+    if known.shape != (n,) or known.dtype.kind not in "iu" or int(known.min()) < 0:
+        raise InputError(f"expected counts of shape ({n},), whole numbers of 0 or more, got {shown(counts)}; try None")
+    return known
 
 
 def _check_rows(rows: Rows) -> None:
@@ -306,3 +339,8 @@ def _in_threads(part: Callable[[tuple[int, int]], None], total: int) -> None:
     else:
         for _ in ordered(part, ranges(total, _PIECE)):
             pass
+
+
+def of_rows(function: Function) -> Function:
+    """A function whose first argument is a chain of rows of tokens, with InputError for anything else."""
+    return with_first(function, lambda value: isinstance(value, RowOperator))

@@ -1,32 +1,36 @@
 """A run: one training, and the folder it is kept in."""
 
 import html
-import json
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import states, weights
+from finitegpt import records, states, weights, words
+from finitegpt.arguments import required, whole
 from finitegpt.chain import Chain
-from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import Data, require_symbols
+from finitegpt.config import TrainConfig
+from finitegpt.data import Data
 from finitegpt.errors import FileError, InputError
-from finitegpt.files import new_folder, read_text
+from finitegpt.files import folder_path, new_folder
 from finitegpt.model import Model
+from finitegpt.naming import shortened
 
 _FORMAT = "finitegpt run 1"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Run:
-    """One training: what it saw, how it was trained, and what came of it."""
+    """One training: what it saw, how it was trained, and what came of it.
+
+    >>> from finitegpt import train
+    >>> train(steps=5)
+    Run(5 steps, loss 0.6635 to 0.6199; 12,656 parameters; 15 tokens over '01', contexts of 3)
+    """
 
     data: Data
     train: TrainConfig
@@ -35,6 +39,32 @@ class Run:
     """Loss in nats before each step, (steps,); shorter than `train.steps` where training was stopped."""
     trajectory: NDArray[np.float32] | None = None
     """The chain's log-probabilities before training and after every step, (steps + 1, V**L, V)."""
+    moments: NDArray[np.float32] | None = None
+    """AdamW's moments after the last step, (2, n_params), with which training can go on; None in older folders."""
+
+    def __post_init__(self) -> None:
+        required("data", self.data, Data, instead="Data.from_text")
+        required("train", self.train, TrainConfig, instead="TrainConfig()")
+        required("model", self.model, Model, instead="finitegpt.train")
+        config, shape = self.model.config, getattr(self.losses, "shape", ())
+        if (self.data.vocab, self.data.context_length) != (self.model.vocab, config.context_length):
+            raise InputError("expected data and a model of the same vocabulary and context, got others; try train")
+        if len(shape) != 1:
+            raise InputError("expected losses (steps,), got others; try finitegpt.train")
+        wanted = {
+            "trajectory": (shape[0] + 1, states.n_states(config.vocab_size, config.context_length), config.vocab_size),
+            "moments": (2, config.n_params),
+        }
+        for name, expected in wanted.items():
+            array = getattr(self, name)
+            if array is not None and (getattr(array, "shape", None) != expected or array.dtype != np.float32):
+                raise InputError(f"expected a float32 {name} of shape {expected}, got another; try None")
+
+    def __repr__(self) -> str:
+        ran, n = words.count(len(self.losses), "step"), self.model.config.n_params
+        fell = f", loss {self.losses[0]:.4f} to {self.losses[-1]:.4f}" if len(self.losses) else ""
+        of = f"{words.count(len(self.data.tokens), 'token')} over {shortened(self.data.vocab)}"
+        return f"Run({ran}{fell}; {n:,} parameters; {of}, contexts of {self.data.context_length})"
 
     @cached_property
     def initial_model(self) -> Model:
@@ -51,9 +81,29 @@ class Run:
         """The chain before training."""
         return self.initial_model.chain(counts=self.data.counts())
 
+    def chain_at(self, step: int) -> Chain:
+        """The chain after so many steps, from 0, before training, to all; InputError unless the run keeps its steps.
+
+        >>> from finitegpt import train
+        >>> run = train(steps=5, keep_steps=True)
+        >>> run.chain_at(5).p("1", after="101") == run.chain.p("1", after="101")
+        True
+        """
+        if self.trajectory is None:
+            raise InputError("expected a run that has kept its steps, got one that has not; try keep_steps=True")
+        step = whole("a step", step)
+        if step > len(self.losses):
+            raise InputError(f"expected a step of at most {len(self.losses)}, got {step}; try {len(self.losses)}")
+        return Chain(
+            log_probs=self.trajectory[step],
+            vocab=self.model.vocab,
+            context_length=self.model.config.context_length,
+            counts=self.data.counts(),
+        )
+
     def save(self, folder: str | Path) -> None:
         """Writes the run to a new folder; FileError if there is one, or it cannot be written."""
-        with new_folder(Path(folder)) as partial:
+        with new_folder(folder_path(folder)) as partial:
             self.write(partial)
 
     shown: ClassVar[Callable[["Run"], str] | None] = None
@@ -68,44 +118,23 @@ class Run:
 
     def write(self, folder: Path) -> None:
         """Writes the files of the run into a folder that is there."""
-        facts = {
-            "format": _FORMAT,
-            "model": self.model.config.to_dict(),
-            "train": self.train.to_dict(),
-            "vocab": list(self.model.vocab),
-            "data": {"sha256": self.data.digest, "tokens": len(self.data.tokens), "source": self.data.source},
-            "n_params": self.model.config.n_params,
-            "losses": self.losses.tolist(),
-            "versions": {
-                "finitegpt": version("finitegpt"),
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        (folder / "run.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / "data.txt").write_bytes(self.data.text.encode())
-        weights.save(folder / "model.safetensors", self.model.named, self.model.config.to_dict())
+        path, config, losses = folder / "run.json", self.model.config, self.losses.tolist()
+        records.write(path, _FORMAT, self.data, config, self.train, n_params=config.n_params, losses=losses)
+        weights.save(folder / "model.safetensors", self.model.named, config.to_dict())
         if self.trajectory is not None:
             weights.save(folder / "trajectory.safetensors", {"log_probs": self.trajectory})
+        if self.moments is not None:
+            weights.save(folder / "moments.safetensors", {"moments": self.moments})
 
     @classmethod
     def load(cls, folder: str | Path) -> "Run":
         """Reads a run; FileError if the folder is not one, or is damaged."""
-        folder = Path(folder)
+        folder = folder_path(folder)
         if not (folder / "run.json").is_file():
             raise FileError(f"expected a run, got {str(folder)!r} without a run.json; try finitegpt train --out DIR")
-        facts = _read_facts(folder / "run.json")
+        facts = records.read(folder / "run.json", _FORMAT)
         try:
-            config = GPTConfig.from_dict(facts["model"])
-            text = read_text(folder / "data.txt")
-            data = Data.from_text(
-                text,
-                context_length=config.context_length,
-                vocab=_strings(facts["vocab"]),
-                source=_source(facts["data"]),
-            )
-            if data.digest != facts["data"]["sha256"]:
-                raise InputError("expected the data that the run was trained on, got another data.txt")
+            data, config, train = records.settings(facts, folder)
             tensors = weights.load(folder / "model.safetensors")
             if any(array.dtype != np.float32 for array in tensors.values()):
                 raise InputError("expected weights in float32, got others")
@@ -113,44 +142,14 @@ class Run:
             losses = np.array(facts["losses"], np.float64)
             if losses.ndim != 1 or not np.isfinite(losses).all() or not np.isfinite(model.weights).all():
                 raise InputError("expected finite losses and weights, got others")
-            path = folder / "trajectory.safetensors"
-            trajectory = weights.load(path)["log_probs"] if path.exists() else None
-            shape = (len(losses) + 1, states.n_states(config.vocab_size, config.context_length), config.vocab_size)
-            if trajectory is not None and (trajectory.shape != shape or trajectory.dtype != np.float32):
-                raise InputError(f"expected a float32 trajectory of shape {shape}, got {trajectory.shape}")
-            return cls(
-                data=data,
-                train=TrainConfig.from_dict(facts["train"]),
-                model=model,
-                losses=losses,
-                trajectory=trajectory,
-            )
-        except FileError:
-            raise
-        except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
-            problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise FileError(f"expected an undamaged run in {str(folder)!r}, got: {problem}") from None
+            moments = _array(folder / "moments.safetensors", "moments")
+            if moments is not None and not np.isfinite(moments).all():
+                raise InputError("expected finite moments, got others")
+            trajectory = _array(folder / "trajectory.safetensors", "log_probs")
+            return cls(data=data, train=train, model=model, losses=losses, trajectory=trajectory, moments=moments)
+        except records.DAMAGE as error:
+            raise records.damaged("run", folder, error) from None
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"expected JSON in {str(path)!r}, got: {error}; try training the run again") from None
-    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
-        raise FileError(f"expected {_FORMAT!r} as the format in {str(path)!r}, got another; try a run of this version")
-    return facts
-
-
-def _strings(values: Any) -> list[str]:
-    if not isinstance(values, list):
-        raise InputError("expected a vocabulary of characters or words, got another")
-    require_symbols(values)
-    return values
-
-
-def _source(facts: dict[str, Any]) -> str | None:
-    name = facts.get("source") if isinstance(facts, dict) else None  # runs of older versions have none
-    if name is not None and not isinstance(name, str):
-        raise InputError("expected the name of a source, got another value")
-    return name
+def _array(path: Path, name: str) -> NDArray[np.float32] | None:
+    return weights.load(path)[name] if path.exists() else None

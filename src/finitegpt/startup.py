@@ -20,6 +20,7 @@ from finitegpt import states
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats, Graph, Ids
 from finitegpt.limits import require_memory
+from finitegpt.operator import Function, with_first
 from finitegpt.rows import RowOperator
 
 
@@ -275,3 +276,8 @@ def first_successors(chain: ContextOperator) -> states.Ids:
         return full
     shorter = (chain.ids_of_length(k + 1).start + V * np.arange(V**k, dtype=np.int64) for k in range(1, L))
     return np.concatenate([full, *shorter])
+
+
+def of_contexts(function: Function) -> Function:
+    """A function whose first argument is a chain, with its start-up contexts or without; InputError for others."""
+    return with_first(function, lambda value: isinstance(value, ContextOperator))

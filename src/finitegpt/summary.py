@@ -127,10 +127,7 @@ class Summary:
     @property
     def top_states(self) -> list[int]:
         """The most frequent states in the long run, by id."""
-        probs = self.law.probs
-        top = np.argpartition(-probs, TOP_STATES)[:TOP_STATES] if len(probs) > TOP_STATES else np.arange(len(probs))
-        order = top[np.lexsort((top, -probs[top]))]
-        return [int(id) for id in self.law.states[order]]
+        return self.law.top(TOP_STATES).ids.tolist()
 
     @property
     def timescales(self) -> NDArray[np.float64]:

@@ -3,113 +3,177 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
+from finitegpt.arguments import flag, require_function, whole
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Tokens
 from finitegpt.engine import Engine, Windows
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.model import Model
+from finitegpt.recipe import Settings, prepare, require_settings
 from finitegpt.run import Run
 
-FULL_BATCH = 4096
-"""Up to so many distinct windows, every step sees all of them unless a batch size is given."""
-MINI_BATCH = 256
-"""The batch size beyond."""
-
 _SLICE_SECONDS = 0.05
+_REDRAWN = 2**22
+
+Progress = Callable[[int, float], None]
+"""Called with the number of steps done and the last loss."""
 
 
 def train(
-    data: Data | str = NOTEBOOK_SEQUENCE,
+    data: Data | str | Tokens | Run = NOTEBOOK_SEQUENCE,
     model: GPTConfig | None = None,
     config: TrainConfig | None = None,
     *,
-    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
+    context_length: int | None = None,
     keep_steps: bool = False,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[Settings],
 ) -> Run:
     """Trains a GPT. With no arguments, this is the notebook's experiment.
 
-    `data` may be a text, then read with windows of `context_length` tokens. `model` and `config` default to the
-    notebook's; a `config` without a batch size takes every window in every step while at most 4,096 of them are
-    distinct, and 256 random ones a step beyond. `keep_steps` keeps the chain after each step. `progress` is called
-    with the number of steps done and the last loss. Ctrl-C stops early and returns what was reached.
+    `data` may be a text, or tokens in a list or an array, then read with windows of `context_length` tokens. `model`
+    and `config` default to the notebook's; their fields may be given one by one instead, as in `train(text, steps=100,
+    n_layer=1)`. Without a batch size, every step takes every window while at most 4,096 of them are distinct, and 256
+    random ones beyond. `keep_steps` keeps the chain after each step. `progress` is called with the number of steps done
+    and the last loss. Ctrl-C stops early and returns what was reached.
 
-    Raises InputError where data and model do not fit together or the loss stops being finite, TooLargeError where it
-    would not fit in memory.
+    `train(run, steps=50)` goes on from a run by 50 steps: the result is bit for bit that of one training of all steps,
+    with all losses, and all chains where the run has kept its steps. Without `steps` it does those that a run that was
+    stopped early still lacks. Nothing else may be changed. InputError for a run whose folder was written before runs
+    kept the moments of AdamW.
+
+    Raises InputError where what is given is contradictory, where data and model do not fit together, or where the loss
+    stops being finite; TooLargeError where it would not fit in memory.
 
     >>> run = train()
     >>> run.model.config.n_params, run.losses.round(4).tolist()[::49]
     (12656, [0.6635, 0.47])
+    >>> bool((train(train(steps=20), steps=30).losses == run.losses).all())
+    True
     """
-    data, shape, settings = prepare(data, model, config, context_length)
-    engine = Engine()
-    parameters = engine.init(shape, settings.seed)
-    moments = np.zeros((2, shape.n_params), np.float32)
-    trajectory = _room_for_steps(shape, settings.steps) if keep_steps else None
+    require_function("progress", progress)
+    keep_steps = flag("keep_steps", keep_steps)
+    if isinstance(data, Run):
+        others = {"model": model, "config": config, "context_length": context_length}
+        begun = _resumed(data, {name: value for name, value in others.items() if value is not None}, settings)
+        if keep_steps and data.trajectory is None:
+            raise InputError("expected a run that has kept its steps, got one that has not; try keep_steps=False")
+    else:
+        begun = _begun(*prepare(data, model, config, context_length, settings), keep_steps)
+    done, steps = begun.done, begun.config.steps
+    require_memory(8 * steps, "the loss of every step", "fewer steps")
+    losses = np.empty(steps)
+    losses[:done] = begun.losses
+    trajectory = _room_for_steps(begun.shape, steps) if begun.trajectory is not None else None
     if trajectory is not None:
-        engine.evaluate(shape, parameters, 0, trajectory.shape[1], out=trajectory[0])
-    require_memory(8 * settings.steps, "the loss of every step", "fewer steps")
-    losses, generator = np.empty(settings.steps), engine.generator(settings.seed)
-    done, size = 0, 1
+        trajectory[: done + 1] = begun.trajectory
+    engine, size = Engine(), 1
     with _stop_on_interrupt() as stopped:
-        while done < settings.steps and not stopped.is_set():
-            size = min(size, settings.steps - done)
+        while done < steps and not stopped.is_set():
+            size = min(size, steps - done)
             began = time.perf_counter()
             losses[done : done + size] = engine.train(
-                shape,
-                _windows(engine, data, settings, size, generator),
-                lr=settings.lr,
-                weight_decay=settings.weight_decay,
+                begun.shape,
+                _windows(engine, begun.data, begun.config, size, begun.generator),
+                lr=begun.config.lr,
+                weight_decay=begun.config.weight_decay,
                 first=done,
                 steps=size,
-                weights=parameters,
-                moments=moments,
+                weights=begun.weights,
+                moments=begun.moments,
                 chains=None if trajectory is None else trajectory[done + 1 : done + 1 + size],
             )
-            _require_finite(losses[done : done + size], parameters, done, settings.lr)
+            _require_finite(losses[done : done + size], begun.weights, done, begun.config.lr)
             done += size
             if progress:
                 progress(done, float(losses[done - 1]))
             # As many steps as keep a call short enough for a progress bar and for Ctrl-C.
             size = max(1, min(int(size * _SLICE_SECONDS / (time.perf_counter() - began + 1e-9)), 2**12))
-    trained = Model(config=shape, vocab=data.vocab, weights=parameters)
-    trained.log_probs(data.tokens[None, : data.context_length])  # the last step may be the one that went too far
+    trained = Model(config=begun.shape, vocab=begun.data.vocab, weights=begun.weights)
+    # The last step may be the one that went too far.
+    trained.log_probs(begun.data.tokens[None, : begun.data.context_length])
     return Run(
-        data=data,
-        train=settings,
+        data=begun.data,
+        train=begun.config,
         model=trained,
         losses=losses[:done],
         trajectory=None if trajectory is None else trajectory[: done + 1],
+        moments=begun.moments,
     )
 
 
-def prepare(
-    data: Data | str, model: GPTConfig | None, config: TrainConfig | None, context_length: int
-) -> tuple[Data, GPTConfig, TrainConfig]:
-    """What `train` fills in: data from text, the model's shape and the batch size from the data."""
-    if isinstance(data, str):
-        length = model.context_length if model else context_length
-        data = Data.from_text(data, context_length=length)
-    shape = model or GPTConfig(vocab_size=len(data.vocab), context_length=data.context_length)
-    if (shape.vocab_size, shape.context_length) != (len(data.vocab), data.context_length):
+@dataclass(frozen=True, eq=False, slots=True)
+class _Begun:
+    """A training that has come so far; its arrays are its own, and change as it goes on."""
+
+    data: Data
+    shape: GPTConfig
+    config: TrainConfig
+    weights: NDArray[np.float32]
+    moments: NDArray[np.float32]
+    generator: NDArray[np.uint32]
+    losses: NDArray[np.float64]
+    trajectory: NDArray[np.float32] | None
+
+    @property
+    def done(self) -> int:
+        return len(self.losses)
+
+
+def _begun(data: Data, shape: GPTConfig, config: TrainConfig, keep_steps: bool) -> _Begun:
+    engine = Engine()
+    weights, first = engine.init(shape, config.seed), None
+    if keep_steps:
+        _require_room(shape, config.steps)
+        n = states.n_states(shape.vocab_size, shape.context_length)
+        first = engine.evaluate(shape, weights, 0, n)[None]
+    moments, generator = np.zeros((2, shape.n_params), np.float32), engine.generator(config.seed)
+    return _Begun(data, shape, config, weights, moments, generator, np.empty(0), first)
+
+
+def _resumed(run: Run, others: Mapping[str, Any], settings: Mapping[str, Any]) -> _Begun:
+    """Where a run has ended, with the generator of mini-batches where it then was."""
+    require_settings(settings)
+    changed = sorted({*others, *settings} - {"steps"})
+    if changed:
         raise InputError(
-            f"expected a model for {len(data.vocab)} tokens and a context of {data.context_length}, got one for "
-            f"{shape.vocab_size} and {shape.context_length}; try GPTConfig(vocab_size={len(data.vocab)}, "
-            f"context_length={data.context_length})"
+            f"expected a run to go on as it was trained, got {', '.join(changed)} as well; try steps alone"
         )
-    settings = config or TrainConfig()
-    if settings.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
-        settings = replace(settings, batch_size=MINI_BATCH)
-    return data, shape, settings
+    done, left = len(run.losses), run.train.steps - len(run.losses)
+    if "steps" not in settings and left <= 0:
+        raise InputError("expected how many steps to go on, got none; try steps=50")
+    steps = whole("steps", settings.get("steps", left))
+    if run.moments is None:
+        raise InputError(
+            "expected a run with the moments of AdamW, got one without, as older folders are; "
+            "try train(run.data, run.model.config, run.train)"
+        )
+    engine, config = Engine(), replace(run.train, steps=done + steps)
+    generator = engine.generator(config.seed)
+    rest = done * (config.batch_size or 0)
+    while rest > 0:  # what has been drawn is drawn again
+        engine.randint(generator, min(rest, _REDRAWN), run.data.n_windows)
+        rest -= _REDRAWN
+    return _Begun(
+        run.data,
+        run.model.config,
+        config,
+        run.model.weights.copy(),
+        run.moments.copy(),
+        generator,
+        run.losses,
+        run.trajectory,
+    )
 
 
 def _windows(engine: Engine, data: Data, settings: TrainConfig, steps: int, generator: NDArray[np.uint32]) -> Windows:
@@ -124,9 +188,13 @@ def _windows(engine: Engine, data: Data, settings: TrainConfig, steps: int, gene
 
 
 def _room_for_steps(shape: GPTConfig, steps: int) -> NDArray[np.float32]:
+    _require_room(shape, steps)
+    return np.empty((steps + 1, states.n_states(shape.vocab_size, shape.context_length), shape.vocab_size), np.float32)
+
+
+def _require_room(shape: GPTConfig, steps: int) -> None:
     n = states.n_states(shape.vocab_size, shape.context_length)
     require_memory(4 * (steps + 1) * n * shape.vocab_size, "the chain after every step", "fewer steps or states")
-    return np.empty((steps + 1, n, shape.vocab_size), np.float32)
 
 
 def _require_finite(losses: NDArray[np.float64], parameters: NDArray[np.float32], done: int, lr: float) -> None:

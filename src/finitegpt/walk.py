@@ -5,8 +5,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt.arguments import is_whole, shown
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
+
+
+def seed_of(value: int) -> int:
+    """A seed; InputError unless it is a whole number of 0 or more."""
+    if not is_whole(value) or value < 0:
+        raise InputError(f"expected a seed of 0 or more, got {shown(value)}; try 0")
+    return int(value)
 
 
 def walk(
@@ -17,12 +25,10 @@ def walk(
     seed: int,
 ) -> list[int]:
     """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
-    if n < 0:
-        raise InputError(f"expected a number of tokens of 0 or more, got {n}; try 20")
-    if seed < 0:
-        raise InputError(f"expected a seed of 0 or more, got {seed}; try 0")
+    if not is_whole(n) or n < 0:
+        raise InputError(f"expected a number of tokens of 0 or more, got {shown(n)}; try 20")
     require_memory(64 * n, "a walk", "fewer tokens")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(seed))
     walked = list(tokens)
     for u in rng.random(n):
         cumulative = np.cumsum(np.exp(next_row(np.array(walked[-context_length:], np.int64)), dtype=np.float64))

@@ -1,7 +1,7 @@
 """What a chain says, exactly: each number with a certificate, or the word "uncertified".
 
 - `classes`: what can be reached from where; recurrent classes, periods
-- `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
+- `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`); `long_run`: what that says
 - `entropy`: averages over the long run, above all how random it is
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
 - `mixing`: how long it remembers where it began
@@ -24,6 +24,7 @@ from finitegpt.analysis.committors import backward_committor, forward_committor
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
+from finitegpt.analysis.long_run import StationaryDistribution, TopStates
 from finitegpt.analysis.lumpability import coarsest_lumping, is_lumpable, lumpability_gap
 from finitegpt.analysis.lumping import Lumped, lump
 from finitegpt.analysis.metastability import MetastableSets, metastable_sets
@@ -34,7 +35,7 @@ from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
+from finitegpt.analysis.stationary import stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.analysis.transition_paths import ReactiveFlux, reactive_flux
 from finitegpt.analysis.used_memory import Memory, memory
@@ -54,6 +55,7 @@ __all__ = [
     "RedStates",
     "StartupOperator",
     "StationaryDistribution",
+    "TopStates",
     "absorption_probabilities",
     "absorption_weights",
     "approach",

@@ -11,11 +11,12 @@ from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import LEAST, Floats
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _STEPS, _WORK = 10_000, 10 * 2**30
 
 
+@of_operator
 def absorption_probabilities(chain: Operator) -> list[Bounds]:
     """For each recurrent class, in order, the probability (V**L,) that a state's chain ends in it.
 
@@ -36,8 +37,14 @@ def absorption_probabilities(chain: Operator) -> list[Bounds]:
     return [hitting_probabilities(chain, classes[k]) for k in recurrent]
 
 
-def absorption_weights(chain: Operator, start: ArrayLike) -> Bounds:
-    """The probability (recurrent classes,) that a chain begun with the distribution `start` (V**L,) ends in each."""
+@of_operator
+def absorption_weights(chain: Operator, start: ArrayLike | None = None) -> Bounds:
+    """The probability (recurrent classes,) of ending in each, from one start; see `start_distribution`.
+
+    >>> from finitegpt import Chain
+    >>> absorption_weights(Chain.from_probs([[1, 0], [0, 1], [0.5, 0.5], [0, 1]], "ab", 2), "ba").values.tolist()
+    [0.5, 0.5]
+    """
     classes = communicating_classes(chain)
     recurrent = np.flatnonzero(classes.recurrent)
     pi = start_distribution(chain, start)

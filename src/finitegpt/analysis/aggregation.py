@@ -15,16 +15,17 @@ Nothing is subtracted on the way, so that small components are as good as large 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from finitegpt.engine import Engine
 from finitegpt.graph import Graph
 from finitegpt.operator import Operator
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _CYCLES = 60
 _EXACT = 1024
@@ -42,7 +43,7 @@ class _Level(Protocol):
         """The most probable successor of each state."""
         ...
 
-    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> csr_array:
+    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> "csr_array":
         """How much probability goes from basin to basin in a step, those to themselves left out."""
         ...
 
@@ -68,7 +69,9 @@ class _States:
         goal[graph.source[top]] = graph.to[top]  # of equal ones the first
         return goal
 
-    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> csr_array:
+    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> "csr_array":
+        from scipy.sparse import csr_array  # only where it is needed: it takes longer to import than all the rest
+
         graph = self.chain.graph
         source, goal = label[graph.source], label[graph.to]
         crosses = np.flatnonzero((source != goal) & (pi[graph.source] > 0))
@@ -80,7 +83,7 @@ class _States:
 class _Basins:
     """Moves between basins: a sparse matrix of probabilities (n, n) without a diagonal."""
 
-    moves: csr_array
+    moves: "csr_array"
     n: int
 
     def push(self, pi: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,7 +92,9 @@ class _Basins:
     def strongest(self) -> NDArray[np.int64]:
         return np.asarray(self.moves.argmax(1)).reshape(-1).astype(np.int64)
 
-    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> csr_array:
+    def flows(self, pi: NDArray[np.float64], label: NDArray[np.int32], m: int) -> "csr_array":
+        from scipy.sparse import csr_array
+
         arrows = self.moves.tocoo()
         crosses = label[arrows.row] != label[arrows.col]
         source, goal = arrows.row[crosses], arrows.col[crosses]
@@ -151,6 +156,9 @@ def _groups(level: _Level, inside: NDArray[np.int64] | None) -> tuple[NDArray[np
             break
         place, steps = place[place], 2 * steps
     else:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
+
         graph = csr_array((np.ones(len(source), np.int8), (source, goal[source])), shape=(n, n))
         basins = connected_components(graph, directed=False)[1]
         found, label = np.unique(basins[source], return_inverse=True)
@@ -159,7 +167,7 @@ def _groups(level: _Level, inside: NDArray[np.int64] | None) -> tuple[NDArray[np
     return groups, len(found)
 
 
-def _coarse(flows: csr_array, held: NDArray[np.float64]) -> NDArray[np.float64]:
+def _coarse(flows: "csr_array", held: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much each basin holds in the long run, from what flows between them while they hold `held`."""
     if len(held) <= _EXACT:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -168,6 +176,8 @@ def _coarse(flows: csr_array, held: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.full(len(held), np.nan)
         share, error = Graph.of(rates).stationary(np.ones(len(held), bool))
         return share if np.isfinite(error) else np.full(len(held), np.nan)
+    from scipy.sparse import csr_array
+
     # Of rare moves only the order matters: the chain of moves, and then how long each basin waits for one.
     leaving = flows.sum(1)
     moves = csr_array(flows.multiply(1 / leaving[:, None]))

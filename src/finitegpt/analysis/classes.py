@@ -10,19 +10,23 @@ A GPT has finite logits, so every arrow has a probability above zero: one aperio
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.errors import InputError
-from finitegpt.operator import Operator
+from finitegpt import words
+from finitegpt.arguments import array, is_whole, shown
+from finitegpt.errors import InputError, MissingError
+from finitegpt.operator import Operator, of_operator
 
 Ids = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Classes:
     """The communicating classes of a chain, in the order of their smallest state. Indexing gives ids, ascending."""
 
@@ -35,10 +39,23 @@ class Classes:
         return len(self.recurrent)
 
     def __getitem__(self, index: int) -> Ids:
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
+        if not is_whole(index) or not -len(self) <= index < len(self):
+            raise MissingError(f"expected a class from 0 to {len(self) - 1}, got {shown(index)}; try 0")
         index %= len(self)
         return self._order[self._starts[index] : self._starts[index + 1]]
+
+    def __iter__(self) -> Iterator[Ids]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        many, sizes = int(self.recurrent.sum()), self.sizes[self.recurrent]
+        of = (
+            f"of {words.count(int(sizes[0]), 'state')}"
+            if many == 1
+            else f"of {sizes.min():,} to {sizes.max():,} states"
+        )
+        left = f"; {words.count(self.n_transient, 'transient state')}" if self.n_transient else ""
+        return f"Classes({len(self):,}: {many:,} recurrent, {of}{left})"
 
     @property
     def sizes(self) -> Ids:
@@ -59,6 +76,7 @@ class Classes:
         return np.concatenate(([0], np.cumsum(np.bincount(self.label, minlength=len(self)))))
 
 
+@of_operator
 def communicating_classes(chain: Operator) -> Classes:
     """All communicating classes, recurrent or not: the strongly connected components of the arrows.
 
@@ -72,6 +90,7 @@ def communicating_classes(chain: Operator) -> Classes:
     return Classes(*chain.graph.classes())
 
 
+@of_operator
 def recurrent_classes(chain: Operator) -> list[Ids]:
     """The classes that are never left, as state ids; at least one.
 
@@ -83,6 +102,7 @@ def recurrent_classes(chain: Operator) -> list[Ids]:
     return [classes[k] for k in np.flatnonzero(classes.recurrent).tolist()]
 
 
+@of_operator
 def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     """The parts of a recurrent class (m,) that the chain visits in turn, as many as its period.
 
@@ -91,11 +111,12 @@ def cyclic_classes(chain: Operator, members: Ids) -> list[Ids]:
     >>> [ids.tolist() for ids in cyclic_classes(chain, recurrent_classes(chain)[0])]
     [[0], [1]]
     """
-    _require_class(chain, np.asarray(members))
-    distance, d = _distances(chain, np.asarray(members))
-    return [np.asarray(members)[distance % d == k] for k in range(d)]
+    ids = _require_class(chain, members)
+    distance, d = _distances(chain, ids)
+    return [ids[distance % d == k] for k in range(d)]
 
 
+@of_operator
 def period(chain: Operator, members: Ids | None = None) -> int:
     """The period of a recurrent class (m,); of the whole chain, the least common multiple of those of all.
 
@@ -104,8 +125,7 @@ def period(chain: Operator, members: Ids | None = None) -> int:
     2
     """
     if members is not None:
-        _require_class(chain, np.asarray(members))
-        return _distances(chain, np.asarray(members))[1]
+        return _distances(chain, _require_class(chain, members))[1]
     if chain.is_complete and chain.width > 1:
         return 1
     return math.lcm(*(_distances(chain, ids)[1] for ids in recurrent_classes(chain)))
@@ -121,11 +141,14 @@ def _distances(chain: Operator, members: Ids) -> tuple[Ids, int]:
     return distance[members].astype(np.int64), d
 
 
-def _require_class(chain: Operator, members: Ids) -> None:
-    """InputError unless the ids are all those of one class that is never left, in order."""
-    if members.ndim == 1 and len(members) and members.dtype.kind in "iu" and 0 <= members[0] < chain.n_states:
+def _require_class(chain: Operator, members: Any) -> Ids:
+    """The ids; InputError unless they are all those of one class that is never left, in order."""
+    ids = array(members)
+    if ids.ndim == 1 and len(ids) and ids.dtype.kind in "iu" and 0 <= ids[0] < chain.n_states:
         classes = communicating_classes(chain)
-        k = int(classes.label[members[0]])
-        if classes.recurrent[k] and np.array_equal(members, classes[k]):
-            return
-    raise InputError("expected the ids of a recurrent class, got others; try one of recurrent_classes")
+        k = int(classes.label[ids[0]])
+        if classes.recurrent[k] and np.array_equal(ids, classes[k]):
+            return ids.astype(np.int64)
+    raise InputError(
+        f"expected the ids of a recurrent class, in order, got {shown(members)}; try one of recurrent_classes"
+    )

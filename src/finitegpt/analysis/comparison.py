@@ -12,21 +12,23 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import states
+from finitegpt import markup, states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.analysis.entropy import average, doubt, entropy_rate
+from finitegpt.analysis.long_run import StationaryDistribution
 from finitegpt.analysis.starts import law_of
-from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.arguments import is_whole, required, shown
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
-from finitegpt.rows import LEAST, RowOperator, Rows
+from finitegpt.naming import shortened
+from finitegpt.rows import LEAST, RowOperator, Rows, of_rows
 
 Rowed = TypeVar("Rowed", bound=RowOperator)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Comparison:
     """What a model costs against a truth. In nats a token; both chains with contexts of the longer of the two."""
 
@@ -47,6 +49,25 @@ class Comparison:
     total_variation: Bound
     """Between the two stationary laws, over contexts."""
 
+    def __repr__(self) -> str:
+        seen = "" if self.never_seen is None else f", {self.never_seen} of it on states never seen"
+        return f"Comparison(KL rate {self.kl_rate} nats a token{seen}; total variation {self.total_variation})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        rows = [
+            ("KL rate", self.kl_rate),
+            ("on states in its data", self.seen),
+            ("on states never seen", self.never_seen),
+            ("time of the truth on those", self.never_seen_mass),
+            ("entropy rate of the truth", self.true_entropy_rate),
+            ("cross-entropy", self.cross_entropy),
+            ("entropy rate of the model", self.free_entropy_rate),
+            ("total variation", self.total_variation),
+        ]
+        known = [row for row in rows if row[1] is not None]
+        return markup.table("model against truth", ("", "nats a token, and shares"), known)
+
 
 def compare(
     truth: RowOperator,
@@ -65,9 +86,7 @@ def compare(
     (0.137675, 0.693147)
     """
     truth, model = _alike(truth, model)
-    law = stationary_distribution(truth) if law is None or law.n_states != truth.n_states else law
-    if model_law is None or model_law.n_states != model.n_states:
-        model_law = stationary_distribution(model)
+    law, model_law = _known(truth, law), _known(model, model_law)
     rows, off = divergence(truth.log_probs, model.log_probs)
 
     def on(part: NDArray[np.bool_] | None = None) -> Bound:
@@ -88,6 +107,7 @@ def compare(
     )
 
 
+@of_rows
 def cross_entropy(chain: RowOperator, data: Data) -> Bound:
     """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
 
@@ -96,10 +116,11 @@ def cross_entropy(chain: RowOperator, data: Data) -> Bound:
     >>> print(cross_entropy(chain, Data.from_text("1101101", context_length=3)))
     0.693147
     """
+    required("data", data, Data, instead="Data.from_text")
     if data.vocab != chain.vocab or data.context_length != chain.context_length:
         raise InputError(
-            f"expected data of {chain.context_length} tokens a context over {''.join(chain.vocab)!r}, got "
-            f"{data.context_length} over {''.join(data.vocab)!r}; try Data.from_text with those"
+            f"expected data of {chain.context_length} tokens a context over {shortened(chain.vocab)}, got "
+            f"{data.context_length} over {shortened(data.vocab)}; try Data.from_text with those"
         )
     starts, counts = data.distinct
     L, V = data.context_length, len(data.vocab)
@@ -120,12 +141,13 @@ def data_entropy(data: Data) -> Bound:
     >>> print(data_entropy(Data.from_text("111101111011110", context_length=3)))
     0.346574
     """
-    value = data.entropy
+    value = required("data", data, Data, instead="Data.from_text").entropy
     if not data.is_numbered:
         return Bound(value, why="so long contexts are told apart by a hash; a shorter context would help")
     return Bound.around(value, 8 * ROUNDING * value)
 
 
+@of_rows
 def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
@@ -134,10 +156,11 @@ def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution |
     >>> approach(truth, np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])).round(6).tolist()
     [0.137675, 0.0]
     """
-    if trajectory.ndim != 3 or trajectory.shape[1:] != truth.log_probs.shape:
+    shape = trajectory.shape if isinstance(trajectory, np.ndarray) and trajectory.dtype.kind == "f" else None
+    if shape is None or len(shape) != 3 or shape[1:] != truth.log_probs.shape:
         raise InputError(
             f"expected a trajectory of shape (steps + 1, {truth.n_states}, {truth.vocab_size}), got "
-            f"{trajectory.shape}; try the truth with as long a context"
+            f"{shown(trajectory)}; try the truth with as long a context, and train with keep_steps=True"
         )
     pi = law_of(truth, law).dense()
     with np.errstate(invalid="ignore"):
@@ -146,10 +169,13 @@ def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution |
         )
 
 
+@of_rows
 def extended(chain: Rowed, context_length: int) -> Rowed:
     """The same chain with longer contexts, whose older tokens it does not look at."""
-    if context_length < chain.context_length:
-        raise InputError(f"expected a context of at least {chain.context_length}, got {context_length}; try that")
+    if not is_whole(context_length) or context_length < chain.context_length:
+        raise InputError(
+            f"expected a context of at least {chain.context_length}, got {shown(context_length)}; try that"
+        )
     states.require_enumerable(chain.vocab_size, context_length)
     times = chain.vocab_size ** (context_length - chain.context_length)
     require_memory(chain.log_probs.nbytes * times, "a chain with longer contexts", "a shorter context")
@@ -157,10 +183,18 @@ def extended(chain: Rowed, context_length: int) -> Rowed:
     return replace(chain, log_probs=rows, context_length=context_length, startup=None, counts=None)
 
 
+def _known(chain: RowOperator, law: StationaryDistribution | None) -> StationaryDistribution:
+    """A law that is known already, unless it is that of shorter contexts."""
+    of_others = isinstance(law, StationaryDistribution) and law.n_states != chain.n_states
+    return law_of(chain, None if of_others else law)
+
+
 def _alike(truth: RowOperator, model: RowOperator) -> tuple[RowOperator, RowOperator]:
+    for name, chain in (("truth", truth), ("model", model)):
+        required(name, chain, RowOperator, instead="a chain")
     if truth.vocab != model.vocab:
         raise InputError(
-            f"expected chains over the same vocabulary, got {''.join(truth.vocab)!r} and {''.join(model.vocab)!r}; "
+            f"expected chains over the same vocabulary, got {shortened(truth.vocab)} and {shortened(model.vocab)}; "
             "try training with --vocab"
         )
     L = max(truth.context_length, model.context_length)
@@ -186,7 +220,7 @@ def _contributions(law: StationaryDistribution, rows: NDArray[np.float64], off: 
     value, low, high = (np.where(none, 0.0, np.where(np.isinf(rows), np.inf, product)) for product in products)
     if not law.certified:
         low, high = (np.where(none | np.isinf(rows), end, far) for end, far in ((low, -np.inf), (high, np.inf)))
-    return Bounds(value, low, high, law.why)
+    return Bounds(value, low, high, law.why, law.names)
 
 
 def _distance(law: StationaryDistribution, other: StationaryDistribution, *, same: bool) -> Bound:

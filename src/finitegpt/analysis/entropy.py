@@ -17,14 +17,16 @@ from finitegpt import library
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import number, numbers
 from finitegpt.errors import InputError
-from finitegpt.operator import Operator
-from finitegpt.startup import ContextOperator
+from finitegpt.operator import Operator, of_operator
+from finitegpt.startup import ContextOperator, of_contexts
 
 _STEPS, _WORK = 400, 2**28  # at least so many steps, and more where a step is little work
 _CHECK = 10
 
 
+@of_contexts
 def entropy_rate(chain: ContextOperator, law: StationaryDistribution | None = None) -> Bound:
     """Entropy of the next token in the long run, in nats a token: the average of `row_entropy` under `law`.
 
@@ -48,6 +50,7 @@ def entropy_rounding(chain: ContextOperator) -> float:
     return 4 * chain.rounding + (chain.vocab_size + 16) * ROUNDING
 
 
+@of_operator
 def average(
     chain: Operator, function: ArrayLike, law: StationaryDistribution | None = None, *, rounding: float = 0.0
 ) -> Bound:
@@ -57,7 +60,10 @@ def average(
     relative error that its values may have.
     """
     law = law_of(chain, law)
-    f = np.array(function, np.float64)
+    f = np.array(numbers("a function", function, instead="one number for each state"))
+    rounding = number("rounding", rounding, instead=0.0)
+    if not rounding >= 0:
+        raise InputError(f"expected a relative error of 0 or more, got {rounding}; try 0")
     if f.shape != (chain.n_states,) or np.isnan(f).any():
         raise InputError(
             f"expected {chain.n_states} numbers, one a state, got shape {f.shape} or no numbers; try another"

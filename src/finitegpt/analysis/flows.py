@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from finitegpt import library
 from finitegpt.analysis.bound import ROUNDING
@@ -226,6 +224,9 @@ def _groups(goal: Ids, members: Mask) -> tuple[Ids, int]:
         place, steps = further, max(1, 2 * steps)
         further = place[place]
     else:
+        from scipy.sparse import csr_array  # only where it is needed: it takes longer to import than all the rest
+        from scipy.sparse.csgraph import connected_components
+
         graph = csr_array((np.ones(len(source), np.int8), (source, goal[source])), shape=(n, n))
         found, label = np.unique(connected_components(graph, directed=False)[1][source], return_inverse=True)
     groups = np.zeros(n, np.int64)

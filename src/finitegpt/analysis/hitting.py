@@ -18,16 +18,20 @@ from finitegpt.analysis.iteration import iterated_probabilities, iterated_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import token_count
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
-from finitegpt.errors import InputError, TooLargeError
+from finitegpt.arguments import choice, shown
+from finitegpt.errors import TooLargeError
 from finitegpt.graph import LEAST, NEVER, SURELY, Floats, Mask
-from finitegpt.operator import Operator
+from finitegpt.naming import names_of
+from finitegpt.operator import Operator, of_operator
 
 Method = Literal["gth", "iteration"]
 
 _SURE = 4096  # so many states are always eliminated
 _NARROW = 1e-6
+_CALL, _LONGEST = 2**13, 2**38  # products that a call is worth, and the most there may be: some minutes
 
 
+@of_operator
 def hitting_probabilities(
     chain: Operator, targets: ArrayLike, within: int | None = None, *, method: Method | None = None
 ) -> Bounds:
@@ -45,8 +49,8 @@ def hitting_probabilities(
     """
     target = _asked(chain, targets, method)
     if within is not None:
-        return _within(chain, target, within)
-    return end_probabilities(chain, _decided(chain, target), method)
+        return _within(chain, target, within).named(names_of(chain))
+    return end_probabilities(chain, _decided(chain, target), method).named(names_of(chain))
 
 
 def end_probabilities(chain: Operator, decided: NDArray[np.uint8], method: Method | None = None) -> Bounds:
@@ -57,7 +61,7 @@ def end_probabilities(chain: Operator, decided: NDArray[np.uint8], method: Metho
     x = np.where(decided == SURELY, 1.0, 0.0)
     open_ = decided == 0
     if not open_.any():
-        return Bounds(x, x, x)
+        return Bounds(x, x, x, names=names_of(chain))
 
     def eliminated(most: float) -> Bounds:
         part = np.where(open_, -1, np.where(decided == NEVER, 1, 0))
@@ -76,9 +80,10 @@ def end_probabilities(chain: Operator, decided: NDArray[np.uint8], method: Metho
         high = np.where(open_, np.maximum(high, LEAST), high)
         return Bounds(np.where(open_, found.values, x).clip(low, high), low, high, found.why)
 
-    return _solved(open_, method, eliminated, iterated)
+    return _solved(open_, method, eliminated, iterated).named(names_of(chain))
 
 
+@of_operator
 def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Method | None = None) -> Bounds:
     """The mean number of tokens (V**L,), from each state, until `targets` is reached: 0 there, infinite if not surely.
 
@@ -93,7 +98,7 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
     times = np.where(surely, 0.0, np.inf)
     open_ = surely & ~target
     if not open_.any():
-        return Bounds(times, times, times)
+        return Bounds(times, times, times, names=names_of(chain))
 
     def eliminated(most: float) -> Bounds:
         part = np.where(open_, -1, np.where(target, 0, -2))
@@ -111,13 +116,13 @@ def mean_first_passage_times(chain: Operator, targets: ArrayLike, *, method: Met
         values[open_] = w.clip(low[open_], high[open_])
         return Bounds(values, low, high, why)
 
-    return _solved(open_, method, eliminated, iterated)
+    return _solved(open_, method, eliminated, iterated).named(names_of(chain))
 
 
 def require_method(method: object) -> None:
     """InputError for a method that is none."""
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="gth")
 
 
 def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:
@@ -137,11 +142,15 @@ def in_time(chain: Operator, target: Mask, tokens: int) -> Mask:
 
 def _within(chain: Operator, target: Mask, tokens: int) -> Bounds:
     tokens = token_count(tokens)
+    if tokens * max(chain.n_states * chain.width, _CALL) > _LONGEST:
+        raise TooLargeError(f"expected fewer tokens for so many states, got {shown(tokens)}; try leaving within out")
     x, new = target.astype(np.float64), np.empty(chain.n_states)
     for _ in range(tokens):
         chain.pull(x, out=new)
         new[target] = 1.0
         x, new = new, x
+        if np.array_equal(x, new):
+            break  # and so it stays
     # Relative, since nothing is subtracted, but for what is too small for double precision.
     slack = tokens * ((chain.width + 16) * ROUNDING + chain.rounding)
     lost = tokens * (chain.width + 1) * 5e-324

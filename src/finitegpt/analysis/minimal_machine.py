@@ -14,21 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt import states
+from finitegpt import markup, states, words
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence
 from finitegpt.analysis.entropy import by_law, doubt
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import number
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
+from finitegpt.states import visible
 
 LARGEST = 1024
 _OWN = 0.98
 _APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Machine:
     """A machine of m states, the most probable first: emits a token, and the token says which state is next."""
 
@@ -53,7 +55,30 @@ class Machine:
     def __len__(self) -> int:
         return len(self.probs)
 
+    def __repr__(self) -> str:
+        shown = [visible(name)[:12] for name in self.names[:5]]
+        more = ", ..." if len(self) > 5 else ""
+        return (
+            f"Machine({words.count(len(self), 'state')}: {', '.join(shown)}{more}; costs {self.kl_rate} nats a token)"
+        )
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks: what each state emits, and which state comes then."""
+
+        def arrow(k: int, token: int) -> str:
+            p, to = float(self.probs[k, token]), int(self.next[k, token])
+            return "" if p == 0 else f"{p:.3g}" + ("" if to < 0 else f" → {visible(self.names[to])}")
+
+        tokens = range(min(len(self.vocab), 8))
+        head = ("state", "mass", *(visible(self.vocab[token]) for token in tokens))
+        rows = (
+            (visible(self.names[k]), str(self.mass.at(k)), *(arrow(k, token) for token in tokens))
+            for k in range(len(self))
+        )
+        return markup.table(repr(self), head, rows, total=len(self))
+
+
+@of_rows
 def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
     """The smallest machine found that is equivalent to a chain within a tolerance, for a stationary law.
 
@@ -66,6 +91,7 @@ def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, to
     >>> found.names, found.probs.round(6).tolist(), found.next.tolist()
     (('0', '1'), [[0.5, 0.5], [1.0, 0.0]], [[0, 1], [0, -1]])
     """
+    tolerance = number("a tolerance", tolerance, instead=0.01)
     if not 0 < tolerance < 1:
         raise InputError(f"expected a tolerance between 0 and 1, got {tolerance}; try 0.01")
     law = law_of(chain, law)

@@ -27,12 +27,13 @@ from finitegpt.analysis.classes import period
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS, StationaryDistribution
 from finitegpt.analysis.survival import hazard
+from finitegpt.arguments import choice, number
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import MOST, Graph
 from finitegpt.operator import Operator
 from finitegpt.rows import RowOperator
-from finitegpt.startup import ContextOperator, StartupOperator
+from finitegpt.startup import ContextOperator, StartupOperator, of_contexts
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -49,6 +50,7 @@ _WHY = "no state was found from where all is forgotten soon; a higher temperatur
 _BEYOND = "the time is beyond what a double holds; a higher temperature would help"
 
 
+@of_contexts
 def mixing_time(
     chain: ContextOperator,
     epsilon: float = 0.25,
@@ -66,10 +68,11 @@ def mixing_time(
     >>> mixing_time(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value
     2.0
     """
+    epsilon = number("epsilon", epsilon, instead=0.25)
     if not 0 < epsilon < 1:
         raise InputError(f"expected an epsilon between 0 and 1, got {epsilon}; try 0.25")
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try bounds")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="bounds")
     most = {"fixed": LARGEST_FIXED, "double": LARGEST_DOUBLE}.get(method or "", chain.n_states)
     if chain.n_states > most:
         raise TooLargeError(f"expected at most {most:,} states, got {chain.n_states:,}; try the method bounds")

@@ -5,12 +5,14 @@ signs. A vocabulary of words is written with spaces between: `the * cat`.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
-from finitegpt.operator import Operator
+from finitegpt.naming import Names, shortened
 from finitegpt.rows import RowOperator
 from finitegpt.startup import ContextOperator, StartupOperator
 from finitegpt.states import is_spaced
@@ -19,7 +21,16 @@ _LONGEST = 62
 _ONE, _ANY = -1, -2
 
 
-def match(chain: ContextOperator, pattern: str) -> NDArray[np.bool_]:
+class Space(Protocol):
+    """Whatever has states: an operator, or the names of states."""
+
+    @property
+    def n_states(self) -> int:
+        """How many there are."""
+        ...
+
+
+def match(chain: ContextOperator | Names, pattern: str) -> NDArray[np.bool_]:
     """The states (V**L,) that a pattern describes, or all contexts (n,) that it does; InputError where none can be.
 
     >>> from finitegpt import Chain
@@ -27,6 +38,10 @@ def match(chain: ContextOperator, pattern: str) -> NDArray[np.bool_]:
     >>> [chain.label(id) for id in np.flatnonzero(match(chain, "11?"))]
     ['110', '111']
     """
+    if not isinstance(chain, ContextOperator | Names):
+        raise InputError(f"expected a chain, got {shown(chain)}; try the chain of a run")
+    if not isinstance(pattern, str):
+        raise InputError(f"expected a pattern as text, got {shown(pattern)}; try '*1'")
     parts = _parse(chain, pattern)
     levels = chain.levels if isinstance(chain, StartupOperator) else (chain,)
     found = np.concatenate([_described(level, parts) for level in levels])
@@ -38,7 +53,7 @@ def match(chain: ContextOperator, pattern: str) -> NDArray[np.bool_]:
     return found
 
 
-def _described(chain: RowOperator, parts: list[int]) -> NDArray[np.bool_]:
+def _described(chain: RowOperator | Names, parts: list[int]) -> NDArray[np.bool_]:
     # Which places of the pattern a context can have got to, as bits, for contexts of 0, 1, ... L tokens in turn.
     places = _skip(np.ones(1, np.int64), parts)
     for _ in range(chain.context_length):
@@ -55,27 +70,34 @@ def _described(chain: RowOperator, parts: list[int]) -> NDArray[np.bool_]:
     return places >> len(parts) & 1 == 1
 
 
-def select(chain: Operator, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
+def select(chain: Space, which: str | Sequence[str] | ArrayLike) -> NDArray[np.bool_]:
     """A set of states as a mask (V**L,): from a pattern, several, a mask, or ids; InputError where it is empty.
+
+    A state as text is the pattern of itself.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.5, 0.5]] * 4, "01", 2)
     >>> select(chain, ["00", "?1"]).tolist(), select(chain, [3]).tolist()
     ([True, True, False, True], [False, False, False, True])
     """
-    values = np.asarray(which)
-    if values.dtype.kind in "UO" and values.size and isinstance(chain, ContextOperator):
-        return np.logical_or.reduce([match(chain, str(pattern)) for pattern in values.reshape(-1)])
+    if not hasattr(chain, "n_states"):
+        raise InputError(f"expected a chain, got {shown(chain)}; try the chain of a run")
+    values = array(which)
+    if values.dtype.kind in "UOT" and values.size and isinstance(chain, ContextOperator | Names):
+        found = np.zeros(chain.n_states, bool)
+        for pattern in values.reshape(-1).tolist():
+            found |= match(chain, pattern)
+        return found
     if values.dtype == bool and values.shape == (chain.n_states,) and values.any():
         return values
     if values.dtype.kind in "iu" and values.size and values.min() >= 0 and values.max() < chain.n_states:
         mask = np.zeros(chain.n_states, bool)
         mask[values] = True
         return mask
-    raise InputError("expected states as patterns, ids or a mask, and at least one, got others; try '*1'")
+    raise InputError(f"expected states as patterns, ids or a mask, and at least one, got {shown(which)}; try '*1'")
 
 
-def _parse(chain: ContextOperator, pattern: str) -> list[int]:
+def _parse(chain: ContextOperator | Names, pattern: str) -> list[int]:
     single = not is_spaced(chain.vocab)
     signs, parts, k = list(pattern) if single else pattern.split(), [], 0
     while k < len(signs):
@@ -90,9 +112,7 @@ def _parse(chain: ContextOperator, pattern: str) -> list[int]:
             k += 1
             continue
         if sign not in chain.vocab:
-            raise InputError(
-                f"expected a pattern of {' '.join(chain.vocab)!r}, ? and *, got {sign!r}; try one of those"
-            )
+            raise InputError(f"expected a pattern of {shortened(chain.vocab)}, ? and *, got {sign!r}; try one of those")
         parts.append(chain.vocab.index(sign))
         k += 1
     if not 0 < len(parts) <= _LONGEST:

@@ -10,13 +10,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from finitegpt import markup, words
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.hitting import hitting_probabilities, in_time, mean_first_passage_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.analysis.survival import hazard, survival_rate
+from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
-from finitegpt.startup import ContextOperator, first_successors
+from finitegpt.startup import ContextOperator, first_successors, of_contexts
+from finitegpt.states import visible
 
 HORIZONS = (10, 100, 1000)
 """In tokens; of large chains, 2**18 states and more, the first two."""
@@ -34,7 +37,7 @@ class Arrow:
     share: Bound
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class RedStates:
     """What is known of a set of red states, for a chain that starts outside it."""
 
@@ -55,7 +58,23 @@ class RedStates:
     arrow: Arrow | None
     """The arrow by which most first entries come within the longest horizon; None if none come."""
 
+    def __repr__(self) -> str:
+        named = visible(" ".join(self.patterns)) if self.patterns else words.count(self.n_red, "state")
+        named = named if len(named) <= 24 else f"{named[:24]}..."
+        return f"RedStates({named}: ever {self.ever}, after {self.mean_time} tokens in the mean, hazard {self.hazard})"
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        rows = [("ever", str(self.ever))]
+        rows += [(f"within {words.count(n, 'token')}", str(bound)) for n, bound in self.within.items()]
+        rows += [("mean tokens until then", str(self.mean_time)), ("hazard", str(self.hazard))]
+        if self.arrow:
+            entry = f"{visible(self.arrow.state)} + {visible(self.arrow.token)}"
+            rows.append(("most first entries", f"{entry}, {words.percent(*_ends(self.arrow.share))}"))
+        return markup.table(f"red: {visible(' '.join(self.patterns)) or self.n_red}", ("", ""), rows)
+
+
+@of_contexts
 def red_states(
     chain: ContextOperator,
     red: str | Sequence[str] | ArrayLike,
@@ -78,7 +97,10 @@ def red_states(
     first = start_distribution(chain, start)
     if horizons is None:
         horizons = HORIZONS if chain.n_states < 2**18 else HORIZONS[:2]
-    horizons = [token_count(tokens) for tokens in horizons]
+    known = array(horizons)
+    if known.ndim != 1:
+        raise InputError(f"expected horizons as several numbers of tokens, got {shown(horizons)}; try [10, 100]")
+    horizons = [token_count(tokens) for tokens in known.tolist()]
     if mask.all():
         raise InputError("expected some states that are not red, got none; try another pattern")
     inside = float(first[mask].sum())
@@ -93,7 +115,7 @@ def red_states(
     never = Bound(np.inf, np.inf, np.inf)
     time = mean_first_passage_times(chain, mask).mean(first).within(1.0, np.inf) if sure else never
     within, arrow = _entries(chain, mask, first, horizons)
-    named = np.atleast_1d(np.asarray(red)) if mask is not red else np.zeros(0)
+    named = np.atleast_1d(array(red))
     return RedStates(
         patterns=tuple(map(str, named.tolist())) if named.dtype.kind in "UO" else (),
         n_red=int(mask.sum()),
@@ -105,6 +127,10 @@ def red_states(
         mean_time=time,
         arrow=arrow,
     )
+
+
+def _ends(bound: Bound) -> tuple[float, float, float]:
+    return bound.value, bound.low, bound.high
 
 
 def _entries(

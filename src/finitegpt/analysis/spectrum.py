@@ -20,11 +20,12 @@ from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
 from finitegpt.analysis.starts import law_of, start_distribution, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import choice, is_whole, shown, whole
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
-from finitegpt.startup import ContextOperator
+from finitegpt.rows import RowOperator, of_rows
+from finitegpt.startup import ContextOperator, of_contexts
 
 Method = Literal["dense", "arnoldi"]
 
@@ -34,6 +35,7 @@ LARGEST_EXACT = 4096
 """Beyond this many states the worst start is not looked for."""
 
 
+@of_rows
 def eigenvalues(
     chain: RowOperator, k: int = 6, law: StationaryDistribution | None = None, *, method: Method | None = None
 ) -> NDArray[np.complex128]:
@@ -47,12 +49,13 @@ def eigenvalues(
     >>> eigenvalues(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).real.round(6).tolist()
     [1.0, 0.4]
     """
-    if k < 1:
-        raise InputError(f"expected at least 1 eigenvalue, got {k}; try 6")
+    if not is_whole(k) or k < 1:
+        raise InputError(f"expected at least 1 eigenvalue, got {shown(k)}; try 6")
+    k = int(k)
     short = _shortened(chain)
     n = short.n_states
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try dense")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="dense")
     if method == "dense":
         require_memory(32 * n * n, "all eigenvalues", "the method arnoldi")
     if method == "dense" or n < 4 or (method is None and n <= _DENSE):
@@ -89,6 +92,7 @@ def zero_floor(n: int) -> float:
     return 2 * float(np.finfo(np.float64).eps ** (1 / max(1.0, np.log2(n))))
 
 
+@of_rows
 def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """1 - |second eigenvalue|. Uncertified, unless tokens are independent, and it is exactly 1.
 
@@ -111,6 +115,7 @@ def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) 
     return Bound(1.0 - floor, why=why)
 
 
+@of_rows
 def implied_timescales(
     chain: RowOperator, k: int = 5, law: StationaryDistribution | None = None
 ) -> NDArray[np.float64]:
@@ -120,7 +125,7 @@ def implied_timescales(
     >>> implied_timescales(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).round(6).tolist()
     [1.091357]
     """
-    return timescales(eigenvalues(chain, k + 1, law), chain.n_states)
+    return timescales(eigenvalues(chain, whole("k", k) + 1, law), chain.n_states)
 
 
 def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.float64]:
@@ -131,13 +136,14 @@ def timescales(values: NDArray[np.complex128], n_states: int) -> NDArray[np.floa
         return np.abs(1 / np.log(sizes))
 
 
+@of_contexts
 def total_variation(
     chain: ContextOperator, tokens: int, start: ArrayLike | None = None, law: StationaryDistribution | None = None
 ) -> Bounds:
     """The total variation distance (tokens + 1,) between where the chain is after n tokens and its stationary law.
 
-    `start` is a state or a distribution (V**L,), as in `start_distribution`; by default, for each n the worst of all
-    states, up to 4,096 of them. Certified where the law is.
+    `start` is a state as text or as its id, or a distribution (V**L,); by default, for each n the worst of all states,
+    up to 4,096 of them. Certified where the law is.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
@@ -147,6 +153,7 @@ def total_variation(
     law = law_of(chain, law)
     pi, n = law.dense(), chain.n_states
     tokens = token_count(tokens)
+    require_memory(32 * tokens, "a distance for each token", "fewer tokens")
     curve = np.empty(tokens + 1)
     if start is not None:
         at, new = start_distribution(chain, start), np.empty(n)

@@ -16,24 +16,23 @@ certified is
   TV <= L * residual / beta.
 """
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from finitegpt import library
 from finitegpt.analysis.aggregation import aggregate
-from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
+from finitegpt.analysis.bound import ROUNDING
 from finitegpt.analysis.classes import Ids, communicating_classes
 from finitegpt.analysis.flows import balance
+from finitegpt.analysis.long_run import StationaryDistribution
+from finitegpt.arguments import choice, require_function
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.graph import LEAST
-from finitegpt.operator import Operator
+from finitegpt.naming import names_of
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import RowOperator
 
 Method = Literal["gth", "power", "aggregation"]
@@ -54,107 +53,7 @@ Progress = Callable[[int, float], None]
 """Called with the iterations done and the residual."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class StationaryDistribution:
-    """The stationary distribution of one recurrent class."""
-
-    states: Ids
-    """Ids (m,) of the states of the class, ascending."""
-    probs: NDArray[np.float64]
-    """Their probabilities (m,), which sum to one."""
-    n_states: int
-    """V**L, of the whole chain."""
-    error: float
-    """The total variation distance to the truth is proved to be at most this; infinite where nothing is proved."""
-    relative: float = np.inf
-    """Each probability is proved to be right within this, relatively, and those of 2**-1022 to be at most so large;
-    infinite where that is not proved."""
-    residual: float
-    """The largest |pi P - pi| / pi: small, but no proof."""
-    method: str
-    """`cycle`, `power`, `gth` or `aggregation`."""
-    why: str = ""
-    """Where nothing is proved, why, and what would help."""
-
-    @property
-    def certified(self) -> bool:
-        """Whether `error` is proved."""
-        return bool(np.isfinite(self.error))
-
-    def dense(self) -> NDArray[np.float64]:
-        """Probabilities of all states (V**L,), zero outside the class."""
-        return self._dense(self.probs)
-
-    def _dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        if len(self.states) == self.n_states:
-            return values
-        whole = np.zeros(self.n_states)
-        whole[self.states] = values
-        return whole
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Whether each state (V**L,) is in the class."""
-        mask = np.zeros(self.n_states, bool)
-        mask[self.states] = True
-        return mask
-
-    def each(self) -> Bounds:
-        """The probability of every state (V**L,), exactly zero outside the class."""
-        p, e, r = self.probs, self.error, self.relative
-        if not self.certified:
-            low, high = np.full(len(p), -np.inf), np.full(len(p), np.inf)
-        elif e == 0:
-            low = high = p
-        else:
-            low, high = np.nextafter(p - e, -np.inf), np.nextafter(p + e, np.inf)
-            if np.isfinite(r):
-                low = np.maximum(low, np.where(p <= LEAST, 0.0, np.nextafter(p * (1 - r), 0.0)))
-                high = np.minimum(high, np.nextafter(np.maximum(p, LEAST) * (1 + r), 1.0))
-            low, high = low.clip(0, p), high.clip(p, 1)
-        return Bounds(self._dense(p), self._dense(low), self._dense(high), self.why)
-
-    def mass(self, which: ArrayLike) -> Bound:
-        """The probability of a set of states, given as a mask (V**L,)."""
-        mask = np.asarray(which)
-        if mask.shape != (self.n_states,) or mask.dtype != bool:
-            raise InputError(f"expected a mask of {self.n_states} states, got shape {mask.shape}; try select")
-        return self.masses(mask.astype(np.int64) - 1, 1).at(0)
-
-    def masses(self, label: NDArray[np.integer[Any]], many: int) -> Bounds:
-        """The probability of each of so many sets of states, as their numbers (V**L,); -1 for states of none."""
-        own = np.asarray(label[self.states] if len(self.states) < self.n_states else label, np.int32)
-        sums = np.empty((many + 1, 2))
-        library.default().fg_masses(len(own), np.ascontiguousarray(self.probs), np.ascontiguousarray(own), many, sums)
-        parts = sums.sum(1).tolist()
-        held = np.bincount(own + 1, minlength=many + 1)[1:].tolist()
-        whole = math.fsum(parts)
-        found = []
-        for k, part in enumerate(parts[:many]):
-            # The others' sum is right relatively, too.
-            rest = whole - part if part < 0.5 else math.fsum(parts[:k] + parts[k + 1 :])
-            found.append(self._mass(part, rest, held[k], len(own)))
-        value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
-        return Bounds(value, low, high, self.why)
-
-    def _mass(self, value: float, rest: float, held: int, n: int) -> Bound:
-        """Of a set of `held` of the n states."""
-        if held in (0, n):
-            sure = float(held > 0)
-            return Bound(sure, sure, sure)
-        value, rest = min(1.0, value), min(1.0, rest)
-        if not self.certified:
-            return Bound(value, why=self.why)
-        error = self.error + 2 * ROUNDING
-        low, high = value - error, value + error
-        if np.isfinite(self.relative):
-            relative, least = self.relative + 4 * ROUNDING, n * LEAST  # what double precision cannot hold
-            low = max(low, value * (1 - relative) - least, 1 - rest * (1 + relative) - least - 2 * ROUNDING)
-            high = min(high, value * (1 + relative) + least, 1 - rest * (1 - relative) + least + 2 * ROUNDING)
-        value = min(max(value, low), high)
-        return Bound(value, max(0.0, low), min(1.0, high))
-
-
+@of_operator
 def stationary_distributions(
     chain: Operator, *, method: Method | None = None, progress: Progress | None = None
 ) -> list[StationaryDistribution]:
@@ -168,19 +67,25 @@ def stationary_distributions(
     >>> [law.probs.round(6).tolist() for law in stationary_distributions(chain)]
     [[0.833333, 0.166667]]
     """
-    if method is not None and method not in get_args(Method):
-        raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try gth")
+    if method is not None:
+        choice("method", method, get_args(Method), instead="gth")
+    require_function("progress", progress)
     classes = communicating_classes(chain)
     found = np.flatnonzero(classes.recurrent).tolist()
     whole = len(classes) == 1
     return [_one(chain, np.arange(chain.n_states) if whole else classes[k], method, progress) for k in found]
 
 
+@of_operator
 def stationary_distribution(
     chain: Operator, *, method: Method | None = None, progress: Progress | None = None
 ) -> StationaryDistribution:
     """The stationary distribution of a chain with one recurrent class; InputError where there are several."""
-    laws = stationary_distributions(chain, method=method, progress=progress)
+    return only(stationary_distributions(chain, method=method, progress=progress))
+
+
+def only(laws: list[StationaryDistribution]) -> StationaryDistribution:
+    """The stationary distribution of a chain with one recurrent class; InputError where there are several."""
     if len(laws) > 1:
         raise InputError(
             f"expected a chain with one recurrent class, got {len(laws):,}; try one of stationary_distributions"
@@ -200,6 +105,7 @@ def _one(chain: Operator, members: Ids, method: Method | None, progress: Progres
             relative=exact,
             residual=0.0,
             method="cycle",
+            names=names_of(chain),
         )
     if method == "gth" or (method is None and m <= _AT_ONCE):
         return _eliminated(chain, members, np.inf)
@@ -244,6 +150,7 @@ def _eliminated(chain: Operator, members: Ids, most: float) -> StationaryDistrib
         relative=relative,
         residual=Engine().change(pi, chain.push(pi)),
         method="gth",
+        names=names_of(chain),
     )
 
 
@@ -260,6 +167,7 @@ def _balanced(chain: Operator, members: Ids, progress: Progress | None) -> Stati
         relative=relative,
         residual=Engine().change(pi, chain.push(pi)),
         method="aggregation",
+        names=names_of(chain),
     )
 
 
@@ -283,6 +191,7 @@ def _iterated(
         error=error if error < 1 else np.inf,
         residual=residual,
         method=method,
+        names=names_of(chain),
         why="" if error < 1 else why,
     )
 

@@ -14,7 +14,7 @@ from finitegpt.analysis.patterns import select
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import MOST, Graph, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _REPEATED = 16384  # so many states are eliminated again and again
 _PATIENCE = 100
@@ -23,6 +23,7 @@ _CHECK = 10
 _POWERS = 40
 
 
+@of_operator
 def hazard(chain: Operator, targets: ArrayLike) -> Bound:
     """How likely a chain that has long avoided `targets` is to come there by one more token: 1 - `survival_rate`.
 
@@ -35,6 +36,7 @@ def hazard(chain: Operator, targets: ArrayLike) -> Bound:
     return _leaving(chain, ~select(chain, targets))
 
 
+@of_operator
 def survival_rate(chain: Operator, targets: ArrayLike) -> Bound:
     """How likely a chain that has long avoided `targets` is to avoid it for one more token.
 

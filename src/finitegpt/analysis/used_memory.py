@@ -4,19 +4,23 @@ h_k is the entropy of the next token given the last k, under the chain's own sta
 h_L the entropy rate. It never rises with k, and once it stops falling, older tokens say nothing more.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt import markup, words
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.entropy import average, entropy_rounding
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.rows import RowOperator
+from finitegpt.arguments import number, whole
+from finitegpt.errors import InputError
+from finitegpt.rows import RowOperator, of_rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Memory:
     """The memory curve of a chain."""
 
@@ -40,14 +44,38 @@ class Memory:
         >>> Memory(h, h, h).tokens()
         2
         """
+        tolerance = number("a tolerance", tolerance, instead=1e-3)
+        if not tolerance >= 0:
+            raise InputError(f"expected a tolerance of 0 or more, got {tolerance}; try 0.001")
         return int(np.argmax(self.h <= self.h[-1] + tolerance))
 
     def at(self, k: int) -> Bound:
         """h_k with its certificate."""
+        k = whole("k", k, 0, len(self.h) - 1)
         value, low, high = float(self.h[k]), float(self.low[k]), float(self.high[k])
         return Bound(value, low, high) if np.isfinite(high) else Bound(value, why=self.why)
 
+    def __len__(self) -> int:
+        return len(self.h)
 
+    def __getitem__(self, k: int) -> Bound:
+        return self.at(k)
+
+    def __iter__(self) -> Iterator[Bound]:
+        return (self.at(k) for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        L = len(self) - 1
+        curve = f"h_0 {self.at(0)} to h_{L} {self.at(L)} nats"
+        return f"Memory({curve}; {words.count(self.tokens(), 'token')} of {L} used)"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        rows = ((f"{k}", str(bound)) for k, bound in enumerate(self))
+        return markup.table("entropy of a token given the k before it", ("k", "nats"), rows, total=len(self))
+
+
+@of_rows
 def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Memory:
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 

@@ -58,7 +58,9 @@ def mass(chain: RowOperator, red: ArrayLike, *, states: ArrayLike | None = None,
     return _average(document, chain, mask.astype(np.float64), states)
 
 
-def hitting_probability(chain: RowOperator, red: ArrayLike, *, start: int | None = None, note: str = "") -> Certificate:
+def hitting_probability(
+    chain: RowOperator, red: ArrayLike, *, start: str | int | None = None, note: str = ""
+) -> Certificate:
     """The probability of ever reaching red states from a state: without one, from the data's most frequent not red.
 
     >>> from finitegpt import Chain
@@ -75,7 +77,7 @@ def hitting_probability(chain: RowOperator, red: ArrayLike, *, start: int | None
 
 
 def mean_first_passage_time(
-    chain: RowOperator, red: ArrayLike, *, start: int | None = None, note: str = ""
+    chain: RowOperator, red: ArrayLike, *, start: str | int | None = None, note: str = ""
 ) -> Certificate:
     """The mean number of tokens until red states are reached; InputError for a start from where they may never be.
 
@@ -114,15 +116,14 @@ def _average(
 
 
 def _passage(
-    chain: RowOperator, red: ArrayLike, start: int | None, about: str, note: str
+    chain: RowOperator, red: ArrayLike, start: str | int | None, about: str, note: str
 ) -> tuple[Document, NDArray[np.uint8], Mask, int]:
     """The file's beginning, what the graph says of each state, the red ones, and where it starts."""
     mask = select(chain, red)
     if start is None:
         often = np.ones(chain.n_states) if chain.counts is None else chain.counts + 1
         start = int(np.argmax(np.where(mask, 0, often)))
-    if not 0 <= start < chain.n_states:
-        raise InputError(f"expected a start from 0 to {chain.n_states - 1}, got {start}; try 0")
+    start = chain.id(start)
     first = np.arange(chain.n_states) == start
     found = {"red": packed(mask.astype(np.uint8)), "start": packed(first.astype(np.uint8))}
     return begin(chain, about, note) | found, chain.graph.reach(mask), mask, start

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from finitegpt.graph import Graph
 from finitegpt.limits import require_memory
@@ -135,9 +133,9 @@ def entropy_rate(transitions: Floats, start: Floats, most_beliefs: int = _MOST_B
 def _closed(transitions: Floats, start: Floats) -> list[NDArray[np.int64]]:
     """The closed classes of hidden states in which a process may begin."""
     hidden = transitions.sum(0) > 0
-    n, label = connected_components(csr_array(hidden), connection="strong")
-    classes = [np.flatnonzero(label == k) for k in range(n)]
-    return [x for x in classes if start[x].any() and not np.delete(hidden[x], x, 1).any()]
+    label, closed = Graph.of(hidden).classes()
+    classes = [np.flatnonzero(label == k) for k in np.flatnonzero(closed)]
+    return [members for members in classes if start[members].any()]
 
 
 def _class_rate(transitions: Floats, law: Floats, relative: float, most_beliefs: int) -> tuple[float, float]:

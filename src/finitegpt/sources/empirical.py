@@ -5,8 +5,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt.arguments import choice, number
 from finitegpt.chain import Chain
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data, Tokens
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.rows import Rows
@@ -17,7 +18,7 @@ _STARTUP = 2**16
 
 
 def ngram(
-    data: Data | str,
+    data: Data | str | Tokens,
     *,
     context_length: int = NOTEBOOK_CONTEXT_LENGTH,
     smoothing: Smoothing = "witten-bell",
@@ -25,8 +26,9 @@ def ngram(
 ) -> Chain:
     """The chain of the n-grams of a text, n = L + 1, with the counts of its states.
 
-    A text is read with windows of `context_length` tokens; Data has its own. Where n(c, x) says how often x follows the
-    context c, n(c) is its sum over x and t(c) the number of different x, a row is, by `smoothing`:
+    A text, or tokens in a list or an array, are read with windows of `context_length` tokens; Data has its own. Where
+    n(c, x) says how often x follows the context c, n(c) is its sum over x and t(c) the number of different x, a row is,
+    by `smoothing`:
 
     - "witten-bell": (n(c, x) + t(c) p(x | c')) / (n(c) + t(c)), with c' the context without its oldest token, down to
       1/V for the empty one (Witten and Bell 1991, method C; interpolated as in Chen and Goodman 1998, equation 18)
@@ -40,10 +42,9 @@ def ngram(
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    if isinstance(data, str):
-        data = Data.from_text(data, context_length=context_length)
-    if smoothing not in get_args(Smoothing):
-        raise InputError(f"expected a smoothing of {', '.join(get_args(Smoothing))}, got {smoothing!r}; try none")
+    data = Data.of(data, context_length=context_length)
+    choice("smoothing", smoothing, get_args(Smoothing), instead="none")
+    alpha = number("alpha", alpha, instead=1)
     if not 0 < alpha < np.inf:
         raise InputError(f"expected alpha above 0, got {alpha}; try 1, or no smoothing for the limit of 0")
     V, L = len(data.vocab), data.context_length

@@ -5,14 +5,13 @@ from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from finitegpt.data import require_symbols, vocabulary
+from finitegpt.arguments import number, numbers, shown
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import Graph
 from finitegpt.sources.belief import Floats
 from finitegpt.sources.source import Source
+from finitegpt.symbols import require_symbols, symbols_of, vocabulary
 
 _SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MOST_HIDDEN = 1024
@@ -37,7 +36,7 @@ def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None) -> Source:
     >>> markov([[0.1, 0.9], [0.5, 0.5]]).name
     'markov:0.1,0.9/0.5,0.5'
     """
-    P = np.asarray(matrix, np.float64)
+    P = numbers("rows of probabilities", matrix, instead="[[0.1, 0.9], [0.5, 0.5]]")
     if P.ndim != 2 or P.shape[1] < 2 or not (P >= 0).all() or not np.allclose(P.sum(1), 1, atol=1e-6):
         raise InputError("expected rows of probabilities that sum to one, got others; try [[0.1, 0.9], [0.5, 0.5]]")
     K, V = P.shape
@@ -46,7 +45,7 @@ def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None) -> Source:
         raise InputError(f"expected a row for each word, {V} or {V * V} for {V} tokens, got {K}; try {V} rows")
     if vocab is None and len(_SYMBOLS) < V:
         raise InputError(f"expected a vocabulary for more than {len(_SYMBOLS)} tokens, got none; try giving one")
-    symbols = tuple(_SYMBOLS[:V] if vocab is None else vocab)
+    symbols = tuple(_SYMBOLS[:V]) if vocab is None else symbols_of(vocab)
     if len(symbols) != V:
         raise InputError(f"expected {V} symbols, one a column, got {len(symbols)}; try {_SYMBOLS[:V]}")
     require_symbols(symbols)
@@ -135,8 +134,8 @@ def mess3(x: float = 0.15, a: float = 0.6) -> Source:
     The beliefs of an observer form a fractal (Marzen and Crutchfield 2017, whose alpha is a; Shai et al. 2024). No
     closed entropy rate; 1.088888 with these defaults.
     """
-    if not 0 <= x <= 0.5:
-        raise InputError(f"expected x from 0 to 0.5, got {x}; try 0.15")
+    if not 0 <= number("x", x, instead=0.15) <= 0.5:
+        raise InputError(f"expected x from 0 to 0.5, got {shown(x)}; try 0.15")
     _require_probabilities(a=a)
     move = np.where(np.eye(3), 1 - 2 * x, x)
     emit = np.where(np.eye(3), a, (1 - a) / 2)  # (hidden state arrived at, token)
@@ -154,8 +153,8 @@ def periodic(word: str) -> Source:
     >>> periodic("011").memory(2).round(6)
     array([0.636514, 0.462098, 0.      ])
     """
-    if not word:
-        raise InputError("expected a word, got an empty one; try 011")
+    if not isinstance(word, str) or not word:
+        raise InputError(f"expected a word, got {shown(word)}; try '011'")
     vocab = vocabulary(word)
     require_symbols(vocab)
     _require_few(len(word))
@@ -175,11 +174,13 @@ def mixture(sources: Sequence[Source], weights: Sequence[float] | None = None) -
     >>> mixture([golden_mean(), even()]).name
     'golden_mean+even'
     """
+    if not isinstance(sources, Sequence) or not all(isinstance(source, Source) for source in sources):
+        raise InputError(f"expected several sources, got {shown(sources)}; try [golden_mean(), even()]")
     if len(sources) < 2:
         raise InputError(f"expected at least two sources to mix, got {len(sources)}; try golden_mean+even")
-    shares = np.asarray([1] * len(sources) if weights is None else weights, np.float64)
+    shares = numbers("weights", [1] * len(sources) if weights is None else weights, instead="[0.3, 0.7]")
     if shares.shape != (len(sources),) or not (shares > 0).all() or not np.isfinite(shares.sum()):
-        raise InputError(f"expected {len(sources)} weights above 0, got {list(shares)}; try 0.3 and 0.7")
+        raise InputError(f"expected {len(sources)} weights above 0, got {shown(weights)}; try 0.3 and 0.7")
     K = sum(len(source.start) for source in sources)
     _require_few(K)
     vocab = tuple(sorted({symbol for source in sources for symbol in source.vocab}))
@@ -206,9 +207,8 @@ def _binary(name: str, arrows: dict[tuple[int, int, int], float], stay: Sequence
 
 def _stationary(matrix: Floats) -> Floats:
     """The stationary distribution (K,) of a transition matrix (K, K) with one recurrent class."""
-    n, label = connected_components(csr_array(matrix > 0), connection="strong")
-    classes = [np.flatnonzero(label == k) for k in range(n)]
-    closed = [members for members in classes if not np.delete(matrix[members], members, 1).any()]
+    label, ends = Graph.of(matrix).classes()
+    closed = [np.flatnonzero(label == k) for k in np.flatnonzero(ends)]
     if len(closed) > 1:
         raise InputError(
             f"expected a chain with one stationary law, got {len(closed)} classes of words that never meet; "
@@ -236,8 +236,8 @@ def _escape(symbols: str) -> str:
 
 def _require_probabilities(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise InputError(f"expected {name} from 0 to 1, got {value}; try 0.5")
+        if not 0 <= number(name, value, instead=0.5) <= 1:
+            raise InputError(f"expected {name} from 0 to 1, got {shown(value)}; try 0.5")
 
 
 def _require_few(K: int) -> None:

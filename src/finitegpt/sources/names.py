@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError
 from finitegpt.sources import known
 from finitegpt.sources.source import Source
@@ -36,6 +37,8 @@ def parse(name: str) -> Source:
     >>> parse("golden-mean:0.3").name
     'golden_mean:0.3'
     """
+    if not isinstance(name, str):
+        raise InputError(f"expected the name of a source, got {shown(name)}; try one of {', '.join(NAMES)}")
     return _parse(name, _DEEPEST)
 
 

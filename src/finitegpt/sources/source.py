@@ -10,18 +10,20 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt.arguments import is_whole, required, shown
 from finitegpt.chain import Chain
-from finitegpt.data import require_symbols
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
 from finitegpt.parallel import ranges
 from finitegpt.sources import belief
 from finitegpt.sources.belief import Floats
 from finitegpt.states import is_spaced
+from finitegpt.symbols import require_symbols, symbols_of
+from finitegpt.walk import seed_of
 
 Item = TypeVar("Item")
 
-_LONGEST = 2**13
+_LONGEST, _MOST_TERMS = 2**13, 2**20
 _STARTUP = 2**16
 _TOLERANCE = 1e-9
 
@@ -46,7 +48,12 @@ class Source:
     """(K,): a stationary distribution of the hidden states, with which the process begins."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vocab", symbols_of(self.vocab))
         require_symbols(self.vocab)
+        if not isinstance(self.name, str):
+            raise InputError(f"expected a name, got {shown(self.name)}; try 'own'")
+        for name, array in (("transitions", self.transitions), ("start", self.start)):
+            required(name, array, np.ndarray, instead="numpy.array")
         V, K = len(self.vocab), self.start.size
         if self.transitions.shape != (V, K, K) or self.start.shape != (K,) or not V or not K:
             raise InputError(
@@ -95,7 +102,6 @@ class Source:
         >>> even().memory(3).round(6)
         array([0.636514, 0.605939, 0.549306, 0.534019])
         """
-        _require_length(context_length, 0)
         return np.array([term.h for term in self._terms(context_length)])
 
     def memory_bounds(self, context_length: int) -> tuple[Floats, Floats, Floats]:
@@ -106,11 +112,13 @@ class Source:
         >>> bool((low <= h).all() and (h <= high).all() and (high - low < 1e-12).all())
         True
         """
-        _require_length(context_length, 0)
         h, error, _ = np.array(self._terms(context_length)).T
         return h, (h - error).clip(0), h + error
 
     def _terms(self, context_length: int) -> list[belief.Term]:
+        _require_length(context_length, 0)
+        if context_length > _MOST_TERMS:
+            raise TooLargeError(f"expected at most {_MOST_TERMS:,} tokens, got {shown(context_length)}; try fewer")
         transitions = belief.normalised(self.transitions)
         law, relative = belief.law_of(transitions, self.start)
         series = belief.entropies(transitions, law[None], np.ones(1), relative)
@@ -169,8 +177,7 @@ class Source:
         False
         """
         _require_length(n, 0)
-        if seed < 0:
-            raise InputError(f"expected a seed of 0 or more, got {seed}; try 0")
+        seed = seed_of(seed)
         require_memory(64 * n, "a sample", "fewer tokens")
         rng = np.random.default_rng(seed)
         K = len(self.start)
@@ -231,5 +238,5 @@ def _cumulative(probs: Floats) -> tuple[list[float], list[int]]:
 
 
 def _require_length(length: int, least: int) -> None:
-    if length < least:
-        raise InputError(f"expected a number of tokens of {least} or more, got {length}; try 3")
+    if not is_whole(length) or length < least:
+        raise InputError(f"expected a number of tokens of {least} or more, got {shown(length)}; try 3")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError
 
 RARE = "*"
@@ -33,6 +34,9 @@ def transform(text: str, name: str) -> str | list[str]:
     >>> transform("Ça va?", "letters"), transform("Onegin", "vowels"), transform("The cat. The dog!", "words:2")
     ('ca va', 'vcvcvc', ['the', '*', 'the', '*'])
     """
+    for value in (text, name):
+        if not isinstance(value, str):
+            raise InputError(f"expected a text and the name of a transform, got {shown(value)}; try characters")
     kind, colon, least = name.partition(":")
     if kind == "words" and (not colon or (least.isascii() and least.isdigit())):
         symbols: str | list[str] = _words(text, int(least[:18] or 1))

@@ -1,0 +1,106 @@
+"""What a training is asked for, made complete: the data, the shape of the model, and how it is trained."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Literal, TypedDict
+
+from finitegpt.arguments import required, whole
+from finitegpt.config import GPTConfig, TrainConfig
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data, Tokens
+from finitegpt.errors import InputError
+
+FULL_BATCH = 4096
+"""Up to so many distinct windows, every step sees all of them unless a batch size is given."""
+MINI_BATCH = 256
+"""The batch size beyond."""
+
+
+class Settings(TypedDict, total=False):
+    """The fields of `GPTConfig` and of `TrainConfig`, as keywords."""
+
+    vocab_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    bias: bool
+    steps: int
+    lr: float
+    weight_decay: float
+    seed: int
+    batch_size: int | None
+    loss: Literal["last", "all"]
+
+
+_OF_MODEL = {field.name for field in fields(GPTConfig)}
+_OF_TRAINING = {field.name for field in fields(TrainConfig)}
+
+
+def prepare(
+    data: Data | str | Tokens,
+    model: GPTConfig | None = None,
+    config: TrainConfig | None = None,
+    context_length: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Data, GPTConfig, TrainConfig]:
+    """What `train` fills in: data from text, the model's shape and the batch size from the data.
+
+    InputError where two of them contradict each other, or a setting is none.
+
+    >>> data, shape, how = prepare("0110100110010110", settings={"n_layer": 1, "steps": 5})
+    >>> data.context_length, shape.n_layer, how.steps
+    (3, 1, 5)
+    """
+    settings = {} if settings is None else settings
+    require_settings(settings)
+    for name, value, kind, names in (
+        ("model", model, GPTConfig, _OF_MODEL),
+        ("config", config, TrainConfig, _OF_TRAINING),
+    ):
+        if value is not None:
+            required(name, value, kind, instead=f"{kind.__name__}(...)")
+            both = sorted(names & settings.keys())
+            if both:
+                raise InputError(
+                    f"expected {', '.join(both)} on its own or in {name}, got both; "
+                    f"try dataclasses.replace({name}, {both[0]}={settings[both[0]]!r})"
+                )
+    lengths = _lengths(data, model, context_length)
+    if len(set(lengths.values())) > 1:
+        said = " and ".join(f"{length} of {what}" for what, length in lengths.items())
+        raise InputError(f"expected one context length, got {said}; try leaving one out")
+    length = next(iter(lengths.values()), NOTEBOOK_CONTEXT_LENGTH)
+    data = Data.of(data, context_length=length)
+    own = {name: value for name, value in settings.items() if name in _OF_MODEL}
+    shape = model or GPTConfig(**{"vocab_size": len(data.vocab), "context_length": data.context_length, **own})
+    if (shape.vocab_size, shape.context_length) != (len(data.vocab), data.context_length):
+        raise InputError(
+            f"expected a model for {len(data.vocab)} tokens and a context of {data.context_length}, got one for "
+            f"{shape.vocab_size} and {shape.context_length}; try GPTConfig(vocab_size={len(data.vocab)}, "
+            f"context_length={data.context_length})"
+        )
+    how = config or TrainConfig(**{name: value for name, value in settings.items() if name in _OF_TRAINING})
+    if how.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
+        how = replace(how, batch_size=MINI_BATCH)
+    return data, shape, how
+
+
+def require_settings(settings: Mapping[str, Any]) -> None:
+    """InputError that names what is no setting."""
+    known = list(Settings.__annotations__)
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4) or ["steps"]
+            raise InputError(f"expected settings of {', '.join(known)}, got {name!r}; try {near[0]}")
+
+
+def _lengths(data: Any, model: GPTConfig | None, context_length: int | None) -> dict[str, int]:
+    """Every context length that is asked for, by who asks."""
+    found = {}
+    if context_length is not None:
+        found["context_length"] = whole("context_length", context_length, 1, instead=NOTEBOOK_CONTEXT_LENGTH)
+    if model is not None:
+        found["the model"] = model.context_length
+    if isinstance(data, Data):
+        found["the data"] = data.context_length
+    return found
