@@ -14,7 +14,7 @@ from finitegpt.exchange.digraph import digraph
 from finitegpt.exchange.dot import dot
 from finitegpt.exchange.table import write_table
 from finitegpt.rows import RowOperator, Rows
-from finitegpt.walk import walk
+from finitegpt.walk import walk_rows
 
 if TYPE_CHECKING:
     import graphviz
@@ -37,11 +37,7 @@ class Chain(RowOperator):
         if not tokens or (len(tokens) < self.context_length and self.startup is None):
             raise InputError(f"expected a start of {self.context_length} tokens, got {start!r}; try {self.label(0)!r}")
 
-        def next_row(window: NDArray[np.int64]) -> Rows:
-            rows = self.log_probs if len(window) == self.context_length else (self.startup or ())[len(window) - 1]
-            return rows[states.ids(window, self.vocab_size)]
-
-        walked = walk(next_row, tokens, n, self.context_length, seed)
+        walked = walk_rows(self.log_probs, self.startup or (), self.context_length, tokens, n, seed)
         return states.text(walked, self.vocab)
 
     def map_rows(self, function: Callable[[Rows], Rows]) -> "Chain":
