@@ -46,7 +46,7 @@ def eigenvalues(
     """
     if k < 1:
         raise InputError(f"expected at least 1 eigenvalue, got {k}; try 6")
-    short = _shortened(chain)
+    short = shortened(chain)
     n = short.n_states
     if method is not None and method not in get_args(Method):
         raise InputError(f"expected a method of {', '.join(get_args(Method))}, got {method!r}; try dense")
@@ -64,7 +64,7 @@ def eigenvalues(
     return values[order][:k]
 
 
-def _shortened(chain: RowOperator) -> RowOperator:
+def shortened(chain: RowOperator) -> RowOperator:
     """The chain without the oldest tokens that make no difference at all, but for the last one."""
     rows, V, L = chain.log_probs, chain.vocab_size, chain.context_length
     while L > 1:
@@ -91,7 +91,7 @@ def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) 
     >>> spectral_gap(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6)
     0.6
     """
-    short = _shortened(chain)
+    short = shortened(chain)
     if short.context_length == 1 and (short.log_probs == short.log_probs[:1]).all():
         return Bound(1.0, 1.0, 1.0)
     values, floor = eigenvalues(chain, 2, law), _floor(short.n_states)
