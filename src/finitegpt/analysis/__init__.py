@@ -9,6 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
+- `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -19,6 +20,7 @@ from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_cl
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
+from finitegpt.analysis.irreversibility import Reversibility, entropy_production, is_reversible
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
@@ -37,6 +39,7 @@ __all__ = [
     "Machine",
     "Memory",
     "RedStates",
+    "Reversibility",
     "StationaryDistribution",
     "absorption_probabilities",
     "absorption_weights",
@@ -48,11 +51,13 @@ __all__ = [
     "cyclic_classes",
     "data_entropy",
     "eigenvalues",
+    "entropy_production",
     "entropy_rate",
     "extended",
     "hazard",
     "hitting_probabilities",
     "implied_timescales",
+    "is_reversible",
     "machine",
     "match",
     "mean_first_passage_times",

@@ -124,7 +124,8 @@ def _judged(chain: RowOperator, law: StationaryDistribution, words: Words) -> Re
         off = np.where(there, np.repeat(words.off, chain.vocab_size) + 4 * ROUNDING * (np.abs(logs) + 1), 0.0)
         sure = np.nan_to_num(gap - off - off[turned], nan=-np.inf)
     if sure.max() > 0:
-        return _shown(chain, words, int(np.argmax(sure)), True)
+        more = np.exp(logs) * -np.expm1(-sure.clip(0))  # at least by so much it is more probable than its reverse
+        return _shown(chain, words, int(np.argmax(more if more.max() > 0 else sure)), True)
     exact = _exactly(chain, law)
     if exact:
         return Reversibility(reversible=True, certified=True)
