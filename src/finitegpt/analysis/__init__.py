@@ -9,6 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
+- `time_correlations`: how what it says now goes with what it says later
 - `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
 
 Entropies are in nats unless a name says bits; times are in tokens.
@@ -29,6 +30,7 @@ from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectra
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
+from finitegpt.analysis.time_correlations import autocorrelation, correlation, covariances
 from finitegpt.analysis.used_memory import Memory, memory
 
 __all__ = [
@@ -44,9 +46,12 @@ __all__ = [
     "absorption_probabilities",
     "absorption_weights",
     "approach",
+    "autocorrelation",
     "average",
     "communicating_classes",
     "compare",
+    "correlation",
+    "covariances",
     "cross_entropy",
     "cyclic_classes",
     "data_entropy",
