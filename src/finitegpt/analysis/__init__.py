@@ -9,6 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
+- `sequences`: how probable a text is
 - `time_correlations`: how what it says now goes with what it says later
 - `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
 
@@ -26,6 +27,7 @@ from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
+from finitegpt.analysis.sequences import sequence_log_probability, sequence_probability
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
@@ -72,6 +74,8 @@ __all__ = [
     "recurrent_classes",
     "red_states",
     "select",
+    "sequence_log_probability",
+    "sequence_probability",
     "spectral_gap",
     "start_distribution",
     "stationary_distribution",
