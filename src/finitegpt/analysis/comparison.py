@@ -16,9 +16,9 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.analysis.entropy import average, doubt, entropy_rate
-from finitegpt.analysis.surprisal import losses
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.analysis.surprisal import losses
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory

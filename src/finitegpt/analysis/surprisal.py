@@ -1,13 +1,17 @@
 """How surprising a token is: -ln of its probability, small ones too without a subtraction."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING
 from finitegpt.rows import LEAST, Rows
 
 
-def losses(rows: Rows, tokens: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def losses(
+    rows: Rows, tokens: "NDArray[np.integer[Any]] | list[int]"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """-ln of each row's probability of a token, and how far each may be off.
 
     Of the most probable token it is ln(1 + the sum of exp(x_o - x)) over the others, small without a subtraction.

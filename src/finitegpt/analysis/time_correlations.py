@@ -1,14 +1,14 @@
 """How what a text says now goes with what it says t tokens later.
 
-For functions f and g of the state, E[f(X_0) g(X_t)] = sum over i of pi_i f_i (P^t g)_i in the long run. P^t g is t steps
-of `pull`. What each may be off by is carried along: a step adds its rounding to what was there, which spreads as
+For functions f and g of the state, E[f(X_0) g(X_t)] = sum over i of pi_i f_i (P^t g)_i in the long run. P^t g is t
+steps of `pull`. What each may be off by is carried along: a step adds its rounding to what was there, which spreads as
 probabilities do. Where g is nowhere below 0 all of it is relative.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.entropy import average, by_law, doubt
@@ -53,7 +53,7 @@ def covariances(
     tokens: int = 100,
     law: StationaryDistribution | None = None,
 ) -> Bounds:
-    """Cov(f(X_0), g(X_t)) in the long run for t = 0 .. `tokens` (tokens + 1,): what is left of `correlation` without means.
+    """Cov(f(X_0), g(X_t)) in the long run for t = 0 .. `tokens` (tokens + 1,): `correlation` less the means' product.
 
     Arguments as above. It fades as the chain forgets; it is known to some roundings of its size at first.
 
@@ -68,7 +68,8 @@ def covariances(
         values = _function(chain, function)
         kept = values[law.states]
         if kept.min() == kept.max():  # it goes with nothing
-            return Bounds(*np.zeros((3, tokens + 1)))
+            none = np.zeros(tokens + 1)
+            return Bounds(none, none, none)
         mean = average(chain, values, law)
         centred.append(values - mean.value)
         off.append(mean.error)
@@ -78,7 +79,7 @@ def covariances(
 def autocorrelation(
     chain: Operator, f: "str | ArrayLike", tokens: int = 100, law: StationaryDistribution | None = None
 ) -> Bounds:
-    """The correlation coefficient of f(X_0) and f(X_t) for t = 0 .. `tokens` (tokens + 1,): 1 at first, within -1 and 1.
+    """The correlation coefficient of f(X_0) and f(X_t) for t = 0 .. `tokens` (tokens + 1,): 1 at first, then less.
 
     `covariances` over the variance; InputError for a function that is constant in the long run. Arguments as above.
 
@@ -93,7 +94,7 @@ def autocorrelation(
         raise InputError("expected a function that varies in the long run, got a constant; try a token, such as '1'")
     found = covariances(chain, f, None, tokens, law)
     variance = found.at(0)
-    if not 0 < variance.low or not np.isfinite(variance.high):
+    if not variance.low > 0 or not np.isfinite(variance.high):
         unknown = np.full(tokens + 1, np.inf)
         value = (found.values / variance.value if variance.value > 0 else found.values).clip(-1, 1)
         value[0] = unknown[0] = 1.0
