@@ -9,7 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
-- `sequences`: how probable a text is
+- `sequences`: how probable a text is; `likeliest`: which one is the most probable
 - `time_correlations`: how what it says now goes with what it says later
 - `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
 
@@ -23,6 +23,7 @@ from finitegpt.analysis.comparison import Comparison, approach, compare, cross_e
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.irreversibility import Reversibility, entropy_production, is_reversible
+from finitegpt.analysis.likeliest import Path, most_probable_path
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
@@ -42,6 +43,7 @@ __all__ = [
     "Comparison",
     "Machine",
     "Memory",
+    "Path",
     "RedStates",
     "Reversibility",
     "StationaryDistribution",
@@ -70,6 +72,7 @@ __all__ = [
     "mean_first_passage_times",
     "memory",
     "mixing_time",
+    "most_probable_path",
     "period",
     "recurrent_classes",
     "red_states",
