@@ -9,6 +9,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain
+- `growth`: how many texts are possible
 - `sequences`: how probable a text is; `likeliest`: which one is the most probable
 - `time_correlations`: how what it says now goes with what it says later
 - `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
@@ -21,6 +22,7 @@ from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.growth import topological_entropy
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.irreversibility import Reversibility, entropy_production, is_reversible
 from finitegpt.analysis.likeliest import Path, most_probable_path
@@ -84,5 +86,6 @@ __all__ = [
     "stationary_distribution",
     "stationary_distributions",
     "survival_rate",
+    "topological_entropy",
     "total_variation",
 ]
