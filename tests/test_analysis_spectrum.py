@@ -114,7 +114,7 @@ def test_a_curve_that_never_rises_is_known_the_better_for_it() -> None:
         found = total_variation(chain, 3000, start)
         assert (np.diff(found.low) <= 0).all()
         assert (np.diff(found.high) <= 0).all()
-            assert found.high[-1] < 2e-12  # 3,000 steps round more than that
+        assert found.high[-1] < 2e-12  # 3,000 steps round more than that
         P, pi = exact_matrix(chain), exact_dense_law(chain, np.arange(8))
         at = np.array([[Decimal(int(i == j)) for j in range(8)] for i in range(8)], object)
         for k in range(12):
