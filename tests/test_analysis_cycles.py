@@ -47,3 +47,14 @@ def test_only_short_contexts_of_two_tokens_leave_no_choice() -> None:
     assert is_forced(tree, 1)
     tree[1, 2] = tree[2, 1] = True  # a cycle of three
     assert not is_forced(tree, 1)
+
+
+def test_with_longer_contexts_sums_of_rows_count() -> None:
+    rng, there = np.random.default_rng(2), np.ones((9, 3), bool)
+    s = rng.integers(-32, 0, (3, 3, 3)).astype(np.float32) / 32
+    alike = s + s.transpose(2, 1, 0)  # of (a, b, y): words and their reverses have the same numbers
+    assert not is_balanced(alike.reshape(9, 3), there, 2)
+    even = np.broadcast_to(alike[:1, :1, :1], (3, 3, 3)).reshape(9, 3).copy()
+    assert is_balanced(even, there, 2)
+    turned = np.stack([np.roll([0, 1, 1], a) for a in range(3)])[:, None, :] * np.ones((3, 3, 3))
+    assert is_balanced(turned.reshape(9, 3).astype(np.float32), there, 2)  # all sums the same

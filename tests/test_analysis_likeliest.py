@@ -143,6 +143,9 @@ def test_ties_go_to_fewer_tokens_and_the_first_of_the_vocabulary() -> None:
     path = most_probable_path(chain, "a", targets="h")
     assert path.text == "bch"
     assert abs(path.gap.value) < 1e-12
+    # one arrow of a half, or one and a sure one
+    p = [[0, 0.5, 0, 0.5], [0, 0, 0, 1], [1, 0, 0, 0], [1, 0, 0, 0]]
+    assert most_probable_path(Chain.from_probs(p, "abcd", 1), "a", targets="d").text == "d"
     # one arrow of a quarter, or two of a half
     p = [[0, 0.5, 0.25, 0.25], [0, 0, 0.5, 0.5], [1, 0, 0, 0], [1, 0, 0, 0]]
     assert most_probable_path(Chain.from_probs(p, "abcd", 1), "a", targets="d").text == "d"

@@ -94,6 +94,44 @@ def test_what_fades_is_known_as_it_fades() -> None:
     assert (found.high - found.low < 1e-14).all()
 
 
+class Rough:
+    """A chain each of whose probabilities is off by as much as it says."""
+
+    def __init__(self, P: np.ndarray, off: float, seed: int) -> None:
+        self.P = P * (1 + 0.99 * off * np.random.default_rng(seed).choice([-1, 1], P.shape))
+        self.n_states, self.width, self.rounding, self.is_complete = len(P), len(P), off, False
+
+    def pull(self, function: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return self.P @ np.asarray(function)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_step_and_the_law_are_off_by_is_in_the_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    P = rng.dirichlet(np.ones(5), 5)
+    pi = np.linalg.matrix_power(P, 4000)[0]
+    tilt = 1 + (0.99e-4 * rng.choice([-1, 1], 5) if seed % 2 else 0)
+    law = StationaryDistribution(
+        states=np.arange(5), probs=pi * tilt, n_states=5, error=1e-4, relative=1e-4, residual=0.0, method="gth"
+    )
+    for f, g in ((rng.normal(size=5), rng.normal(size=5)), (rng.random(5), rng.random(5)), (pi, 3 * rng.random(5) - 2)):
+        rough = Rough(P, 1e-3, seed)
+        after = np.array([np.linalg.matrix_power(P, t) @ g for t in range(9)])
+        truth = after @ (pi * f)
+        found = correlation(rough, f, g, 8, law)  # type: ignore[arg-type]
+        assert (found.low <= truth).all()
+        assert (truth <= found.high).all()
+        assert (found.high - found.low < 0.1 * np.abs(f).max() * np.abs(g).max()).all()
+        truth = truth - (pi @ f) * (pi @ g)
+        found = covariances(rough, f, g, 8, law)  # type: ignore[arg-type]
+        assert (found.low <= truth + 1e-15).all()
+        assert (truth - 1e-15 <= found.high).all()
+        own = np.array([np.linalg.matrix_power(P, t) @ f for t in range(9)]) @ (pi * f) - (pi @ f) ** 2
+        found = autocorrelation(rough, f, 8, law)  # type: ignore[arg-type]
+        assert (found.low <= own / own[0] + 1e-15).all()
+        assert (own / own[0] - 1e-15 <= found.high).all()
+
+
 def test_names_of_functions() -> None:
     chain = random_chain("dense", 2, 3, 0)
     newest = (np.arange(8) % 2 == 1).astype(float)

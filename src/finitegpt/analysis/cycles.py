@@ -6,7 +6,7 @@ arrow from its first L tokens to its last L, d adds up to 0 along every cycle; t
 potential of the two states. Potentials are followed from state to state, in whole numbers, so that nothing is rounded.
 
 Sums of a row's exponentials, and in `is_forced` all the probabilities, are taken for numbers that nobody knows: each is
-a digit of its own in a base so large that digits never run into each other.
+a digit of its own in a base so large that digits never run into each other. Words are those of one recurrent class.
 """
 
 from collections import deque
@@ -72,24 +72,22 @@ def _whole(x: float) -> int:
 
 
 def _is_difference(word: NDArray[np.int64], shape: tuple[int, int], gain: list[int]) -> bool:
-    """Whether what each word gains is the difference of a potential of the state it leads to and the one it leaves."""
+    """Whether what each word gains is the difference of a potential of the state it leads to and the one it leaves.
+
+    From each state of a class all others are reached.
+    """
     n, V = shape
-    tail, head = (word // V).tolist(), (word % n).tolist()
     beside: dict[int, list[tuple[int, int]]] = {}
-    for a, b, g in zip(tail, head, gain, strict=True):
+    for a, b, g in zip((word // V).tolist(), (word % n).tolist(), gain, strict=True):
         beside.setdefault(a, []).append((b, g))
-        beside.setdefault(b, []).append((a, -g))
-    potential: dict[int, int] = {}
-    for root in beside:
-        if root in potential:
-            continue
-        potential[root], todo = 0, deque([root])
-        while todo:
-            a = todo.popleft()
-            for b, g in beside[a]:
-                if b not in potential:
-                    potential[b] = potential[a] + g
-                    todo.append(b)
-                elif potential[b] != potential[a] + g:
-                    return False
+    root = int(word[0] // V)
+    potential, todo = {root: 0}, deque([root])
+    while todo:
+        a = todo.popleft()
+        for b, g in beside[a]:
+            if b not in potential:
+                potential[b] = potential[a] + g
+                todo.append(b)
+            elif potential[b] != potential[a] + g:
+                return False
     return True
