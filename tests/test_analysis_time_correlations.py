@@ -19,6 +19,7 @@ from finitegpt.analysis import (
     covariances,
     stationary_distribution,
     stationary_distributions,
+    time_correlations,
 )
 from oracles import chains, random_chain
 from strategies import SEEDS
@@ -174,6 +175,14 @@ def test_a_constant_goes_with_nothing() -> None:
     assert nearly.values[0] == nearly.low[0] == nearly.high[0] == 1
     assert nearly.high[1] == math.inf
     assert "hardly varies" in nearly.why
+
+
+def test_the_variance_is_an_interval_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    low, high = np.array([1, -0.5, 0.25]), np.array([4, -0.25, 0.5])
+    monkeypatch.setattr(time_correlations, "covariances", lambda *_: Bounds((low + high) / 2, low, high))
+    found = autocorrelation(TWO, "b", 2)
+    assert found.low == pytest.approx([1, -0.5, 0.0625], abs=1e-12)
+    assert found.high == pytest.approx([1, -0.0625, 0.5], abs=1e-12)
 
 
 def test_an_uncertified_law_proves_nothing() -> None:
