@@ -97,6 +97,11 @@ FG_API void fg_entropy(const fg_chain *chain, int64_t first, int64_t count, doub
  * number is NaN or far above 0. The other kernels ask that this was found small. */
 FG_API double fg_check(const fg_chain *chain, int64_t first, int64_t count);
 
+/* A walk of n tokens from a state on: each is the first whose sum is above uniforms[k], from 0 to below 1, times the last
+ * sum of its row. sums [V**L][V] are those of each row's probabilities up to each token, suffixes V**(L-1). */
+FG_API void fg_walk(int64_t vocab_size, int64_t suffixes, const double *sums, int64_t state, int64_t n,
+                    const double *uniforms, int32_t *tokens);
+
 /* The largest |after - before| / before over n numbers of 0 or more; infinite where only before is 0. */
 FG_API double fg_change(int64_t n, const double *before, const double *after);
 

@@ -108,6 +108,21 @@ def test_curves_of_total_variation(chain: Chain, seed: int) -> None:
     assert (np.diff(total_variation(chain, 9).values) <= 1e-13).all()
 
 
+def test_a_curve_that_never_rises_is_known_the_better_for_it() -> None:
+    chain = random_chain("dense", 2, 3, 1)
+    for start in (None, 5):
+        found = total_variation(chain, 3000, start)
+        assert (np.diff(found.low) <= 0).all()
+        assert (np.diff(found.high) <= 0).all()
+        assert found.high[-1] < 2e-12  # 3,000 steps round more than that
+        P, pi = exact_matrix(chain), exact_dense_law(chain, np.arange(8))
+        at = np.array([[Decimal(int(i == j)) for j in range(8)] for i in range(8)], object)
+        for k in range(12):
+            truth = max(sum(abs(row - pi), Decimal(0)) / 2 for row in (at if start is None else at[[start]]))
+            assert Decimal(found.low[k]) <= truth <= Decimal(found.high[k])
+            at = at @ P
+
+
 @given(chain=chains(("dense", "periodic")))
 def test_eigenvalues_are_those_of_the_matrix(chain: Chain) -> None:
     if not with_one_class(chain):

@@ -25,7 +25,7 @@ from finitegpt.next_token import NextToken
 from finitegpt.questions import Questions
 from finitegpt.rows import LEAST, Rows
 from finitegpt.states import visible
-from finitegpt.walk import seed_of, walk
+from finitegpt.walk import seed_of, walk_rows
 from finitegpt.words import percent
 
 if TYPE_CHECKING:
@@ -128,11 +128,7 @@ class Chain(Questions):
                 f"expected a start of {self.context_length} tokens, got {shown(start)}; try {self.label(0)!r}"
             )
 
-        def next_row(window: NDArray[np.int64]) -> Rows:
-            rows = self.log_probs if len(window) == self.context_length else (self.startup or ())[len(window) - 1]
-            return rows[states.ids(window, self.vocab_size)]
-
-        walked = walk(next_row, tokens, n, self.context_length, seed)
+        walked = walk_rows(self.log_probs, self.startup or (), self.context_length, tokens, n, seed)
         return states.text(walked, self.vocab)
 
     def _first_tokens(self, start: ArrayLike | None, seed: int) -> list[int]:

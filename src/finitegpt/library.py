@@ -75,6 +75,7 @@ _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_pull": ("", "ppllp"),
     "fg_entropy": ("", "pllp"),
     "fg_check": ("d", "pll"),
+    "fg_walk": ("", "llpllpp"),
     "fg_change": ("d", "lpp"),
     "fg_rounding": ("d", "p"),
     "fg_overlap": ("d", "ppp"),

@@ -119,6 +119,19 @@ def _id_type(vocab_size: int, context_length: int) -> type[np.int32] | type[np.i
     return np.int32 if vocab_size ** (context_length + 1) < 2**31 else np.int64
 
 
+def reversed_ids(vocab_size: int, context_length: int) -> Ids:
+    """The state (V**L,) that each state is when it is read from its last token to its first.
+
+    >>> reversed_ids(2, 3).tolist()
+    [0, 4, 2, 6, 1, 5, 3, 7]
+    """
+    require_enumerable(vocab_size, context_length)
+    found = np.zeros(1, _id_type(vocab_size, context_length))
+    for _ in range(context_length):  # another token before the others comes after them
+        found = (found * vocab_size + np.arange(vocab_size, dtype=found.dtype)[:, None]).reshape(-1)
+    return found
+
+
 def startup_contexts(vocab_size: int, context_length: int) -> list[tuple[int, ...]]:
     """Every context of 1 .. L-1 tokens, shortest first.
 

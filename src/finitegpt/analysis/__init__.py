@@ -14,6 +14,11 @@
 - `committors`: which of two sets comes first, and which was last; `transition_paths`: how it gets from one to the other
 - `lumping`, `lumpability`: the chain of blocks of states, and whether it is one; `metastability`: blocks it stays in
 
+- `growth`: how many texts are possible
+- `sequences`: how probable a text is; `likeliest`: which one is the most probable
+- `time_correlations`: how what it says now goes with what it says later
+- `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
+
 Entropies are in nats unless a name says bits; times are in tokens.
 """
 
@@ -23,7 +28,10 @@ from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_cl
 from finitegpt.analysis.committors import backward_committor, forward_committor
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.growth import topological_entropy
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
+from finitegpt.analysis.irreversibility import Reversibility, entropy_production, is_reversible
+from finitegpt.analysis.likeliest import Path, most_probable_path
 from finitegpt.analysis.long_run import StationaryDistribution, TopStates
 from finitegpt.analysis.lumpability import coarsest_lumping, is_lumpable, lumpability_gap
 from finitegpt.analysis.lumping import Lumped, lump
@@ -33,10 +41,12 @@ from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.pathways import Pathway
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
+from finitegpt.analysis.sequences import sequence_log_probability, sequence_probability
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
+from finitegpt.analysis.time_correlations import autocorrelation, correlation, covariances
 from finitegpt.analysis.transition_paths import ReactiveFlux, reactive_flux
 from finitegpt.analysis.used_memory import Memory, memory
 from finitegpt.startup import StartupOperator, with_startup
@@ -50,24 +60,30 @@ __all__ = [
     "Machine",
     "Memory",
     "MetastableSets",
+    "Path",
     "Pathway",
     "ReactiveFlux",
     "RedStates",
+    "Reversibility",
     "StartupOperator",
     "StationaryDistribution",
     "TopStates",
     "absorption_probabilities",
     "absorption_weights",
     "approach",
+    "autocorrelation",
     "average",
     "backward_committor",
     "coarsest_lumping",
     "communicating_classes",
     "compare",
+    "correlation",
+    "covariances",
     "cross_entropy",
     "cyclic_classes",
     "data_entropy",
     "eigenvalues",
+    "entropy_production",
     "entropy_rate",
     "extended",
     "forward_committor",
@@ -75,6 +91,7 @@ __all__ = [
     "hitting_probabilities",
     "implied_timescales",
     "is_lumpable",
+    "is_reversible",
     "lump",
     "lumpability_gap",
     "machine",
@@ -83,16 +100,20 @@ __all__ = [
     "memory",
     "metastable_sets",
     "mixing_time",
+    "most_probable_path",
     "period",
     "reactive_flux",
     "recurrent_classes",
     "red_states",
     "select",
+    "sequence_log_probability",
+    "sequence_probability",
     "spectral_gap",
     "start_distribution",
     "stationary_distribution",
     "stationary_distributions",
     "survival_rate",
+    "topological_entropy",
     "total_variation",
     "with_startup",
 ]

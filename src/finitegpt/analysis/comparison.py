@@ -18,12 +18,13 @@ from finitegpt.analysis.divergence import divergence, row_divergence
 from finitegpt.analysis.entropy import average, doubt, entropy_rate
 from finitegpt.analysis.long_run import StationaryDistribution
 from finitegpt.analysis.starts import law_of
+from finitegpt.analysis.surprisal import losses
 from finitegpt.arguments import is_whole, required, shown
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.naming import shortened
-from finitegpt.rows import LEAST, RowOperator, Rows, of_rows
+from finitegpt.rows import RowOperator, Rows, of_rows
 
 Rowed = TypeVar("Rowed", bound=RowOperator)
 
@@ -127,7 +128,7 @@ def cross_entropy(chain: RowOperator, data: Data) -> Bound:
     ids = np.zeros(len(starts), np.int64)
     for k in range(L):
         ids = ids * V + data.tokens[starts + k]
-    values, error = _losses(chain.log_probs[ids], data.tokens[starts + L])
+    values, error = losses(chain.log_probs[ids], data.tokens[starts + L])
     if np.isinf(values).any():
         return Bound(math.inf, math.inf, math.inf)
     n = int(counts.sum())
@@ -246,27 +247,3 @@ def _distance(law: StationaryDistribution, other: StationaryDistribution, *, sam
     off = law.error + other.error + slack
     low, high = max(low, distance - off, 0.0), min(high, distance + off, 1.0)
     return Bound(min(max(distance, low), high), low, high)
-
-
-def _losses(rows: Rows, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """-ln of each row's probability of a token, and how far each may be off.
-
-    Of the most probable token it is ln(1 + the sum of exp(x_o - x)) over the others, small without a subtraction.
-    """
-    x, V = rows.astype(np.float64), rows.shape[1]
-    x[x < LEAST] = -np.inf
-    own = x[np.arange(len(x)), tokens][:, None]
-    stored = 2.0 if rows.dtype == np.float64 else 0.0  # logarithms that were rounded: by so many units of themselves
-    with np.errstate(invalid="ignore", under="ignore", over="ignore"):
-        top = x.max(1, keepdims=True)
-        others = np.exp(x - top)
-        others[np.arange(len(x)), x.argmax(1)] = 0.0
-        size = np.where(np.isfinite(x), np.abs(x), 0.0)
-        doubt = (others * (stored * (size + np.abs(top)) + np.abs(np.where(np.isfinite(x), x - top, 0.0)) + 4)).sum(1)
-    rest = others.sum(1)
-    more = (top - own)[:, 0]  # 0 for the most probable, infinite for what cannot happen
-    values = more + np.log1p(rest)
-    finite = np.where(np.isfinite(more), more, 0.0)
-    far = np.where(finite > 0, finite + stored * (2 * np.abs(top[:, 0]) + finite), 0.0)
-    error = (doubt + (V + 4) * rest) / (1 + rest) + far + 4 * np.where(np.isfinite(values), values, 0.0)
-    return values, error * ROUNDING * (1 + 1e-9)

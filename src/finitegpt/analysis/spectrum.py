@@ -52,7 +52,7 @@ def eigenvalues(
     if not is_whole(k) or k < 1:
         raise InputError(f"expected at least 1 eigenvalue, got {shown(k)}; try 6")
     k = int(k)
-    short = _shortened(chain)
+    short = shortened(chain)
     n = short.n_states
     if method is not None:
         choice("method", method, get_args(Method), instead="dense")
@@ -70,7 +70,7 @@ def eigenvalues(
     return values[order][:k]
 
 
-def _shortened(chain: RowOperator) -> RowOperator:
+def shortened(chain: RowOperator) -> RowOperator:
     """The chain without the oldest tokens that make no difference at all, but for the last one."""
     rows, V, L = chain.log_probs, chain.vocab_size, chain.context_length
     while L > 1:
@@ -102,7 +102,7 @@ def spectral_gap(chain: RowOperator, law: StationaryDistribution | None = None) 
     >>> spectral_gap(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).value.__round__(6)
     0.6
     """
-    short = _shortened(chain)
+    short = shortened(chain)
     if short.context_length == 1 and (short.log_probs == short.log_probs[:1]).all():
         return Bound(1.0, 1.0, 1.0)
     values, floor = eigenvalues(chain, 2, law), zero_floor(short.n_states)
@@ -175,7 +175,9 @@ def total_variation(
         return Bounds(curve, np.full(tokens + 1, -np.inf), np.full(tokens + 1, np.inf), why=law.why)
     # Of the law, of each step, and of the sums of the start, the law, and their distance.
     wrong = law.error + np.arange(tokens + 1) * step_error(chain) + 4 * (n + 4) * ROUNDING
-    low, high = (curve - wrong).clip(0, 1), (curve + wrong).clip(0, 1)
+    # The distance never rises, so that what is known of one is known of those before it or after it.
+    low = np.maximum.accumulate((curve - wrong).clip(0, 1)[::-1])[::-1]
+    high = np.minimum.accumulate((curve + wrong).clip(0, 1))
     return Bounds(curve.clip(low, high), low, high)
 
 
