@@ -31,7 +31,7 @@ campaign: engine ## 10,000 random chains: no certified interval may exclude the 
 oracles: ## the analysis beside PyDTMC, which needs NumPy 1: in an environment of its own, the oldest NumPy we support
 	test -x .venv-oracles/bin/python || $(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/python -m pip --disable-pip-version-check install --quiet . pydtmc pytest hypothesis
-	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py
+	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py
 
 bench: engine ## our times beside those of peers, as ratios
 	$(BIN)/python benchmarks/run.py

@@ -97,6 +97,7 @@ def test_csv_can_be_read_back(notebook: Run) -> None:
         "probability": repr(float(notebook.chain.probs[5, 1])),
         "log_probability": repr(float(notebook.chain.log_probs[5, 1])),
         "count": "2",
+        "precision": "float32",
     }
 
 

@@ -124,3 +124,25 @@ def test_mixing_times(pair) -> None:
     assert total_variation(chain, 3).values[3] == pytest.approx(
         0.5 * np.abs(np.linalg.matrix_power(P, 3) - pi).sum(1).max(), abs=1e-9
     )
+
+
+@relaxed
+@given(pair=pairs(ANY))
+def test_there_and_back(pair) -> None:
+    chain, _ = pair
+    theirs = chain.to_pydtmc()
+    np.testing.assert_array_equal(theirs.p, chain.to_matrix())
+    assert theirs.states == chain.labels
+    again = Chain.from_pydtmc(theirs, chain.vocab, chain.context_length)
+    expected = Chain.from_matrix(chain.to_csr(), chain.vocab, chain.context_length)
+    assert (again.vocab, again.log_probs.tobytes()) == (chain.vocab, expected.log_probs.tobytes())
+    if "".join(chain.labels).isalnum():
+        assert Chain.from_pydtmc(theirs).vocab == tuple(chain.labels)
+
+
+def test_a_chain_of_theirs_is_a_chain() -> None:
+    P = [[0.2, 0.7, 0.0, 0.1], [0.0, 0.6, 0.3, 0.1], [0.0, 0.0, 1.0, 0.0], [0.5, 0.0, 0.5, 0.0]]
+    chain = Chain.from_pydtmc(pydtmc.MarkovChain(P, ["A", "B", "C", "D"]))
+    assert (chain.vocab, chain.context_length) == (("A", "B", "C", "D"), 1)
+    np.testing.assert_allclose(chain.probs, P, rtol=1e-15)
+    assert stationary_distributions(chain)[0].dense().tolist() == [0, 0, 1, 0]

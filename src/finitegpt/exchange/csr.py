@@ -1,6 +1,6 @@
 """Transition matrices, SciPy's sparse ones and NumPy's: of a chain, and of any Markov chain at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,18 +68,24 @@ def from_arrows(
     names: Sequence[object] | None = None,
 ) -> Parts:
     """The same from its entries that are not zero: row, column and probability of each; those of one place add up."""
-    if names is not None and len(names) != size:
-        raise InputError(f"expected {size} names of states, got {len(names)}; try one for each row")
+    given = list(names) if isinstance(names, Iterable) else range(size) if names is None else ()
+    if len(given) != size:
+        raise InputError(f"expected {size} names of states, got {len(given)}; try one for each row")
+    if type(context_length) is not int or context_length < 1:
+        raise InputError(f"expected a context of at least one token, got {context_length!r}; try 1")
     if vocab is None:
         if context_length != 1:
             raise InputError(f"expected a vocabulary for contexts of {context_length}, got none; try vocab='01'")
-        vocab = names_of(range(size) if names is None else names)
+        require_memory(24 * size * size, "a row of all states for each", "fewer states")
+        vocab = names_of(given)
     else:
-        vocab = tuple(vocab)
+        vocab = tuple(vocab) if isinstance(vocab, Iterable) else ()
+        if not vocab or not all(isinstance(symbol, str) for symbol in vocab):
+            raise InputError("expected a vocabulary of texts, got others or none; try '01'")
+        require_memory(24 * size * len(vocab), "a row of all tokens for each state", "fewer states")
         order = _order(size, vocab, context_length, names)
         rows, columns = (rows, columns) if order is None else (order[rows], order[columns])
     V = len(vocab)
-    require_memory(24 * size * V, "a row of probabilities for each state", "fewer states")
     tokens = columns - states.first_successors(rows, V, context_length)
     strange = (tokens < 0) | (tokens >= V)
     if strange.any():
@@ -129,8 +135,8 @@ def _order(
 ) -> NDArray[np.int64] | None:
     """The id of each row; None where they are in that order."""
     V = len(vocab)
-    states.require_enumerable(max(V, 1), context_length)
-    if V < 1 or context_length < 1 or states.n_states(V, context_length) != size:
+    states.require_enumerable(V, context_length)
+    if states.n_states(V, context_length) != size:
         raise InputError(
             f"expected {V}**{context_length} states, got {size} rows; try another context length, or "
             "from_matrix(P, states=...), where states are any"

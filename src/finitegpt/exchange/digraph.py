@@ -39,13 +39,17 @@ def read_digraph(graph: "networkx.DiGraph", weight: str = "weight") -> Parts:
     """
     if not hasattr(graph, "is_directed") or not graph.is_directed():
         raise InputError("expected a directed graph of networkx, got another; try graph.to_directed()")
+    if not isinstance(weight, str):
+        raise InputError(f"expected the name of a number on each edge, got {weight!r}; try 'weight'")
     if not len(graph):
         raise InputError("expected a graph with nodes, got none; try to_networkx")
     nodes = list(graph)
     places = {node: place for place, node in enumerate(nodes)}
-    edges = [(places[a], places[b], data) for a, b, data in graph.edges(data=True)]
+    weights = [_number(data.get(weight, 1), weight) for *_, data in graph.edges(data=True)]
+    drawn = zip(graph.edges(data=True), weights, strict=True)
+    edges = [(places[a], places[b], data) for (a, b, data), p in drawn if p != 0]
     rows, columns = (np.array([edge[side] for edge in edges], np.int64) for side in (0, 1))
-    values = np.array([_number(data.get(weight, 1), weight) for *_, data in edges], np.float64)
+    values = np.array([p for p in weights if p != 0], np.float64)
     vocab, context_length = _contexts(graph)
     parts = from_arrows(len(nodes), rows, columns, values, vocab, context_length, names=nodes)
     return parts if vocab is None else _with_logarithms(parts, graph, edges, nodes)

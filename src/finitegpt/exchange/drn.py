@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,12 +91,6 @@ def read_drn(file: TextIO | str | Path) -> tuple[Parts, dict[str, NDArray[np.boo
     return reading.parts(), reading.masks()
 
 
-class _Arrow(NamedTuple):
-    row: int
-    column: int
-    probability: float
-
-
 class _Reading:
     """What has been read so far."""
 
@@ -108,7 +102,7 @@ class _Reading:
         self.notes: dict[int, list[Any]] = {}
         self.begins: list[int] = []  # the line of each state
         self.acts = False
-        self.found: list[_Arrow] = []
+        self.found: list[tuple[int, int, float]] = []  # state, successor, probability
         self.marked: dict[str, list[int]] = {}
 
     def take(self, number: int, line: str) -> None:
@@ -179,7 +173,7 @@ class _Reading:
         p = None if match is None else _value(match[2])
         if match is None or p is None or not self.acts:
             raise FileError(f"expected an arrow such as '3 : 0.5' in line {number}, got {line[:80]!r}; try a DTMC")
-        self.found.append(_Arrow(len(self.begins) - 1, int(match[1]), p))
+        self.found.append((len(self.begins) - 1, int(match[1]), p))
 
     def masks(self) -> dict[str, NDArray[np.bool_]]:
         """The states of each label."""
@@ -196,8 +190,7 @@ class _Reading:
         rows, columns, values = (np.array([arrow[k] for arrow in self.found]) for k in range(3))
         sums = np.asarray(np.bincount(rows, values, n) if len(rows) else np.zeros(n), np.float64)
         self._require(np.abs(sums - 1) <= _ROUNDED, "probabilities that sum to one to 1e-9")
-        if not is_one(sums[:, None]).all():  # of ten digits, as Storm writes them
-            values = values / sums[rows]
+        values = values / np.where(is_one(sums[:, None]), 1, sums)[rows]
         self._require(np.bincount(rows, columns >= n, n) == 0, f"arrows to states below {n}")
         if self.noted is None:
             return from_arrows(n, rows, columns, values)

@@ -17,12 +17,15 @@ _MARK = "\ufeff"  # spreadsheets begin a file with it
 def lines(file: TextIO | str | Path) -> Iterator[Iterator[str]]:
     """The lines of a text, with the ends they have; FileError for what cannot be read or is no UTF-8."""
     if isinstance(file, str | Path):
-        with lines(io.StringIO(read_text(Path(file)), newline="")) as found:
+        with lines(io.StringIO(read_text(_path(file)), newline="")) as found:
             yield found
         return
-    if not hasattr(file, "readline") or not isinstance(file.read(0), str):
-        raise InputError("expected a file's name or a file open for text, got another; try 'chain.csv'")
-
+    try:
+        is_text = isinstance(file.read(0), str)
+    except (AttributeError, TypeError, ValueError, OSError):
+        is_text = False
+    if not is_text:
+        raise InputError("expected a file's name or a file open to read text, got another; try 'chain.csv'")
     yield _lines(file)
 
 
@@ -38,36 +41,42 @@ def _lines(file: TextIO) -> Iterator[str]:
 def text_to(file: TextIO | str | Path) -> Iterator[TextIO]:
     """Where to write text: an open file, or a name that appears whole or not at all."""
     if isinstance(file, str | Path):
-        with new_file(Path(file)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        with new_file(_path(file)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
             yield stream
-    elif hasattr(file, "write"):
+    elif hasattr(file, "write") and not isinstance(file, io.RawIOBase | io.BufferedIOBase):
         yield file
     else:
-        raise InputError("expected a file's name or a file open for text, got another; try 'chain.csv'")
+        raise InputError("expected a file's name or a file open to write text, got another; try 'chain.csv'")
 
 
 def read_bytes(file: BinaryIO | str | Path) -> bytes:
     """All of a file; FileError where it cannot be read."""
     try:
-        content = Path(file).read_bytes() if isinstance(file, str | Path) else file.read()
+        content = _path(file).read_bytes() if isinstance(file, str | Path) else file.read()
     except OSError as error:
         raise FileError(f"expected to read {str(file)!r}, got {error.strerror!r}; try another file") from None
-    except AttributeError:
+    except (AttributeError, TypeError):
         content = None
     if not isinstance(content, bytes):
-        raise InputError("expected a file's name or a file open for bytes, got another; try 'chain.umb'")
+        raise InputError("expected a file's name or a file open to read bytes, got another; try 'chain.umb'")
     return content
 
 
 def write_bytes(content: bytes, file: BinaryIO | str | Path) -> None:
     """To an open file, or to a name that appears whole or not at all."""
     if isinstance(file, str | Path):
-        with new_file(Path(file)) as partial:
+        with new_file(_path(file)) as partial:
             partial.write_bytes(content)
-    elif hasattr(file, "write"):
+    elif hasattr(file, "write") and not isinstance(file, io.TextIOBase):
         file.write(content)
     else:
-        raise InputError("expected a file's name or a file open for bytes, got another; try 'chain.umb'")
+        raise InputError("expected a file's name or a file open to write bytes, got another; try 'chain.umb'")
+
+
+def _path(name: str | Path) -> Path:
+    if "\0" in str(name):
+        raise InputError(f"expected a file's name, got {str(name)!r}; try 'chain.csv'")
+    return Path(name)
 
 
 def package(name: str, install: str | None = None) -> Any:
