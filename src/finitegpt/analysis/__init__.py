@@ -4,6 +4,7 @@
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
 - `entropy`: averages over the long run, above all how random it is
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
+- `regularity`: what past and future have in common (excess entropy), and how it is found out
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
@@ -23,6 +24,12 @@ from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
+from finitegpt.analysis.regularity import (
+    block_entropies,
+    entropy_convergence,
+    excess_entropy,
+    transient_information,
+)
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
@@ -42,13 +49,16 @@ __all__ = [
     "absorption_weights",
     "approach",
     "average",
+    "block_entropies",
     "communicating_classes",
     "compare",
     "cross_entropy",
     "cyclic_classes",
     "data_entropy",
     "eigenvalues",
+    "entropy_convergence",
     "entropy_rate",
+    "excess_entropy",
     "extended",
     "hazard",
     "hitting_probabilities",
@@ -68,4 +78,5 @@ __all__ = [
     "stationary_distributions",
     "survival_rate",
     "total_variation",
+    "transient_information",
 ]
