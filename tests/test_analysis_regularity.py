@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from balls import of_logs, total
+from balls import of_logs, of_probs, total
 from finitegpt import Chain, InputError
 from finitegpt.analysis import (
     Bound,
@@ -24,7 +24,7 @@ from finitegpt.analysis import (
 )
 from finitegpt.sources import bernoulli, even, golden_mean, periodic, rrxor, two_state
 from kinds import KINDS, RARE
-from oracles import random_chain
+from oracles import from_logits, random_chain
 
 TWO_ENDS = Chain.from_probs([[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]], "abc", 1)
 
@@ -225,3 +225,32 @@ def test_many_states_are_as_many_tokens_of_them() -> None:
     assert found.error < 1e-8
     curve = memory(chain, law)
     assert found.value == pytest.approx(curve.h[:-1].sum() - 12 * curve.h[-1], abs=1e-10)
+
+
+def test_rows_that_hardly_differ_are_told_apart() -> None:
+    """Where the rounding of rows is all that there is between them, and where it is half of that."""
+    rng = np.random.default_rng(0)
+    for trial in range(150):
+        V, L = ((2, 1), (2, 3), (4, 1), (7, 1))[trial % 4]
+        p = rng.dirichlet(np.ones(V)) + rng.random((V**L, V)) * 10 ** rng.uniform(-17, -6)
+        p /= p.sum(1, keepdims=True)
+        p /= p.sum(1, keepdims=True)
+        chain = Chain.from_probs(p, "abcdefg"[:V], L)
+        if trial % 2:
+            chain = replace(chain, log_probs=chain.log_probs.astype(np.float32))
+        truths = [of_logs(chain.log_probs, V**L, 800)] + ([] if trial % 2 else [of_probs(p, V**L, 800)])
+        found = entropy_convergence(chain)
+        for exact in truths:
+            h = exact.memory(exact.laws[0])
+            assert all_inside(found, [x - h[-1] for x in h])
+        assert (found.high - found.low <= 1e-13 * found.values + 1e-13 * found.values**0.5 + 1e-25).all()
+
+
+def test_tokens_at_the_floor_are_in_the_mean_of_rows_below_it() -> None:
+    rare = np.array([[-0.7, -707.9, -0.7], [-1.0, 0.0, -2.0], [-0.7, -800.0, -0.6]])
+    chain = from_logits(rare, dtype=np.float64)
+    exact = of_logs(chain.log_probs, 3, 4000)
+    h = exact.memory(exact.laws[0])
+    found = excess_entropy(chain)
+    assert contains(found, h[0] - h[1])
+    assert found.error < 1e-13 * found.value
