@@ -247,10 +247,10 @@ def test_rows_that_hardly_differ_are_told_apart() -> None:
 
 
 def test_tokens_at_the_floor_are_in_the_mean_of_rows_below_it() -> None:
-    rare = np.array([[-0.7, -707.9, -0.7], [-1.0, 0.0, -2.0], [-0.7, -800.0, -0.6]])
+    rare = np.array([[-0.7, -707.9, -0.7], [-1.0, -800.0, -2.0], [-0.7, -800.0, -0.6]])
     chain = from_logits(rare, dtype=np.float64)
     exact = of_logs(chain.log_probs, 3, 4000)
     h = exact.memory(exact.laws[0])
     found = excess_entropy(chain)
     assert contains(found, h[0] - h[1])
-    assert found.error < 1e-13 * found.value
+    assert found.error < 1e-11 * found.value

@@ -1,4 +1,4 @@
-"""How much of the past tells of the future, and how soon an observer knows it: regularities unseen, randomness observed.
+"""How much of the past tells of the future, and how soon an observer knows: regularities unseen, randomness observed.
 
 H(n) is the entropy of n tokens of the stationary text, h_k = H(k + 1) - H(k) that of a token given the k before it, and
 h what h_k comes down to. A chain with contexts of L tokens is there at k = L, so that all of these are finite sums
@@ -35,9 +35,9 @@ _FLOOR = 1e-300  # what a mean row gives at least to tokens that can be
 
 
 def block_entropies(chain: RowOperator, length: int | None = None, law: StationaryDistribution | None = None) -> Bounds:
-    """H(n), the entropy in nats of n tokens of the stationary text, for n from 0 to `length` (length + 1,); by default L.
+    """H(n), the entropy in nats of n tokens of the stationary text, for n from 0 to `length` (length + 1,).
 
-    `law` is the chain's only stationary distribution unless given. Shannon (1948).
+    `length` is L by default; from there on H(n) goes straight up. `law` is the chain's only stationary distribution unless given. Shannon (1948).
 
     >>> from finitegpt import Chain
     >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0]], "01", 1)
@@ -122,7 +122,7 @@ def _gaps(chain: RowOperator, law: StationaryDistribution) -> Iterator[tuple[flo
     apart = continuity(law.error + 1e-14, V)
     relatively = replace(law, error=np.inf)
     joint = chain.push(law.dense()).reshape(-1, V)  # of the last L - 1 tokens and the next
-    there = (chain.support & law.inside[:, None]).reshape(V, -1, V).any(0)
+    there = np.any((chain.support & law.inside[:, None]).reshape(V, -1, V), axis=0)
     for k in range(L - 1, -1, -1):
         with np.errstate(divide="ignore"):
             rows = np.log(_mean_rows(joint, there))
@@ -136,7 +136,7 @@ def _gaps(chain: RowOperator, law: StationaryDistribution) -> Iterator[tuple[flo
         wrong = doubt(law, error)
         yield value, max(0.0, low - wrong - too_much), math.nextafter(high + wrong, math.inf) if high + wrong else 0.0
         if k:  # without the oldest token
-            joint, there = joint.reshape(V, -1, V).sum(0), there.reshape(V, -1, V).any(0)
+            joint, there = joint.reshape(V, -1, V).sum(0), np.any(there.reshape(V, -1, V), axis=0)
 
 
 def _mean_rows(joint: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[np.float64]:
