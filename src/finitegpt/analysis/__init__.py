@@ -4,6 +4,7 @@
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
 - `entropy`: averages over the long run, above all how random it is
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
+- `hidden_past`: what that keeps of the past and never shows (crypticity)
 - `regularity`: what past and future have in common (excess entropy), and how it is found out
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
@@ -19,6 +20,7 @@ from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
@@ -53,6 +55,7 @@ __all__ = [
     "communicating_classes",
     "compare",
     "cross_entropy",
+    "crypticity",
     "cyclic_classes",
     "data_entropy",
     "eigenvalues",

@@ -6,9 +6,12 @@ acceptance; of an exact chain it yields the recurrent causal states of computati
 1989).
 
 A trained chain agrees with nothing exactly, so a tolerance says what is forgiven: predicting with the machine may cost
-so many nats a token, and states that together hold so much probability may be left out or led to the wrong state.
+so many nats a token, and states that together hold so much probability may be left out or led to the wrong state. What
+is said of a machine speaks of the one that was found; its numbers are those of the causal states where nothing had to
+be forgiven, that is, where `kl_rate` and `ignored` are next to nothing.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +23,14 @@ from finitegpt.analysis.divergence import divergence
 from finitegpt.analysis.entropy import by_law, doubt
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.analysis.used_memory import conditional_entropy, entropy_slack
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.rows import RowOperator
 
 LARGEST = 1024
 _OWN = 0.98
 _APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
+_FINER = (1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)  # where the tolerance is too small for all of those
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,6 +58,31 @@ class Machine:
     def __len__(self) -> int:
         return len(self.probs)
 
+    @property
+    def statistical_complexity(self) -> Bound:
+        """How much the machine remembers of the past: the entropy of its state in nats, of a context that is kept.
+
+        Where the machine is exact, the statistical complexity of the process (Crutchfield and Young 1989). `in_bits()`
+        of it is in bits.
+
+        >>> from finitegpt import Chain
+        >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0]], "01", 1)
+        >>> print(machine(golden).statistical_complexity.in_bits())
+        0.918296
+        """
+        if len(self) == 1:
+            return Bound(0.0, 0.0, 0.0)
+        mass = self.mass
+        value = conditional_entropy(mass.values[None]) / math.fsum(mass.values)
+        if not np.isfinite(mass.error):
+            return Bound(value, why=mass.why)
+        # Before it is divided by the sum, it grows with every mass.
+        low, high = (conditional_entropy(ends[None]) for ends in (mass.low, mass.high))
+        least, most = math.fsum(mass.low), min(1.0, math.fsum(mass.high))
+        slack = entropy_slack(1, len(self)) + 4 * ROUNDING
+        low, high = low / most * (1 - slack), high / least * (1 + slack) if least > 0 else np.inf
+        return Bound(value, low, high).within(0.0, math.nextafter(math.log(len(self)), np.inf))
+
 
 def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, tolerance: float = 0.01) -> Machine:
     """The smallest machine found that is equivalent to a chain within a tolerance, for a stationary law.
@@ -79,7 +109,9 @@ def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, to
     known_goals = goals.copy()
     goals[probs <= tolerance] = -1
     best = None
-    for apart in _APART:  # how different the rows of one block may be; what that costs is seen afterwards
+    for apart in _APART + _FINER:  # how different the rows of one block may be; what that costs is seen afterwards
+        if best is not None and apart in _FINER:
+            break
         try:
             block, agreed, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
         except TooLargeError:

@@ -37,7 +37,8 @@ _FLOOR = 1e-300  # what a mean row gives at least to tokens that can be
 def block_entropies(chain: RowOperator, length: int | None = None, law: StationaryDistribution | None = None) -> Bounds:
     """H(n), the entropy in nats of n tokens of the stationary text, for n from 0 to `length` (length + 1,).
 
-    `length` is L by default; from there on H(n) goes straight up. `law` is the chain's only stationary distribution unless given. Shannon (1948).
+    `length` is L by default; from there on, H(n) goes straight up. `law` is the chain's only stationary distribution
+    unless given. Shannon (1948).
 
     >>> from finitegpt import Chain
     >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0]], "01", 1)
