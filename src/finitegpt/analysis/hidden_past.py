@@ -26,8 +26,8 @@ def crypticity(chain: RowOperator, found: Machine | None = None, law: Stationary
     """The entropy in nats of a machine's state, given all tokens from then on, of contexts that are kept.
 
     `found` is a machine of the chain, by default `machine(chain, law)`. Where it is exact, this is its
-    `statistical_complexity` less the chain's `excess_entropy`; else that less this is what the machine, of a context that it keeps, knows of the
-    future. TooLargeError where chain and machine together are too much work.
+    `statistical_complexity` less the chain's `excess_entropy`; where it is not, the complexity less this is what its
+    state says of the future. TooLargeError where chain and machine together are too much work.
 
     >>> from finitegpt import Chain
     >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0]], "01", 1)
