@@ -6,6 +6,7 @@
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
 - `hidden_past`: what that keeps of the past and never shows (crypticity)
 - `regularity`: what past and future have in common (excess entropy), and how it is found out
+- `dimension`: how many independent futures there are
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
@@ -19,6 +20,7 @@ from finitegpt.analysis.absorption import absorption_probabilities, absorption_w
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
+from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
@@ -52,6 +54,7 @@ __all__ = [
     "approach",
     "average",
     "block_entropies",
+    "canonical_correlations",
     "communicating_classes",
     "compare",
     "cross_entropy",
@@ -72,6 +75,7 @@ __all__ = [
     "memory",
     "mixing_time",
     "period",
+    "rank",
     "recurrent_classes",
     "red_states",
     "select",
