@@ -178,3 +178,38 @@ def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooLargeError, match="a shorter context"):
         rank(random_chain("dense", 2, 3, 0))
     assert rank(random_chain("dense", 2, 2, 0)).value == 4
+
+
+@pytest.mark.parametrize("which", [0, 1, 2, (0, 1), (2, 1)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_decomposition_that_is_off_is_found_out(
+    which: int | tuple[int, int], sign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever computed it, what is proved does not rest on that."""
+    chain = random_chain("dense", 2, 3, 2)
+    truth, svd, rng = canonical_correlations(chain).values, np.linalg.svd, np.random.default_rng(0)
+
+    def noisy(A: np.ndarray) -> list[np.ndarray]:
+        parts = list(svd(A))
+        if isinstance(which, int):
+            parts[which] = parts[which] * (1 + sign * 1e-6 * rng.random(parts[which].shape))
+        else:  # longer vectors and lesser values: the product is as it was
+            parts[which[0]], parts[which[1]] = parts[which[0]] * (1 + sign * 1e-6), parts[which[1]] / (1 + sign * 1e-6)
+        return parts
+
+    monkeypatch.setattr(np.linalg, "svd", noisy)
+    found = canonical_correlations(chain)
+    assert (found.low <= truth).all()
+    assert (truth <= found.high).all()
+    assert 1e-8 < found.error < 1e-4
+
+
+def test_a_law_that_is_off_by_a_share_moves_correlations_by_as_much() -> None:
+    chain = random_chain("dense", 2, 3, 2)
+    law, truth = stationary_distribution(chain), canonical_correlations(chain).values
+    found = canonical_correlations(
+        chain, replace(law, probs=law.probs * (1 + 1e-3 * (-1.0) ** np.arange(8)), relative=1e-3)
+    )
+    assert (found.low <= truth).all()
+    assert (truth <= found.high).all()
+    assert np.abs(found.values - truth).max() > 1e-5
