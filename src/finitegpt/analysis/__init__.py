@@ -3,6 +3,7 @@
 - `classes`: what can be reached from where; recurrent classes, periods
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`)
 - `entropy`: averages over the long run, above all how random it is
+- `entropy_in_time`: how random each token is, from a start on
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
 - `hidden_past`: what that keeps of the past and never shows (crypticity)
 - `regularity`: what past and future have in common (excess entropy), and how it is found out
@@ -22,6 +23,7 @@ from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_cl
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.entropy_in_time import entropy_curve
 from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.minimal_machine import Machine, machine
@@ -63,6 +65,7 @@ __all__ = [
     "data_entropy",
     "eigenvalues",
     "entropy_convergence",
+    "entropy_curve",
     "entropy_rate",
     "excess_entropy",
     "extended",
