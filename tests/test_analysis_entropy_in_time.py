@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from balls import dot, of_logs, total
+from balls import dot, of_logs, of_probs, total
 from finitegpt import Chain, InputError
 from finitegpt.analysis import entropy_curve, entropy_rate, stationary_distribution
 from finitegpt.sources import golden_mean
@@ -110,3 +110,30 @@ def test_numbers_of_tokens_that_are_none_are_refused(tokens: object) -> None:
 def test_starts_that_are_none_are_refused() -> None:
     with pytest.raises(InputError, match="expected a start"):
         entropy_curve(random_chain("dense", 2, 2, 0), 3, [0.5, 0.5])
+
+
+def test_what_no_double_holds_may_be_there_from_the_first_token_on() -> None:
+    chain = Chain.from_probs([[1, 0, 0], [0, 1 - 1e-20, 1e-20], [0, 0, 1]], "abc", 1)
+    found = entropy_curve(chain, 3, [1.0, 1e-310, 0.0])
+    assert found.values.tolist() == found.low.tolist() == [0, 0, 0]
+    assert (found.high > 1e-328).all()
+    assert entropy_curve(chain, 3, [1.0, 0.0, 0.0]).high.tolist() == [0, 0, 0]
+
+
+def test_the_rounding_of_every_arrow_on_the_way_counts() -> None:
+    """Up a ladder of which every rung is as much off as a stored logarithm can be."""
+    rungs = 50
+    p = max((1e-6 * (1 + k / 997) for k in range(997)), key=lambda p: abs(float(arb(p).log() - arb(float(np.log(p))))))
+    rows = np.zeros((rungs + 2, rungs + 2))
+    rows[np.arange(rungs), np.arange(rungs) + 1], rows[np.arange(rungs), rungs + 1] = p, 1 - p
+    rows[rungs, [0, rungs]] = 0.5
+    rows[rungs + 1, rungs + 1] = 1.0
+    found = entropy_curve(Chain.from_probs(rows, tuple(f"t{k}" for k in range(rungs + 2)), 1), rungs + 1, 0)
+    exact = of_probs(rows, rungs + 2, 300)
+    at = [arb(int(k == 0)) for k in range(rungs + 2)]
+    for k in range(rungs + 1):
+        truth = dot(at, exact.row_entropies)
+        assert not truth < arb(found.low[k])
+        assert not truth > arb(found.high[k])
+        at = exact.push(at)
+    assert found.values[-1] > 0
