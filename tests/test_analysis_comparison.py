@@ -68,7 +68,9 @@ def test_a_model_that_rules_out_what_happens_costs_infinitely_much() -> None:
     assert found.kl_rate.low == found.kl_rate.value == found.kl_rate.high == np.inf
     assert found.cross_entropy.value == np.inf
     assert found.contributions.values.tolist() == [np.inf, 0]
-    assert approach(truth, np.stack([model.log_probs, truth.log_probs])).tolist() == [np.inf, 0]
+    curve = approach(truth, np.stack([model.log_probs, truth.log_probs]))
+    assert curve.values.tolist() == [np.inf, 0]
+    assert (curve.low[0], curve.high[0]) == (np.inf, np.inf)
     back = compare(model, truth)  # b is never seen, so that its row does not matter
     assert back.kl_rate.value == pytest.approx(np.log(2))
 
@@ -117,7 +119,8 @@ def test_a_run_approaches_its_source() -> None:
     run = finitegpt.train(data, config=TrainConfig(steps=120), keep_steps=True)
     truth = source.predictor(3)
     assert run.trajectory is not None
-    curve = approach(truth, run.trajectory)
+    bounds = approach(truth, run.trajectory)
+    curve = bounds.values
     assert len(curve) == 121
     assert curve[-1] < 0.1 * curve[0]
     assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)

@@ -12,7 +12,7 @@
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
-- `comparison`: how far it is from another chain
+- `comparison`: how far it is from another chain; `on_data`: what it loses on data
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -20,7 +20,7 @@ Entropies are in nats unless a name says bits; times are in tokens.
 from finitegpt.analysis.absorption import absorption_probabilities, absorption_weights
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
-from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
+from finitegpt.analysis.comparison import Comparison, approach, compare, extended
 from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.entropy_in_time import entropy_curve
@@ -28,6 +28,7 @@ from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
+from finitegpt.analysis.on_data import cross_entropy, data_entropy
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.regularity import (

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
-from finitegpt.analysis.divergence import divergence, row_divergence
-from finitegpt.analysis.entropy import average, doubt, entropy_rate
+from finitegpt.analysis.divergence import divergence, variation
+from finitegpt.analysis.entropy import average, doubt, entropy_rate, mean_by_law
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
-from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
-from finitegpt.rows import LEAST, RowOperator, Rows
+from finitegpt.rows import RowOperator, Rows
 
 Rowed = TypeVar("Rowed", bound=RowOperator)
 
@@ -46,6 +45,10 @@ class Comparison:
     """The entropy rate of the model left to itself. Less than its cross-entropy: it is surer than it should be."""
     total_variation: Bound
     """Between the two stationary laws, over contexts."""
+    mean_total_variation: Bound
+    """Between what the two say of the next token, on average under the truth's stationary law: how often a token drawn
+    from the model must differ from one of the truth, after the same context, even if they are drawn as alike as can be.
+    """
 
 
 def compare(
@@ -69,6 +72,7 @@ def compare(
     if model_law is None or model_law.n_states != model.n_states:
         model_law = stationary_distribution(model)
     rows, off = divergence(truth.log_probs, model.log_probs)
+    apart, apart_off = variation(truth.log_probs, model.log_probs)
 
     def on(part: NDArray[np.bool_] | None = None) -> Bound:
         f, error = (rows, off) if part is None else (np.where(part, rows, 0.0), np.where(part, off, 0.0))
@@ -85,53 +89,17 @@ def compare(
         cross_entropy=rate.plus(entropy),
         free_entropy_rate=entropy_rate(model, model_law),
         total_variation=_distance(law, model_law, same=_is_same(truth, model)),
+        mean_total_variation=average(truth, apart, law).widened(doubt(law, apart_off)).within(0.0, 1.0),
     )
 
 
-def cross_entropy(chain: RowOperator, data: Data) -> Bound:
-    """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
-
-    >>> from finitegpt import Chain
-    >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
-    >>> print(cross_entropy(chain, Data.from_text("1101101", context_length=3)))
-    0.693147
-    """
-    if data.vocab != chain.vocab or data.context_length != chain.context_length:
-        raise InputError(
-            f"expected data of {chain.context_length} tokens a context over {''.join(chain.vocab)!r}, got "
-            f"{data.context_length} over {''.join(data.vocab)!r}; try Data.from_text with those"
-        )
-    starts, counts = data.distinct
-    L, V = data.context_length, len(data.vocab)
-    ids = np.zeros(len(starts), np.int64)
-    for k in range(L):
-        ids = ids * V + data.tokens[starts + k]
-    values, error = _losses(chain.log_probs[ids], data.tokens[starts + L])
-    if np.isinf(values).any():
-        return Bound(math.inf, math.inf, math.inf)
-    n = int(counts.sum())
-    value, off = math.fsum(values * counts) / n, math.fsum(error * counts) / n
-    return Bound.around(value, off * (1 + 4 * ROUNDING) + 4 * ROUNDING * value).within(0.0, math.inf)
-
-
-def data_entropy(data: Data) -> Bound:
-    """The entropy of the next token given L tokens in the data itself, in nats: `data.entropy` with its certificate.
-
-    >>> print(data_entropy(Data.from_text("111101111011110", context_length=3)))
-    0.346574
-    """
-    value = data.entropy
-    if not data.is_numbered:
-        return Bound(value, why="so long contexts are told apart by a hash; a shorter context would help")
-    return Bound.around(value, 8 * ROUNDING * value)
-
-
-def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
+def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> Bounds:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
     >>> from finitegpt import Chain
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
-    >>> approach(truth, np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])).round(6).tolist()
+    >>> steps = np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])
+    >>> approach(truth, steps).values.round(6).tolist()
     [0.137675, 0.0]
     """
     if trajectory.ndim != 3 or trajectory.shape[1:] != truth.log_probs.shape:
@@ -139,11 +107,10 @@ def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution |
             f"expected a trajectory of shape (steps + 1, {truth.n_states}, {truth.vocab_size}), got "
             f"{trajectory.shape}; try the truth with as long a context"
         )
-    pi = law_of(truth, law).dense()
-    with np.errstate(invalid="ignore"):
-        return np.array(
-            [float(np.where(pi > 0, pi * row_divergence(truth.log_probs, rows), 0.0).sum()) for rows in trajectory]
-        )
+    law = law_of(truth, law)
+    found = [mean_by_law(law, *divergence(truth.log_probs, rows)) for rows in trajectory]
+    value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
+    return Bounds(value, low, high, law.why)
 
 
 def extended(chain: Rowed, context_length: int) -> Rowed:
@@ -212,27 +179,3 @@ def _distance(law: StationaryDistribution, other: StationaryDistribution, *, sam
     off = law.error + other.error + slack
     low, high = max(low, distance - off, 0.0), min(high, distance + off, 1.0)
     return Bound(min(max(distance, low), high), low, high)
-
-
-def _losses(rows: Rows, tokens: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """-ln of each row's probability of a token, and how far each may be off.
-
-    Of the most probable token it is ln(1 + the sum of exp(x_o - x)) over the others, small without a subtraction.
-    """
-    x, V = rows.astype(np.float64), rows.shape[1]
-    x[x < LEAST] = -np.inf
-    own = x[np.arange(len(x)), tokens][:, None]
-    stored = 2.0 if rows.dtype == np.float64 else 0.0  # logarithms that were rounded: by so many units of themselves
-    with np.errstate(invalid="ignore", under="ignore", over="ignore"):
-        top = x.max(1, keepdims=True)
-        others = np.exp(x - top)
-        others[np.arange(len(x)), x.argmax(1)] = 0.0
-        size = np.where(np.isfinite(x), np.abs(x), 0.0)
-        doubt = (others * (stored * (size + np.abs(top)) + np.abs(np.where(np.isfinite(x), x - top, 0.0)) + 4)).sum(1)
-    rest = others.sum(1)
-    more = (top - own)[:, 0]  # 0 for the most probable, infinite for what cannot happen
-    values = more + np.log1p(rest)
-    finite = np.where(np.isfinite(more), more, 0.0)
-    far = np.where(finite > 0, finite + stored * (2 * np.abs(top[:, 0]) + finite), 0.0)
-    error = (doubt + (V + 4) * rest) / (1 + rest) + far + 4 * np.where(np.isfinite(values), values, 0.0)
-    return values, error * ROUNDING * (1 + 1e-9)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence
-from finitegpt.analysis.entropy import by_law, doubt
+from finitegpt.analysis.entropy import mean_by_law
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.used_memory import conditional_entropy, entropy_slack
@@ -162,13 +162,9 @@ def _rate(chain: RowOperator, law: StationaryDistribution, kept: NDArray[np.int6
         found = divergence(chain.log_probs[kept], np.log(used))
     values, error = np.zeros(chain.n_states), np.zeros(chain.n_states)
     values[kept], error[kept] = found
-    inside = values[law.states]
-    if np.isinf(inside).any():  # rows too small for double precision
+    if np.isinf(values).any():  # rows too small for double precision
         return Bound(np.inf, 0.0, np.inf)
-    value, low, high = by_law(law, inside)
-    if not law.certified:
-        return Bound(value, why=law.why)
-    return Bound(min(max(value, low), high), low, high).widened(doubt(law, error)).within(0.0, np.inf)
+    return mean_by_law(law, values, error)
 
 
 def _cost(pi: NDArray[np.float64], probs: NDArray[np.float64], used: NDArray[np.float64]) -> float:

@@ -115,6 +115,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "cross_entropy": _bound(against.cross_entropy),
             "free_entropy_rate": _bound(against.free_entropy_rate),
             "total_variation": _bound(against.total_variation),
+            "mean_total_variation": _bound(against.mean_total_variation),
         }
     return {**result, **({"files": files} if files else {})}
 

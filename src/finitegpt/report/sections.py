@@ -145,6 +145,7 @@ def _compared(summary: Summary) -> Section | None:
         ("cross-entropy of the model", found.cross_entropy),
         ("entropy rate of the model by itself", found.free_entropy_rate),
         ("distance of the stationary distributions", found.total_variation),
+        ("distance of the next tokens, on average", found.mean_total_variation),
     ]
     rows = [[name, str(value)] for name, value in numbers]
     if found.never_seen_mass is not None:
