@@ -21,13 +21,13 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence
 from finitegpt.analysis.entropy import mean_by_law
+from finitegpt.analysis.partition import LARGEST, alike, ranked, refine
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.used_memory import conditional_entropy, entropy_slack
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.rows import RowOperator
 
-LARGEST = 1024
 _OWN = 0.98
 _APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
 _FINER = (1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)  # where the tolerance is too small for all of those
@@ -113,7 +113,7 @@ def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, to
         if best is not None and apart in _FINER:
             break
         try:
-            block, agreed, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
+            block, agreed, forgiven = refine(alike(probs, apart), goals, pi, tolerance / 2)
         except TooLargeError:
             continue
         rows = _means(block, pi, probs)
@@ -180,84 +180,13 @@ def _common(law: StationaryDistribution, tolerance: float) -> NDArray[np.int64]:
     return law.states[order[: int(np.argmax(beyond <= tolerance)) + 1]] if tolerance else law.states[order]
 
 
-def _alike(probs: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
-    """Groups of rows (n,): each joins the first leader it agrees with, and leads itself where it agrees with none."""
-    group = np.full(len(probs), -1, np.int64)
-    rest, leaders = np.arange(len(probs)), 0
-    while len(rest):
-        near = (np.abs(probs[rest] - probs[rest[0]]) <= tolerance).all(1)
-        group[rest[near]] = leaders
-        rest, leaders = rest[~near], leaders + 1
-        if leaders > LARGEST:
-            raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
-    return group
-
-
-def _refine(
-    block: NDArray[np.int64], goals: NDArray[np.int64], pi: NDArray[np.float64], budget: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
-    """Splits blocks until all states of a block lead to the same blocks.
-
-    The rarest states that disagree are forgiven, as many as the budget allows, and so are unknown goals: those states
-    stay with the others of their block. Returns the blocks, the goals without those forgiven, and the probability of
-    these.
-    """
-    goals, forgiven = goals.copy(), 0.0
-    while True:
-        m, new = int(block.max()) + 1, block
-        for token in range(goals.shape[1]):
-            known = np.flatnonzero(goals[:, token] >= 0)
-            if len(known) == 0:
-                continue
-            n, ways = _ranked(new[known] * m + block[goals[known, token]])
-            mass = np.bincount(ways, pi[known], n)
-            parent = np.empty(n, np.int64)
-            parent[ways] = new[known]
-            main = np.zeros(int(new.max()) + 1)
-            np.maximum.at(main, parent, mass)
-            leading = np.full(len(main), -1, np.int64)
-            top = np.flatnonzero(mass == main[parent])[::-1]
-            leading[parent[top]] = top  # each block's most probable way
-            others = np.flatnonzero(leading[parent] != np.arange(n))
-            others = others[np.argsort(mass[others], kind="stable")]
-            spent = np.cumsum(mass[others])
-            spared = others[: int(np.searchsorted(spent, budget - forgiven, side="right"))]
-            forgiven += float(mass[spared].sum())
-            lost = np.isin(ways, spared)
-            goals[known[lost], token] = -1
-            way = leading[new]  # of states without a known goal: that of the rest of their block
-            way[known[~lost]] = ways[~lost]
-            _, new = _ranked(new * (n + 1) + way + 1)
-        if int(new.max()) + 1 == m:
-            return new, goals, forgiven
-        if int(new.max()) >= LARGEST:
-            raise TooLargeError("too many states")
-        block = new
-
-
-def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
-    """Keys from 0 on numbered by where they first occur, so that blocks with probable states come first."""
-    many = int(keys.max(initial=-1)) + 1
-    if many <= 4 * len(keys) + 1024:  # a table takes no sorting
-        first = np.full(many, len(keys), np.int64)
-        first[keys[::-1]] = np.arange(len(keys))[::-1]
-        present = np.flatnonzero(first < len(keys))
-        rank = np.empty(many, np.int64)
-        rank[present[np.argsort(first[present])]] = np.arange(len(present))
-        return len(present), rank[keys]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return len(first), rank[inverse.reshape(-1)]
-
-
 def _names(chain: RowOperator, kept: NDArray[np.int64], block: NDArray[np.int64], pi: NDArray[np.float64]) -> list[str]:
     """For each block the most frequent of its shortest endings that are its own, but for a little."""
     m = int(block.max()) + 1
     names = [""] * m
     for length in range(chain.context_length + 1):
-        _, ending = _ranked(kept % chain.vocab_size**length)
-        n, pair = _ranked(ending * m + block)
+        _, ending = ranked(kept % chain.vocab_size**length)
+        n, pair = ranked(ending * m + block)
         mass = np.bincount(pair, pi, n)
         first = np.zeros(n, np.int64)
         first[pair[::-1]] = np.arange(len(pair))[::-1]  # a state for each pair of an ending and a block
