@@ -12,7 +12,7 @@
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
-- `comparison`: how far it is from another chain; `on_data`: what it loses on data
+- `comparison`: how far it is from another chain; `seeds`: from many; `on_data`: what it loses on data
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -37,6 +37,7 @@ from finitegpt.analysis.regularity import (
     excess_entropy,
     transient_information,
 )
+from finitegpt.analysis.seeds import Comparisons, Sample, compare_many
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution, stationary_distributions
@@ -48,9 +49,11 @@ __all__ = [
     "Bounds",
     "Classes",
     "Comparison",
+    "Comparisons",
     "Machine",
     "Memory",
     "RedStates",
+    "Sample",
     "StationaryDistribution",
     "absorption_probabilities",
     "absorption_weights",
@@ -60,6 +63,7 @@ __all__ = [
     "canonical_correlations",
     "communicating_classes",
     "compare",
+    "compare_many",
     "cross_entropy",
     "crypticity",
     "cyclic_classes",
