@@ -13,6 +13,7 @@
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `comparison`: how far it is from another chain; `seeds`: from many; `on_data`: what it loses on data
+- `order`: how many tokens of memory a text speaks for
 
 Entropies are in nats unless a name says bits; times are in tokens.
 """
@@ -29,6 +30,7 @@ from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
 from finitegpt.analysis.on_data import cross_entropy, data_entropy
+from finitegpt.analysis.order import MarkovOrder, markov_order
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.regularity import (
@@ -51,6 +53,7 @@ __all__ = [
     "Comparison",
     "Comparisons",
     "Machine",
+    "MarkovOrder",
     "Memory",
     "RedStates",
     "Sample",
@@ -78,6 +81,7 @@ __all__ = [
     "hitting_probabilities",
     "implied_timescales",
     "machine",
+    "markov_order",
     "match",
     "mean_first_passage_times",
     "memory",
