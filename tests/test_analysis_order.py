@@ -19,14 +19,19 @@ TEXTS = st.text("abc", min_size=12, max_size=200).filter(lambda text: len(set(te
 @settings(max_examples=60)
 @given(text=TEXTS, K=st.integers(0, 4))
 def test_likelihoods_are_those_of_counted_words(text: str, K: int) -> None:
-    found, V, n = markov_order(text, K), len(set(text)), len(text) - K
+    found, V, n, before = markov_order(text, K), len(set(text)), len(text) - K, None
     assert found.n_tokens == n
     for k in range(K + 1):
         pairs = Counter(text[t - k : t + 1] for t in range(K, len(text)))
         words = Counter(text[t - k : t] for t in range(K, len(text)))
         exact = sum((c * (Decimal(c) / words[w[:-1]]).ln() for w, c in pairs.items()), Decimal(0))
         assert Decimal(found.log_likelihood.low[k]) <= exact <= Decimal(found.log_likelihood.high[k])
-        size = V**k * (V - 1)
+        if before is not None:
+            gain = 2 * (exact - before)
+            assert (
+                Decimal(found.statistic.low[k - 1]) - Decimal("1e-40") <= gain <= Decimal(found.statistic.high[k - 1])
+            )
+        before, size = exact, V**k * (V - 1)
         assert found.parameters[k] == size
         for bounds, price in ((found.bic, Decimal(n).ln()), (found.aic, Decimal(2))):
             truth = -2 * exact + price * size
