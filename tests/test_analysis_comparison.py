@@ -12,10 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import finitegpt
-from balls import INFINITE, of_logs, of_probs
+from balls import INFINITE, of_logs, of_probs, total
 from finitegpt import Chain, Data, TooLargeError, TrainConfig
-from finitegpt.analysis import Bound, approach, compare, cross_entropy, data_entropy, extended, recurrent_classes
-from finitegpt.analysis.divergence import divergence, row_divergence
+from finitegpt.analysis import (
+    Bound,
+    approach,
+    compare,
+    cross_entropy,
+    data_entropy,
+    extended,
+    recurrent_classes,
+    stationary_distribution,
+)
+from finitegpt.analysis.divergence import divergence, row_divergence, variation
 from finitegpt.sources import even, golden_mean
 from oracles import chains, exact_dense_law, exact_entropy, exact_rows, from_logits, random_chain
 from strategies import SEEDS
@@ -51,12 +60,17 @@ def test_the_kl_rate_is_inside_its_interval(truth: Chain, noise: float, seed: in
     distance = sum(abs(pi - theirs), Decimal(0)) / 2
     assert Decimal(found.total_variation.low) - Decimal("1e-15") <= distance
     assert distance <= Decimal(found.total_variation.high) + Decimal("1e-15")
+    apart = abs(exact_rows(truth.log_probs) - exact_rows(model.log_probs)).sum(1) / 2
+    mean = sum(pi * apart, Decimal(0))
+    assert Decimal(found.mean_total_variation.low) <= mean <= Decimal(found.mean_total_variation.high)
+    assert found.mean_total_variation.error < 1e-12
 
 
 def test_a_chain_is_nothing_from_itself() -> None:
     chain = random_chain("dense", 3, 2, 0)
     found = compare(chain, chain)
     assert (found.kl_rate.value, found.total_variation.value) == (0, 0)
+    assert found.mean_total_variation == Bound(0, 0, 0)
     assert not found.contributions.values.any()
     assert found.free_entropy_rate == found.true_entropy_rate
 
@@ -68,7 +82,9 @@ def test_a_model_that_rules_out_what_happens_costs_infinitely_much() -> None:
     assert found.kl_rate.low == found.kl_rate.value == found.kl_rate.high == np.inf
     assert found.cross_entropy.value == np.inf
     assert found.contributions.values.tolist() == [np.inf, 0]
-    assert approach(truth, np.stack([model.log_probs, truth.log_probs])).tolist() == [np.inf, 0]
+    curve = approach(truth, np.stack([model.log_probs, truth.log_probs]))
+    assert curve.values.tolist() == [np.inf, 0]
+    assert (curve.low[0], curve.high[0]) == (np.inf, np.inf)
     back = compare(model, truth)  # b is never seen, so that its row does not matter
     assert back.kl_rate.value == pytest.approx(np.log(2))
 
@@ -117,7 +133,8 @@ def test_a_run_approaches_its_source() -> None:
     run = finitegpt.train(data, config=TrainConfig(steps=120), keep_steps=True)
     truth = source.predictor(3)
     assert run.trajectory is not None
-    curve = approach(truth, run.trajectory)
+    bounds = approach(truth, run.trajectory)
+    curve = bounds.values
     assert len(curve) == 121
     assert curve[-1] < 0.1 * curve[0]
     assert curve[0] == pytest.approx(compare(truth, run.initial_chain).kl_rate.value, rel=1e-5)
@@ -125,6 +142,43 @@ def test_a_run_approaches_its_source() -> None:
     assert cross_entropy(run.chain, data).value == pytest.approx(
         compare(truth, run.chain).cross_entropy.value, abs=0.05
     )
+
+
+@settings(max_examples=30)
+@given(truth=chains(("dense", "sharp", "top_k", "periodic")), noise=st.floats(-8, 1), seed=SEEDS)
+def test_every_step_of_an_approach_is_inside_its_interval(truth: Chain, noise: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    if len(recurrent_classes(truth)) > 1:
+        return
+    finite = np.where(truth.support, truth.log_probs.astype(float), -20.0)
+    models = [
+        from_logits(finite + step * 10**noise * rng.normal(size=finite.shape), truth.context_length)
+        for step in range(3)
+    ]
+    found = approach(truth, np.stack([model.log_probs for model in models]))
+    for k, model in enumerate(models):
+        assert Decimal(found.low[k]) <= exact_kl(truth, model) <= Decimal(found.high[k])
+        assert found.values[k] == pytest.approx(compare(truth, model).kl_rate.value, rel=1e-9, abs=1e-20)
+    finished = found.high - found.low
+    assert (finished <= 1e-11 * found.values + 1e-11 * found.values**0.5 + 1e-22).all()
+
+
+def test_an_approach_by_a_law_that_is_not_certified_is_not_certified() -> None:
+    truth = random_chain("dense", 2, 3, 0)
+    blind = replace(stationary_distribution(truth), error=np.inf, relative=np.inf, why="for a reason")
+    found = approach(truth, np.stack([random_chain("dense", 2, 3, 2).log_probs, truth.log_probs]), blind)
+    assert found.why == "for a reason"
+    assert found.low.tolist() == [-np.inf, -np.inf]
+    empty = approach(truth, np.zeros((0, 8, 2), np.float32))
+    assert empty.values.shape == empty.low.shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_without_a_token_in_common_are_one_apart(dtype: type) -> None:
+    first, second = (np.array([row], dtype) for row in ([0.0, -np.inf, -800.0], [-np.inf, 0.0, -709.0]))
+    value, error = variation(first, second)
+    assert abs(value[0] - 1) <= error[0] < 1e-13
+    assert [x[0] for x in variation(first, np.array([[0.0, -np.inf, -np.inf]], dtype))] == [0, 0]
 
 
 def test_rows_as_alike_as_can_be_are_told_apart() -> None:
@@ -145,7 +199,11 @@ def test_rows_as_alike_as_can_be_are_told_apart() -> None:
         if trial % 4 == 1 and min(p.min() for p in given) > 1e-300:  # above the floor
             cases.append((of_probs(given[0], n, 400), of_probs(given[1], n, 400), np.zeros(n, bool)))
         value, error = divergence(*stored)
+        apart, off = variation(*stored)
         for p, q, same in cases:
+            for k, (x, y) in enumerate(zip(p.rows, q.rows, strict=True)):
+                exact = total(abs(a - b) for a, b in zip(x, y, strict=True)) / 2
+                assert not abs(arb(apart[k]) - exact) > arb(off[k])
             for k, exact in enumerate(p.divergence(q, same)):
                 if exact == INFINITE:
                     assert (value[k], error[k]) == (INFINITE, 0)
@@ -153,6 +211,7 @@ def test_rows_as_alike_as_can_be_are_told_apart() -> None:
                     assert not abs(arb(value[k]) - exact) > arb(error[k])
         kept = np.isfinite(value)
         assert (error[kept] <= 1e-12 * (value[kept] + value[kept] ** 0.5) + 1e-24).all()
+        assert (off <= 1e-14 * (3 if trial % 4 == 0 else 600)).all()
 
 
 @given(seed=SEEDS)
@@ -163,7 +222,8 @@ def test_everything_of_a_comparison_is_certified(seed: int) -> None:
     found = compare(truth, extended(model, 3))
     assert (found.seen, found.never_seen_mass) == (None, None)
     found = compare(truth, replace(extended(model, 3), counts=np.arange(8) % 3))
-    for name in ("kl_rate", "seen", "never_seen", "never_seen_mass", "cross_entropy", "total_variation"):
+    names = ("kl_rate", "seen", "never_seen", "never_seen_mass", "cross_entropy", "total_variation")
+    for name in (*names, "mean_total_variation"):
         assert 0 <= getattr(found, name).error < 1e-12
     assert found.contributions.error < 1e-12
     assert found.seen.plus(found.never_seen).low <= found.kl_rate.high

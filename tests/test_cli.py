@@ -359,6 +359,10 @@ def test_analyze_says_what_a_chain_means(golden: str, capsys: pytest.CaptureFixt
         "KL rate",
         "memory",
         "mixing time",
+        "excess entropy",
+        "order of the text's own chain: 1 by BIC",
+        "on average",
+        "remembers",
         "red states *11",
         "machine",
         "greedy",
@@ -378,6 +382,11 @@ def test_analyze_json_has_every_number_with_its_certificate(golden: str, capsys:
     assert result["comparison"]["against"] == "golden_mean"
     assert result["comparison"]["cross_entropy"]["value"] > result["source_entropy_rate"][0]
     assert len(result["memory"]["h"]) == 5
+    assert result["memory"]["excess_entropy_bound"]["certified"]
+    assert result["machine"]["statistical_complexity_bound"]["certified"]
+    assert result["comparison"]["mean_total_variation"]["certified"]
+    assert result["markov_order"]["by_bic"] == 1
+    assert len(result["markov_order"]["bic"]) == 5
     assert [row["patterns"] for row in result["red"]] == [["*11"], ["1??1"]]
     assert [row["name"] for row in result["decodings"]] == ["T = 1", "T = 0.7", "T = 0.3", "greedy"]
     assert result["decodings"][3]["entropy_rate"]["value"] == 0

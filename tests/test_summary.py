@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from finitegpt import Chain, Run, greedy, temperature
+from finitegpt import Chain, Data, Run, greedy, temperature
 from finitegpt import summary as module
 from finitegpt.analysis import (
     communicating_classes,
     entropy_rate,
+    excess_entropy,
     hitting_probabilities,
+    markov_order,
     recurrent_classes,
     stationary_distributions,
     with_startup,
@@ -115,3 +117,16 @@ def test_what_nobody_has_looked_into_may_be_anything(monkeypatch: pytest.MonkeyP
     assert found.n_recurrent == 2
     assert found.entropy_rate.low < whole.low < whole.high < found.entropy_rate.high
     assert found.entropy_rate.high - found.entropy_rate.low == pytest.approx(17 / 36 * math.log(6), rel=1e-9)
+
+
+def test_what_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, data = temperature(with_two_ends(), 1), Data.from_text("abcdefabcdef" * 4, context_length=1)
+    found = summarise(chain, data=data)
+    assert found.excess_entropy == excess_entropy(chain, found.law)
+    assert found.order is not None
+    assert found.order.by_bic == markov_order(data).by_bic
+    assert summarise(chain).order is None
+    monkeypatch.setattr(module, "_REGULAR", 5)
+    monkeypatch.setattr(module, "_WORDS", 47)
+    found = summarise(chain, data=data)
+    assert (found.excess_entropy, found.order) == (None, None)

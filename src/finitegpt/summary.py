@@ -13,6 +13,7 @@ from finitegpt.analysis import (
     Bounds,
     Comparison,
     Machine,
+    MarkovOrder,
     Memory,
     RedStates,
     StationaryDistribution,
@@ -23,8 +24,10 @@ from finitegpt.analysis import (
     data_entropy,
     eigenvalues,
     entropy_rate,
+    excess_entropy,
     hitting_probabilities,
     machine,
+    markov_order,
     memory,
     mixing_time,
     period,
@@ -52,6 +55,8 @@ DECODINGS: dict[str, Callable[[Chain], Chain]] = {
 _MOST_CLASSES = 64
 _HORIZON = 100
 _CURVE = 64
+_REGULAR = 2**16
+_WORDS = 2**22
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,6 +115,10 @@ class Summary:
     """Of the most probable class, as all that follows."""
     true_memory: Memory | None
     """The source's own."""
+    excess_entropy: Bound | None
+    """None where there are more than 65,536 states."""
+    order: MarkovOrder | None
+    """Of the data's own chain; None where it is not given, or too long to be gone through again and again."""
     eigenvalues: NDArray[np.complex128]
     mixing_time: Bound
     total_variation: Bounds
@@ -193,6 +202,8 @@ def summarise(
         comparison=comparison,
         memory=memory(chain, law),
         true_memory=None if source is None else Memory(*source.memory_bounds(chain.context_length)),
+        excess_entropy=excess_entropy(chain, law) if chain.n_states <= _REGULAR else None,
+        order=None if data is None or len(data.tokens) * data.context_length > _WORDS else markov_order(data),
         eigenvalues=values,
         mixing_time=mixing,
         total_variation=curve,

@@ -3,7 +3,11 @@
 - `classes`: what can be reached from where; recurrent classes, periods
 - `stationary`: where the chain ends up (by power iteration, `gth` or `aggregation`); `long_run`: what that says
 - `entropy`: averages over the long run, above all how random it is
+- `entropy_in_time`: how random each token is, from a start on
 - `used_memory`: how many tokens of memory it uses; `minimal_machine`: the smallest automaton that does the same
+- `hidden_past`: what that keeps of the past and never shows (crypticity)
+- `regularity`: what past and future have in common (excess entropy), and how it is found out
+- `dimension`: how many independent futures there are
 - `mixing`: how long it remembers where it began
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
@@ -19,6 +23,9 @@
 - `time_correlations`: how what it says now goes with what it says later
 - `irreversibility`: whether its text reads the same backwards (`backward`), and how fast it shows that it does not
 
+- `comparison`: how far it is from another chain; `seeds`: from many; `on_data`: what it loses on data
+- `order`: how many tokens of memory a text speaks for
+
 Entropies are in nats unless a name says bits; times are in tokens.
 """
 
@@ -26,9 +33,12 @@ from finitegpt.analysis.absorption import absorption_probabilities, absorption_w
 from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.committors import backward_committor, forward_committor
-from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
+from finitegpt.analysis.comparison import Comparison, approach, compare, extended
+from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.entropy_in_time import entropy_curve
 from finitegpt.analysis.growth import topological_entropy
+from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.irreversibility import Reversibility, entropy_production, is_reversible
 from finitegpt.analysis.likeliest import Path, most_probable_path
@@ -38,9 +48,18 @@ from finitegpt.analysis.lumping import Lumped, lump
 from finitegpt.analysis.metastability import MetastableSets, metastable_sets
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
+from finitegpt.analysis.on_data import cross_entropy, data_entropy
+from finitegpt.analysis.order import MarkovOrder, markov_order
 from finitegpt.analysis.pathways import Pathway
 from finitegpt.analysis.patterns import match, select
 from finitegpt.analysis.red import RedStates, red_states
+from finitegpt.analysis.regularity import (
+    block_entropies,
+    entropy_convergence,
+    excess_entropy,
+    transient_information,
+)
+from finitegpt.analysis.seeds import Comparisons, Sample, compare_many
 from finitegpt.analysis.sequences import sequence_log_probability, sequence_probability
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
 from finitegpt.analysis.starts import start_distribution
@@ -56,8 +75,10 @@ __all__ = [
     "Bounds",
     "Classes",
     "Comparison",
+    "Comparisons",
     "Lumped",
     "Machine",
+    "MarkovOrder",
     "Memory",
     "MetastableSets",
     "Path",
@@ -65,6 +86,7 @@ __all__ = [
     "ReactiveFlux",
     "RedStates",
     "Reversibility",
+    "Sample",
     "StartupOperator",
     "StationaryDistribution",
     "TopStates",
@@ -74,17 +96,24 @@ __all__ = [
     "autocorrelation",
     "average",
     "backward_committor",
+    "block_entropies",
+    "canonical_correlations",
     "coarsest_lumping",
     "communicating_classes",
     "compare",
+    "compare_many",
     "correlation",
     "covariances",
     "cross_entropy",
+    "crypticity",
     "cyclic_classes",
     "data_entropy",
     "eigenvalues",
+    "entropy_convergence",
+    "entropy_curve",
     "entropy_production",
     "entropy_rate",
+    "excess_entropy",
     "extended",
     "forward_committor",
     "hazard",
@@ -95,6 +124,7 @@ __all__ = [
     "lump",
     "lumpability_gap",
     "machine",
+    "markov_order",
     "match",
     "mean_first_passage_times",
     "memory",
@@ -102,6 +132,7 @@ __all__ = [
     "mixing_time",
     "most_probable_path",
     "period",
+    "rank",
     "reactive_flux",
     "recurrent_classes",
     "red_states",
@@ -115,5 +146,6 @@ __all__ = [
     "survival_rate",
     "topological_entropy",
     "total_variation",
+    "transient_information",
     "with_startup",
 ]

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 
 from finitegpt import markup, states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
-from finitegpt.analysis.divergence import divergence, row_divergence
-from finitegpt.analysis.entropy import average, doubt, entropy_rate
+from finitegpt.analysis.divergence import divergence, variation
+from finitegpt.analysis.entropy import average, doubt, entropy_rate, mean_by_law
 from finitegpt.analysis.long_run import StationaryDistribution
 from finitegpt.analysis.starts import law_of
-from finitegpt.analysis.surprisal import losses
 from finitegpt.arguments import is_whole, required, shown
-from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.naming import shortened
@@ -49,6 +47,10 @@ class Comparison:
     """The entropy rate of the model left to itself. Less than its cross-entropy: it is surer than it should be."""
     total_variation: Bound
     """Between the two stationary laws, over contexts."""
+    mean_total_variation: Bound
+    """Between what the two say of the next token, on average under the truth's stationary law: how often a token drawn
+    from the model must differ from one of the truth, after the same context, even if they are drawn as alike as can be.
+    """
 
     def __repr__(self) -> str:
         seen = "" if self.never_seen is None else f", {self.never_seen} of it on states never seen"
@@ -64,7 +66,8 @@ class Comparison:
             ("entropy rate of the truth", self.true_entropy_rate),
             ("cross-entropy", self.cross_entropy),
             ("entropy rate of the model", self.free_entropy_rate),
-            ("total variation", self.total_variation),
+            ("total variation of the next token", self.mean_total_variation),
+            ("total variation of the states", self.total_variation),
         ]
         known = [row for row in rows if row[1] is not None]
         return markup.table("model against truth", ("", "nats a token, and shares"), known)
@@ -89,6 +92,7 @@ def compare(
     truth, model = _alike(truth, model)
     law, model_law = _known(truth, law), _known(model, model_law)
     rows, off = divergence(truth.log_probs, model.log_probs)
+    apart, apart_off = variation(truth.log_probs, model.log_probs)
 
     def on(part: NDArray[np.bool_] | None = None) -> Bound:
         f, error = (rows, off) if part is None else (np.where(part, rows, 0.0), np.where(part, off, 0.0))
@@ -105,56 +109,18 @@ def compare(
         cross_entropy=rate.plus(entropy),
         free_entropy_rate=entropy_rate(model, model_law),
         total_variation=_distance(law, model_law, same=_is_same(truth, model)),
+        mean_total_variation=average(truth, apart, law).widened(doubt(law, apart_off)).within(0.0, 1.0),
     )
 
 
 @of_rows
-def cross_entropy(chain: RowOperator, data: Data) -> Bound:
-    """The mean -ln q of the tokens of a data set after their contexts of L tokens, in nats; infinite where one is 0.
-
-    >>> from finitegpt import Chain
-    >>> chain = Chain.from_probs([[0.5, 0.5]] * 8, "01", 3)
-    >>> print(cross_entropy(chain, Data.from_text("1101101", context_length=3)))
-    0.693147
-    """
-    required("data", data, Data, instead="Data.from_text")
-    if data.vocab != chain.vocab or data.context_length != chain.context_length:
-        raise InputError(
-            f"expected data of {chain.context_length} tokens a context over {shortened(chain.vocab)}, got "
-            f"{data.context_length} over {shortened(data.vocab)}; try Data.from_text with those"
-        )
-    starts, counts = data.distinct
-    L, V = data.context_length, len(data.vocab)
-    ids = np.zeros(len(starts), np.int64)
-    for k in range(L):
-        ids = ids * V + data.tokens[starts + k]
-    values, error = losses(chain.log_probs[ids], data.tokens[starts + L])
-    if np.isinf(values).any():
-        return Bound(math.inf, math.inf, math.inf)
-    n = int(counts.sum())
-    value, off = math.fsum(values * counts) / n, math.fsum(error * counts) / n
-    return Bound.around(value, off * (1 + 4 * ROUNDING) + 4 * ROUNDING * value).within(0.0, math.inf)
-
-
-def data_entropy(data: Data) -> Bound:
-    """The entropy of the next token given L tokens in the data itself, in nats: `data.entropy` with its certificate.
-
-    >>> print(data_entropy(Data.from_text("111101111011110", context_length=3)))
-    0.346574
-    """
-    value = required("data", data, Data, instead="Data.from_text").entropy
-    if not data.is_numbered:
-        return Bound(value, why="so long contexts are told apart by a hash; a shorter context would help")
-    return Bound.around(value, 8 * ROUNDING * value)
-
-
-@of_rows
-def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> NDArray[np.float64]:
+def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution | None = None) -> Bounds:
     """The KL rate of a truth to a chain after every training step (steps + 1,), from a run's `trajectory`.
 
     >>> from finitegpt import Chain
     >>> truth = Chain.from_probs([[0.5, 0.5], [0.2, 0.8]], "ab", 1)
-    >>> approach(truth, np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])).round(6).tolist()
+    >>> steps = np.stack([np.full((2, 2), np.log(np.float32(0.5))), truth.log_probs])
+    >>> approach(truth, steps).values.round(6).tolist()
     [0.137675, 0.0]
     """
     shape = trajectory.shape if isinstance(trajectory, np.ndarray) and trajectory.dtype.kind == "f" else None
@@ -163,11 +129,10 @@ def approach(truth: RowOperator, trajectory: Rows, law: StationaryDistribution |
             f"expected a trajectory of shape (steps + 1, {truth.n_states}, {truth.vocab_size}), got "
             f"{shown(trajectory)}; try the truth with as long a context, and train with keep_steps=True"
         )
-    pi = law_of(truth, law).dense()
-    with np.errstate(invalid="ignore"):
-        return np.array(
-            [float(np.where(pi > 0, pi * row_divergence(truth.log_probs, rows), 0.0).sum()) for rows in trajectory]
-        )
+    law = law_of(truth, law)
+    found = [mean_by_law(law, *divergence(truth.log_probs, rows)) for rows in trajectory]
+    value, low, high = np.array([(x.value, x.low, x.high) for x in found]).reshape(-1, 3).T
+    return Bounds(value, low, high, law.why)
 
 
 @of_rows

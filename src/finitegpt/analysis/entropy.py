@@ -105,6 +105,20 @@ def by_law(law: StationaryDistribution, f: NDArray[np.float64], rounding: float 
     return value, low, high
 
 
+def mean_by_law(law: StationaryDistribution, values: NDArray[np.float64], error: NDArray[np.float64]) -> Bound:
+    """The average of values (V**L,) from 0 on that may be off by `error` (V**L,), going by the law alone.
+
+    Infinite where one of the class is, or where it does not fit in double precision.
+    """
+    inside = values[law.states]
+    if np.isinf(inside).any():
+        return Bound(np.inf, np.inf, np.inf)
+    value, low, high = by_law(law, inside)
+    if not law.certified:
+        return Bound(value, why=law.why)
+    return Bound(min(max(value, low), high), low, high).widened(doubt(law, error)).within(0.0, np.inf)
+
+
 def doubt(law: StationaryDistribution, error: NDArray[np.float64]) -> float:
     """How far an average under a law may be off where values (V**L,) may be off by `error`: an upper bound."""
     inside = error[law.states]

@@ -6,9 +6,12 @@ acceptance; of an exact chain it yields the recurrent causal states of computati
 1989).
 
 A trained chain agrees with nothing exactly, so a tolerance says what is forgiven: predicting with the machine may cost
-so many nats a token, and states that together hold so much probability may be left out or led to the wrong state.
+so many nats a token, and states that together hold so much probability may be left out or led to the wrong state. What
+is said of a machine speaks of the one that was found; its numbers are those of the causal states where nothing had to
+be forgiven, that is, where `kl_rate` and `ignored` are next to nothing.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +20,19 @@ from numpy.typing import NDArray
 from finitegpt import markup, states, words
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.divergence import divergence
-from finitegpt.analysis.entropy import by_law, doubt
+from finitegpt.analysis.entropy import mean_by_law
+from finitegpt.analysis.partition import LARGEST, alike, ranked, refine
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.analysis.used_memory import conditional_entropy, entropy_slack
 from finitegpt.arguments import number
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.rows import RowOperator, of_rows
 from finitegpt.states import visible
 
-LARGEST = 1024
 _OWN = 0.98
 _APART = (0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.025, 0.01, 0.003, 0.001)
+_FINER = (1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)  # where the tolerance is too small for all of those
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -61,6 +66,31 @@ class Machine:
         return (
             f"Machine({words.count(len(self), 'state')}: {', '.join(shown)}{more}; costs {self.kl_rate} nats a token)"
         )
+
+    @property
+    def statistical_complexity(self) -> Bound:
+        """How much the machine remembers of the past: the entropy of its state in nats, of a context that is kept.
+
+        Where the machine is exact, the statistical complexity of the process (Crutchfield and Young 1989). `in_bits()`
+        of it is in bits.
+
+        >>> from finitegpt import Chain
+        >>> golden = Chain.from_probs([[0.5, 0.5], [1, 0]], "01", 1)
+        >>> print(machine(golden).statistical_complexity.in_bits())
+        0.918296
+        """
+        if len(self) == 1:
+            return Bound(0.0, 0.0, 0.0)
+        mass = self.mass
+        value = conditional_entropy(mass.values[None]) / math.fsum(mass.values)
+        if not np.isfinite(mass.error):
+            return Bound(value, why=mass.why)
+        # Before it is divided by the sum, it grows with every mass.
+        low, high = (conditional_entropy(ends[None]) for ends in (mass.low, mass.high))
+        least, most = math.fsum(mass.low), min(1.0, math.fsum(mass.high))
+        slack = entropy_slack(1, len(self)) + 4 * ROUNDING
+        low, high = low / most * (1 - slack), high / least * (1 + slack) if least > 0 else np.inf
+        return Bound(value, low, high).within(0.0, math.nextafter(math.log(len(self)), np.inf))
 
     def _repr_html_(self) -> str:
         """A table for notebooks: what each state emits, and which state comes then."""
@@ -105,9 +135,11 @@ def machine(chain: RowOperator, law: StationaryDistribution | None = None, *, to
     known_goals = goals.copy()
     goals[probs <= tolerance] = -1
     best = None
-    for apart in _APART:  # how different the rows of one block may be; what that costs is seen afterwards
+    for apart in _APART + _FINER:  # how different the rows of one block may be; what that costs is seen afterwards
+        if best is not None and apart in _FINER:
+            break
         try:
-            block, agreed, forgiven = _refine(_alike(probs, apart), goals, pi, tolerance / 2)
+            block, agreed, forgiven = refine(alike(probs, apart), goals, pi, tolerance / 2)
         except TooLargeError:
             continue
         rows = _means(block, pi, probs)
@@ -156,13 +188,9 @@ def _rate(chain: RowOperator, law: StationaryDistribution, kept: NDArray[np.int6
         found = divergence(chain.log_probs[kept], np.log(used))
     values, error = np.zeros(chain.n_states), np.zeros(chain.n_states)
     values[kept], error[kept] = found
-    inside = values[law.states]
-    if np.isinf(inside).any():  # rows too small for double precision
+    if np.isinf(values).any():  # rows too small for double precision
         return Bound(np.inf, 0.0, np.inf)
-    value, low, high = by_law(law, inside)
-    if not law.certified:
-        return Bound(value, why=law.why)
-    return Bound(min(max(value, low), high), low, high).widened(doubt(law, error)).within(0.0, np.inf)
+    return mean_by_law(law, values, error)
 
 
 def _cost(pi: NDArray[np.float64], probs: NDArray[np.float64], used: NDArray[np.float64]) -> float:
@@ -178,84 +206,13 @@ def _common(law: StationaryDistribution, tolerance: float) -> NDArray[np.int64]:
     return law.states[order[: int(np.argmax(beyond <= tolerance)) + 1]] if tolerance else law.states[order]
 
 
-def _alike(probs: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
-    """Groups of rows (n,): each joins the first leader it agrees with, and leads itself where it agrees with none."""
-    group = np.full(len(probs), -1, np.int64)
-    rest, leaders = np.arange(len(probs)), 0
-    while len(rest):
-        near = (np.abs(probs[rest] - probs[rest[0]]) <= tolerance).all(1)
-        group[rest[near]] = leaders
-        rest, leaders = rest[~near], leaders + 1
-        if leaders > LARGEST:
-            raise TooLargeError(f"expected a machine of at most {LARGEST:,} states, got more; try a larger tolerance")
-    return group
-
-
-def _refine(
-    block: NDArray[np.int64], goals: NDArray[np.int64], pi: NDArray[np.float64], budget: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float]:
-    """Splits blocks until all states of a block lead to the same blocks.
-
-    The rarest states that disagree are forgiven, as many as the budget allows, and so are unknown goals: those states
-    stay with the others of their block. Returns the blocks, the goals without those forgiven, and the probability of
-    these.
-    """
-    goals, forgiven = goals.copy(), 0.0
-    while True:
-        m, new = int(block.max()) + 1, block
-        for token in range(goals.shape[1]):
-            known = np.flatnonzero(goals[:, token] >= 0)
-            if len(known) == 0:
-                continue
-            n, ways = _ranked(new[known] * m + block[goals[known, token]])
-            mass = np.bincount(ways, pi[known], n)
-            parent = np.empty(n, np.int64)
-            parent[ways] = new[known]
-            main = np.zeros(int(new.max()) + 1)
-            np.maximum.at(main, parent, mass)
-            leading = np.full(len(main), -1, np.int64)
-            top = np.flatnonzero(mass == main[parent])[::-1]
-            leading[parent[top]] = top  # each block's most probable way
-            others = np.flatnonzero(leading[parent] != np.arange(n))
-            others = others[np.argsort(mass[others], kind="stable")]
-            spent = np.cumsum(mass[others])
-            spared = others[: int(np.searchsorted(spent, budget - forgiven, side="right"))]
-            forgiven += float(mass[spared].sum())
-            lost = np.isin(ways, spared)
-            goals[known[lost], token] = -1
-            way = leading[new]  # of states without a known goal: that of the rest of their block
-            way[known[~lost]] = ways[~lost]
-            _, new = _ranked(new * (n + 1) + way + 1)
-        if int(new.max()) + 1 == m:
-            return new, goals, forgiven
-        if int(new.max()) >= LARGEST:
-            raise TooLargeError("too many states")
-        block = new
-
-
-def _ranked(keys: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
-    """Keys from 0 on numbered by where they first occur, so that blocks with probable states come first."""
-    many = int(keys.max(initial=-1)) + 1
-    if many <= 4 * len(keys) + 1024:  # a table takes no sorting
-        first = np.full(many, len(keys), np.int64)
-        first[keys[::-1]] = np.arange(len(keys))[::-1]
-        present = np.flatnonzero(first < len(keys))
-        rank = np.empty(many, np.int64)
-        rank[present[np.argsort(first[present])]] = np.arange(len(present))
-        return len(present), rank[keys]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return len(first), rank[inverse.reshape(-1)]
-
-
 def _names(chain: RowOperator, kept: NDArray[np.int64], block: NDArray[np.int64], pi: NDArray[np.float64]) -> list[str]:
     """For each block the most frequent of its shortest endings that are its own, but for a little."""
     m = int(block.max()) + 1
     names = [""] * m
     for length in range(chain.context_length + 1):
-        _, ending = _ranked(kept % chain.vocab_size**length)
-        n, pair = _ranked(ending * m + block)
+        _, ending = ranked(kept % chain.vocab_size**length)
+        n, pair = ranked(ending * m + block)
         mass = np.bincount(pair, pi, n)
         first = np.zeros(n, np.int64)
         first[pair[::-1]] = np.arange(len(pair))[::-1]  # a state for each pair of an ending and a block

@@ -17,7 +17,10 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.arguments import number, whole
 from finitegpt.errors import InputError
-from finitegpt.rows import RowOperator, of_rows
+from finitegpt.graph import LEAST as TINIEST
+from finitegpt.rows import LEAST, RowOperator, of_rows
+
+_RARE = -640.0  # natural logarithm of a probability whose products with a rounding double precision still holds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,9 +83,9 @@ def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Mem
     """h_k for k from 0 to L under a stationary law, by default the chain's only one.
 
     What is proved follows from the law. Where its probabilities are right relatively, within r, so are those of the
-    last k tokens and the next, and each logarithm of a ratio of two of them is within 2 r. Where it is e from the truth
-    in total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki and Fannes
-    2004, Winter 2016).
+    last k tokens and the next, and so is their entropy, however small: see `conditional_entropy`. Where it is e from
+    the truth in total variation, entropies given a variable differ by at most e ln V + (1 + e) H(e / (1 + e)) (Alicki
+    and Fannes 2004, Winter 2016).
 
     >>> from finitegpt import Chain
     >>> memory(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).h.round(4).tolist()
@@ -92,14 +95,15 @@ def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Mem
     V, L, pi = chain.vocab_size, chain.context_length, law.dense()
     last = average(chain, chain.row_entropy(), law, rounding=entropy_rounding(chain))
     h, bounds = [last.value], [(last.low, last.high)]
-    rounded = (64 + V + np.log2(chain.n_states)) * ROUNDING  # of sums of terms of one sign, in halves
-    relative = law.relative + chain.rounding + (L + 1) * (V + 2) * ROUNDING
-    apart = _continuity(law.error + chain.rounding + 1e-15, V)
+    rounded = entropy_slack(chain.n_states, V)
+    steps = chain.rounding + (L + 1) * (V + 2) * ROUNDING
+    relative, apart = law.relative + steps, continuity(law.error + steps + 1e-15, V)
+    lost = lost_below(chain, law)
     # The law of the last k tokens and the next, for k = L - 1 at first: without the oldest token.
     joint = chain.push(pi).reshape(-1, V)  # a step of the chain is exactly this sum
     while True:
         value = conditional_entropy(joint)
-        off = min(apart, relative * value + 2 * relative * (1 + relative)) + rounded * (value + float(np.log(V)))
+        off = min(apart, relative * value) + rounded * value + lost
         h.append(value)
         bounds.append((value - off, value + off))
         if len(joint) == 1:
@@ -114,13 +118,33 @@ def memory(chain: RowOperator, law: StationaryDistribution | None = None) -> Mem
 
 
 def conditional_entropy(joint: NDArray[np.float64]) -> float:
-    """Entropy in nats of the column given the row, for a joint distribution (n, V)."""
-    rows = joint.sum(1, keepdims=True)
-    ratio = np.divide(joint, rows, out=np.ones_like(joint), where=joint > 0)
-    return max(0.0, -float((joint * np.log(ratio)).sum()))
+    """Entropy in nats of the column given the row, for a joint distribution (n, V), right to `entropy_slack` of itself.
+
+    As a function of any numbers from 0 on, the sum of J ln(J's row / J) is concave, and twice as much for twice the
+    numbers. So it never falls where a number rises: where none is off by more than a share r of itself, the entropy
+    is not either.
+
+    >>> round(conditional_entropy(np.array([[0.25, 0.25], [0.5, 0.0]])), 6)
+    0.346574
+    """
+    rows, top = joint.sum(1, keepdims=True), joint.max(1, keepdims=True)
+    others = joint.copy()
+    others[np.arange(len(joint)), joint.argmax(1)] = 0.0
+    with np.errstate(under="ignore"):
+        ratio = np.divide(others, rows, out=np.zeros_like(others), where=rows > 0)  # at most a half
+        terms = others * -np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0)
+        # Of the most probable, ln(1 + what the others are to it): small without a subtraction.
+        rest = np.divide(others.sum(1, keepdims=True), top, out=np.zeros_like(top), where=top > 0)
+        return float((terms.sum(1) + (top * np.log1p(rest))[:, 0]).sum())
 
 
-def _continuity(e: float, V: int) -> float:
+def entropy_slack(n: int, V: int) -> float:
+    """The relative error of `conditional_entropy` for n rows of V: of sums, those of rows in halves, and logarithms."""
+    return (64 + 4 * V + 2 * float(np.log2(n))) * ROUNDING
+
+
+def continuity(e: float, V: int) -> float:
+    """How far entropies of one of V tokens, given anything, can be apart for distributions that are e apart."""
     if not e < 1:
         return np.inf
     if e == 0:
@@ -128,3 +152,10 @@ def _continuity(e: float, V: int) -> float:
     x = e / (1 + e)
     binary = -x * np.log(x) - (1 - x) * np.log1p(-x)
     return float(e * np.log(V) + (1 + e) * binary)
+
+
+def lost_below(chain: RowOperator, law: StationaryDistribution) -> float:
+    """How much entropy is in words that are too improbable for double precision: 0 where there are none."""
+    rows = chain.log_probs[law.states]
+    rarest = float(np.min(rows, where=rows >= LEAST, initial=0.0)) + float(np.log(max(float(law.probs.min()), TINIEST)))
+    return 0.0 if rarest > _RARE else chain.n_states * chain.vocab_size * 1e-285

@@ -74,6 +74,18 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "tokens": summary.memory.tokens(),
             "true_h": true and true.h.tolist(),
             "true_bounds": true and [_bound(true.at(k)) for k in range(len(true.h))],
+            **_plain("excess_entropy", summary.excess_entropy),
+        },
+        "markov_order": summary.order
+        and {
+            "by_bic": summary.order.by_bic,
+            "by_aic": summary.order.by_aic,
+            "by_test": summary.order.by_test(),
+            **{
+                name: [_bound(getattr(summary.order, name).at(k)) for k in range(len(summary.order.parameters))]
+                for name in ("log_likelihood", "bic", "aic")
+            },
+            "p_values": summary.order.p_values.tolist(),
         },
         "eigenvalues": [[float(value.real), float(value.imag)] for value in summary.eigenvalues],
         "timescales": [_finite(value) for value in summary.timescales.tolist()],
@@ -96,6 +108,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
         ],
         "uncertified": [
             *("eigenvalues", "timescales"),
+            *(["markov_order.p_values"] if summary.order else []),
         ],
     }
     if summary.machine is not None:
@@ -109,6 +122,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             **_plain("ignored", found.ignored),
             **_plain("kl_rate", found.kl_rate),
             **_plain("error", found.error),
+            **_plain("statistical_complexity", found.statistical_complexity),
             "certified": found.kl_rate.certified and found.ignored.certified,
         }
     if summary.comparison is not None:
@@ -123,6 +137,7 @@ def summary_json(summary: Summary, files: dict[str, str]) -> dict[str, Any]:
             "cross_entropy": _bound(against.cross_entropy),
             "free_entropy_rate": _bound(against.free_entropy_rate),
             "total_variation": _bound(against.total_variation),
+            "mean_total_variation": _bound(against.mean_total_variation),
         }
     return {**result, **({"files": files} if files else {})}
 

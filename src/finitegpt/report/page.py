@@ -83,7 +83,7 @@ def _approach(summary: Summary, run: Run) -> list[str]:
     truth, L = summary.truth, run.model.config.context_length
     if truth.context_length > L:
         return []
-    curve = approach(truth if truth.context_length == L else extended(truth, L), run.trajectory).tolist()
+    curve = approach(truth if truth.context_length == L else extended(truth, L), run.trajectory).values.tolist()
     if not any(math.isfinite(value) and value > 0 for value in curve):
         return []
     lines = [("KL rate", curve)]

@@ -156,6 +156,7 @@ def _compared(summary: Summary) -> Section | None:
         ("cross-entropy of the model", found.cross_entropy),
         ("entropy rate of the model by itself", found.free_entropy_rate),
         ("distance of the stationary distributions", found.total_variation),
+        ("distance of the next tokens, on average", found.mean_total_variation),
     ]
     rows = [[name, str(value)] for name, value in numbers]
     if found.never_seen_mass is not None:
@@ -179,12 +180,21 @@ def _memory(summary: Summary) -> Section:
     if true is not None:
         columns.append(["the source's", *(str(true.at(k)) for k in shown)])
     head, *rows = map(list, zip(*columns, strict=True))
+    after = []
+    if summary.excess_entropy is not None:
+        bounds.append(summary.excess_entropy)
+        after.append(f"excess entropy, what past and future have in common: {summary.excess_entropy} nats")
+    if summary.order is not None:
+        found = summary.order
+        kinds = (found.by_bic, "BIC"), (found.by_aic, "AIC"), (found.by_test(), "likelihood ratio tests")
+        after.append("order of the text's own chain: " + ", ".join(f"{k} by {name}" for k, name in kinds))
     return Section(
         name="memory",
         title="memory",
         note=f"within 0.001 nats of all {len(h) - 1} from {count(used, 'token')} on",
         head=head,
         rows=rows,
+        after="; ".join(after),
         why=_why(bounds),
     )
 
@@ -243,7 +253,10 @@ def _machine(summary: Summary) -> Section:
         ]
         rows.append([visible(found.names[k]), _share(found.mass.at(k)), ",  ".join(ways)])
     more = len(found) - _MACHINE
-    cost = f"costs {found.kl_rate} nats a token, {_share(found.ignored)} of the time left out"
+    remembered = found.statistical_complexity
+    cost = (
+        f"costs {found.kl_rate} nats a token, {_share(found.ignored)} of the time left out; remembers {remembered} nats"
+    )
     return Section(
         name="machine",
         title=title,
@@ -251,7 +264,7 @@ def _machine(summary: Summary) -> Section:
         head=["ends in", "time there", "next"],
         rows=rows,
         after=(f"and {more:,} more states; " if more > 0 else "") + cost,
-        why=_why([found.kl_rate, found.ignored]),
+        why=_why([found.kl_rate, found.ignored, remembered]),
     )
 
 
