@@ -160,12 +160,12 @@ static void store_gone(factors *f, work_row *row, int64_t i, int needed) {
     row->below = 0;
 }
 
-static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
+static number finish_row(factors *f, work_row *row, int64_t i, int kept) {
     const number sum = divide_row(f, row, i);
     f->sm[i] = sum.m;
     f->se[i] = sum.e;
     store_row(f, row, i);
-    store_gone(f, row, i, closed);
+    store_gone(f, row, i, kept);
     return sum;
 }
 
@@ -176,7 +176,7 @@ static int are_whole(const factors *f, int64_t k) {
     return all;
 }
 
-double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends, int closed,
+double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends, int kept,
                  const double *gains, double rounding) {
     const int64_t n = graph->n, m = f->m, total = f->total, long_ = words(total);
     for (int64_t k = 0; k < n; k++) f->place[k] = part[k] >= 0 && part[k] < ends ? (int32_t)(m + part[k]) : -1;
@@ -214,8 +214,8 @@ double factorise(factors *f, const fg_graph *graph, const int32_t *part, const i
         }
         for (int r = 0; r < many; r++) {
             for (int64_t k = i; k < i + r; k++) pass_on(f, rows + r, k);
-            const number sum = finish_row(f, rows + r, i + r, closed);
-            if (sum.m == 0 && !(closed && i + r == m - 1)) return __builtin_inf();
+            const number sum = finish_row(f, rows + r, i + r, kept);
+            if (sum.m == 0 && !(ends == 0 && i + r == m - 1)) return __builtin_inf();
         }
     }
     /* An arrow that is added to: the sum by which a row is divided (1.1 roundings), the division, the product, and the

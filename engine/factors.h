@@ -39,8 +39,9 @@ typedef struct {
 void factors_place(factors *f, const fg_graph *graph, int64_t m, int64_t ends, int64_t entries, char **memory);
 
 /* Takes out all states in order. Returns the relative error that this may cause, infinite where a state is never left.
- * `ends` are the parts 0 .. ends - 1; `closed` says that the last state is not taken out, since there is no end. */
-double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends, int closed,
+ * `ends` are the parts 0 .. ends - 1; without any, the last state is not taken out. `kept` says whether to keep what went
+ * to those gone before. */
+double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends, int kept,
                  const double *gains, double rounding);
 
 #endif
