@@ -13,52 +13,11 @@
  *   one arrow out of each state (Freidlin and Wentzell 1984; O'Cinneide 1993); so it is off by at most twice that for
  *   each predecessor of k, and these are counted.
  */
-#include "engine.h"
-#include "memory.h"
+#include "eliminate.h"
 
-#define BASE 0x1p1000
-#define SMALL 0x1p-500 /* mantissas are from here, so that the product of two is a normal double */
-#define LARGE 0x1p500  /* to below here */
-#define ROUNDING 0x1p-53
-#define NOTHING (-1e7) /* the exponent of zero */
-
-enum { OPEN = -1 };
 enum { ROWS = 8 }; /* so many are worked on at once, so that a row that is added to them is read from memory once */
 
-typedef struct {
-    double m, e;
-} number; /* m * BASE**e */
-
-static inline number normal(double m, double e) {
-    if (m == 0) return (number){0, NOTHING};
-    while (m >= LARGE) m *= 1 / BASE, e += 1;
-    while (m < SMALL) m *= BASE, e -= 1;
-    return (number){m, e};
-}
-
-static inline number times(number a, number b) { return normal(a.m * b.m, a.e + b.e); }
-
-static inline number over(number a, number b) { return normal(a.m / b.m, a.e - b.e); }
-
-/* How much of a number counts beside one whose exponent is larger by d: what is left out is below 2**-400 of the sum. */
-static inline double beside(double d) { return d <= 0 ? 1 : d == 1 ? 1 / BASE : 0; }
-
-static inline number plus(number a, number b) {
-    double e = a.e > b.e ? a.e : b.e;
-    return normal(a.m * beside(e - a.e) + b.m * beside(e - b.e), e);
-}
-
-/* As a double: at least the smallest normal one, at most the largest, which are then bounds. */
-static double rounded(number a) {
-    if (a.m == 0) return 0;
-    if (a.e > 0) return a.e == 1 && a.m < 0x1p24 ? a.m * BASE : 0x1.fffffffffffffp1023;
-    if (a.e < 0) return a.e == -1 && a.m > 0x1p-22 ? a.m * (1 / BASE) : 0x1p-1022;
-    return a.m;
-}
-
 /* ---- order ---- */
-
-typedef uint64_t word;
 
 static inline int64_t words(int64_t bits) { return (bits + 63) / 64; }
 
@@ -199,26 +158,7 @@ int64_t fg_plan(const fg_graph *graph, const int32_t *part, int32_t *order, doub
 
 /* ---- numbers ---- */
 
-typedef struct {
-    int64_t m, total; /* states to take out; all positions: then the ends, then the sum of gains */
-    int32_t *place;   /* [n] position of a state, -1 for one that is never come to */
-    int64_t *first;   /* [m + 1] where the arrows out of a state begin; they sum to one */
-    int32_t *to;      /* [entries] ascending; a row that is half full has all positions between its ends */
-    double *um, *ue;  /* [entries] */
-    uint8_t *plain;   /* [m] whether all exponents of a row are 0 */
-    int64_t *from;    /* [m + 1] where the arrows of a state to those gone before it begin */
-    int32_t *gone;    /* [entries] */
-    double *lm, *le;  /* [entries] */
-    double *sm, *se;  /* [m] how likely a state is left for those after it */
-    double *wm, *we;  /* [ROWS][total] the rows in work */
-    word *set;        /* [ROWS][words(total)] where they may not be zero */
-    int32_t *row_gone;       /* [ROWS][m] as in work_row */
-    double *row_lm, *row_le; /* [ROWS][m] */
-    int64_t *into;    /* [m] predecessors of a state when it is taken out */
-    double *xm, *xe;  /* [m] a solution */
-} factors;
-
-static void factors_place(factors *f, const fg_graph *graph, int64_t m, int64_t ends, int64_t entries, char **memory) {
+void factors_place(factors *f, const fg_graph *graph, int64_t m, int64_t ends, int64_t entries, char **memory) {
     const int64_t n = graph->n, d = sizeof(double), l = sizeof(int64_t), i = sizeof(int32_t);
     f->m = m;
     f->total = m + ends + 1;
@@ -361,7 +301,7 @@ static number row_sum(const factors *f, const work_row *row, int64_t first) {
 }
 
 /* Divides row i by its sum, stores it, and leaves the row in work empty. Returns its sum. */
-static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
+static number finish_row(factors *f, work_row *row, int64_t i, int kept) {
     row->wm[i] = 0; /* back to itself, which does not count */
     row->we[i] = NOTHING;
     scale(f, row);
@@ -392,7 +332,7 @@ static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
     }
     for (int64_t k = 0; k < words(f->total); k++) row->set[k] = 0;
     f->from[i + 1] = f->from[i];
-    for (int64_t k = 0; closed && k < row->below; k++) {
+    for (int64_t k = 0; kept && k < row->below; k++) {
         const int64_t to = f->from[i + 1]++;
         f->gone[to] = row->gone[k];
         f->lm[to] = row->lm[k];
@@ -403,10 +343,8 @@ static number finish_row(factors *f, work_row *row, int64_t i, int closed) {
     return sum;
 }
 
-/* Takes out all states in order. Returns the relative error that this may cause, infinite where a state is never left.
- * `ends` are the parts 0 .. ends - 1; `closed` says that the last state is not taken out, since there is no end. */
-static double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends,
-                        int closed, const double *gains, double rounding) {
+double factorise(factors *f, const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t ends, int kept,
+                 const double *gains, double rounding) {
     const int64_t n = graph->n, m = f->m, total = f->total, long_ = words(total);
     for (int64_t k = 0; k < n; k++) f->place[k] = part[k] >= 0 && part[k] < ends ? (int32_t)(m + part[k]) : -1;
     for (int64_t k = 0; k < m; k++) f->place[order[k]] = (int32_t)k, f->into[k] = 0;
@@ -438,8 +376,8 @@ static double factorise(factors *f, const fg_graph *graph, const int32_t *part, 
         }
         for (int r = 0; r < many; r++) {
             for (int64_t k = i; k < i + r; k++) pass_on(f, rows + r, k);
-            const number sum = finish_row(f, rows + r, i + r, closed);
-            if (sum.m == 0 && !(closed && i + r == m - 1)) return __builtin_inf();
+            const number sum = finish_row(f, rows + r, i + r, kept);
+            if (sum.m == 0 && !(ends == 0 && i + r == m - 1)) return __builtin_inf();
         }
     }
     /* An arrow that is added to: the sum by which a row is divided (1.1 roundings), the division, the product, and the
