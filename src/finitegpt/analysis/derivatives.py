@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
-from finitegpt.analysis.deviation import solve_poisson
+from finitegpt.analysis.deviation import Poisson, solve_poisson
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.analysis.sums import finite_function
+from finitegpt.analysis.sums import SURE, finite_function
 from finitegpt.errors import InputError
+from finitegpt.graph import LEAST
 from finitegpt.rows import RowOperator
 
 Table = NDArray[np.float64]
+
+_PLACES = 8
+_NARROW = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,28 +80,51 @@ def sensitivity(chain: RowOperator, function: ArrayLike, law: StationaryDistribu
     """
     f = finite_function(chain, function)
     poisson = solve_poisson(chain, f, law)
-    h, pi, n, V = poisson.h, poisson.law.each(), chain.n_states, chain.vocab_size
-    if not np.isfinite([h.low, h.high]).all():
-        nothing = np.full((n, V), np.inf)
-        p, after = chain.probs, _after(h.values, n, V)
-        values = pi.values[:, None] * p * (after - (p * after).sum(1, keepdims=True))
-        return Sensitivity(values, -nothing, nothing, poisson.average, Bound(_half(h.values)), h.why)
-    p, after = chain.probs, _after(h.values, n, V)
-    doubt = _after(np.maximum(h.high - h.values, h.values - h.low) * (1 + 2 * ROUNDING), n, V)
-    rounded = chain.rounding + (V + 16) * ROUNDING
-    mean, size = (p * after).sum(1, keepdims=True), (p * np.abs(after)).sum(1, keepdims=True)
-    # Of h there, of its mean, and of what rounds in these.
-    off = doubt + (p * doubt).sum(1, keepdims=True) * (1 + rounded) + rounded * (size + np.abs(after))
-    share, least, most = (x[:, None] * p for x in (pi.values, pi.low * (1 - rounded), pi.high * (1 + rounded)))
-    ends = np.stack([a * b for a in (least, most) for b in (after - mean - off, after - mean + off)])
-    values, low, high = share * (after - mean), ends.min(0), ends.max(0)
-    low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
-    never = (most == 0) | (p == 1)  # an arrow that is not there, or the only one, or of a state that does not come back
-    low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
+    h = poisson.h
+    values, low, high = _derivatives(chain, poisson)
+    for _ in range(_PLACES):
+        wide = np.where(high - low > _NARROW * max(float(np.abs(values).max()), LEAST), high - low, 0.0).max(1)
+        # Where the chain hardly ever leaves some states, h there is narrow as seen from one of these.
+        if chain.n_states > SURE or not wide[poisson.law.states].any():
+            break
+        worst = poisson.law.states[np.where(wide[poisson.law.states] > 0, poisson.law.probs, 0.0).argmax()]
+        other, least, most = _derivatives(chain, solve_poisson(chain, f, poisson.law, int(worst)))
+        if not (most - least < high - low).any():
+            break
+        values = np.where(most - least < high - low, other, values)
+        low, high = np.maximum(low, least), np.minimum(high, most)
     low, high = np.minimum(low, high), np.maximum(low, high)
-    wide = float(h.high.max() - h.low.min()), max(0.0, float(h.low.max() - h.high.min()))
-    condition = Bound(_half(h.values), np.nextafter(wide[1] / 2, 0.0), np.nextafter(wide[0] / 2, np.inf))
+    with np.errstate(invalid="ignore"):
+        apart = float(h.high.max() - h.low.min()), max(0.0, float(h.low.max() - h.high.min()))
+    condition = Bound(_half(h.values), np.nextafter(apart[1] / 2, 0.0), np.nextafter(apart[0] / 2, np.inf), why=h.why)
     return Sensitivity(values.clip(low, high), low, high, poisson.average, condition, h.why)
+
+
+def _derivatives(chain: RowOperator, poisson: Poisson) -> tuple[Table, Table, Table]:
+    """Values, and between what they lie, by one solution."""
+    h, pi, n, V = poisson.h, poisson.law.each(), chain.n_states, chain.vocab_size
+    p, after = chain.probs, _after(h.values, n, V)
+    with np.errstate(invalid="ignore", over="ignore"):
+        doubt = _after(np.maximum(h.high - h.values, h.values - h.low) * (1 + 2 * ROUNDING), n, V)
+        rounded = chain.rounding + (V + 16) * ROUNDING
+        # h at y less its mean is the mean of h at y less h at each other: little where y is nearly certain.
+        besides = 1 - np.eye(V)
+        others = p @ besides
+        apart = after * others - (p * after) @ besides
+        off = doubt * others + (p * np.where(p > 0, doubt, 0.0)) @ besides
+        off += rounded * (off + np.abs(after) * others + (p * np.abs(after)) @ besides)
+        share, least, most = (x[:, None] * p for x in (pi.values, pi.low * (1 - rounded), pi.high * (1 + rounded)))
+        least, most = np.where(least <= LEAST, 0.0, least), np.maximum(most, LEAST)  # what double precision loses
+        ends = apart - off, apart + off
+        low = np.where(ends[0] < 0, most, least) * ends[0]
+        high = np.where(ends[1] > 0, most, least) * ends[1]
+    low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    # An arrow that is not there, or a state's only one, or of a state that does not come back.
+    there = chain.support
+    never = ~there | (there.sum(1, keepdims=True) == 1) | ~poisson.law.inside[:, None]
+    values, low, high = (np.where(never, 0.0, x) for x in (np.nan_to_num(share * apart), low, high))
+    return values, low, high
 
 
 def _after(values: NDArray[np.float64], n: int, V: int) -> Table:

@@ -29,10 +29,12 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, right_relatively
 from finitegpt.analysis.sums import SOME_PRODUCTS, SOON, SURE, around, difference, either, finite_function
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.graph import Floats
+from finitegpt.graph import MOST, Floats
 from finitegpt.operator import Operator
 
 _STEPS, _WORK, _CHECK = 20_000, 2**32, 16
+_BEYOND = "sums go beyond double precision; a higher temperature would help"
+_LARGE = 1e280  # what steps could lead out of double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ def fundamental_column(chain: Operator, state: str | ArrayLike) -> Bounds:
     return Bounds((h.values + pi.value).clip(low, high), low, high, h.why)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def fundamental_row(chain: Operator, state: str | ArrayLike) -> Bounds:
     """A row (V**L,) of Z = (I - P + 1 pi)**-1 (Kemeny and Snell 1960): z_ij for one i and every j. As the column.
 
@@ -94,17 +97,22 @@ def fundamental_row(chain: Operator, state: str | ArrayLike) -> Bounds:
     pi = law.dense()
     missing, d = _row(chain, one, pi, None if found is None else found.values - pi)
     off = 2 * law.error + missing
-    error = min(off * _meeting(chain), 2 * off * float(times.high.max())) * (1 + 8 * ROUNDING)
-    error = np.nextafter(error + (chain.n_states + 4) * ROUNDING * (1 + float(np.abs(d).sum())) + law.error, np.inf)
+    error = min(off * _meeting(chain), 2 * off * float(times.high.max())) * (1 + 8 * ROUNDING) + law.error
+    # A row sums to zero.
+    error += abs(float(d.sum())) + (chain.n_states + 8) * ROUNDING * (1 + float(np.abs(d).sum()))
+    error = np.inf if np.isnan(error) else float(np.nextafter(error, np.inf))
     if found is not None and found.error <= error:
         return found
     values = d + pi
     low, high = np.nextafter(values - error, -np.inf), np.nextafter(values + error, np.inf)
-    return Bounds(values, low, high, "" if error < np.inf else law.why or times.why)
+    return Bounds(values, low, high, "" if error < np.inf else law.why or times.why or _BEYOND)
 
 
-def solve_poisson(chain: Operator, f: Floats, law: StationaryDistribution | None) -> Poisson:
-    """A solution of Poisson's equation for finite f (n,), with the average and the law."""
+def solve_poisson(chain: Operator, f: Floats, law: StationaryDistribution | None, at: int | None = None) -> Poisson:
+    """A solution of Poisson's equation for finite f (n,), with the average and the law.
+
+    With a recurrent state `at` of a small chain, one that is narrow for states that come there soon.
+    """
     law = _sharp(chain, only_law(chain, law))
     centre = average(chain, f, law).value
     g = f - centre  # rounds relatively
@@ -112,18 +120,24 @@ def solve_poisson(chain: Operator, f: Floats, law: StationaryDistribution | None
         zero = np.zeros_like(f)
         return Poisson(Bounds(zero, zero, zero), Bound(centre, centre, centre), law)
     rest = average(chain, g, law, rounding=ROUNDING)
-    off = ROUNDING * float(np.abs(g).max())
+    off = ROUNDING * np.abs(g)
     g -= rest.value
-    off += ROUNDING * float(np.abs(g).max())
-    often = int(law.states[law.probs.argmax()])
+    off += ROUNDING * np.abs(g)
+    often, small = int(law.states[law.probs.argmax()]), chain.n_states <= SURE
+    if at is not None:
+        return Poisson(_by_elimination(chain, g, rest.error + off, at), Bound(centre, centre, centre).plus(rest), law)
     times = mean_first_passage_times(chain, [often])
-    small = chain.n_states <= SURE
-    first = _by_elimination(chain, g, rest.error + off, often, times) if small else None
-    h, low, high = _improved(chain, g, None if first is None else first.values, off)
-    known = Bound(rest.value, max(rest.low, rest.value + low), min(rest.high, rest.value + high))
+    first = _by_elimination(chain, g, rest.error + off, often) if small else None
+    h, low, high = _improved(chain, g, None if first is None else first.values, float(off.max()))
+    if not np.isfinite(high - low):
+        assert first is not None
+        return Poisson(first, Bound(centre, centre, centre).plus(rest), law)
+    shift = Bound(0.0, low, high).plus(Bound(rest.value, rest.value, rest.value))  # what is missing says more of it
+    known = Bound(rest.value, max(rest.low, shift.low), min(rest.high, shift.high))
     whole = Bound(centre, centre, centre).plus(known)
     meeting = _meeting(chain)
-    error = np.minimum((high - low) * times.high, np.inf)  # where it is 0 at `often`
+    with np.errstate(over="ignore"):
+        error = (high - low) * times.high  # where it is 0 at `often`
     h = h - h[often]
     if meeting < float(error.max()) / (high - low):
         error = np.full_like(h, (high - low) * meeting)
@@ -148,9 +162,10 @@ def _sharp(chain: Operator, law: StationaryDistribution) -> StationaryDistributi
 def _centred(found: Poisson) -> Bounds:
     """The solution that has an average of 0."""
     h, law = found.h, found.law
-    if not np.isfinite([h.low, h.high]).all():
-        return h
-    inside = law.states
+    inside, nothing = law.states, np.full_like(h.values, np.inf)
+    if not np.isfinite([h.low[inside], h.high[inside]]).all():
+        mean = by_law(law, h.values[inside].clip(-MOST, MOST))[0]
+        return Bounds(h.values - mean, -nothing, nothing, h.why or _BEYOND)
     shift = Bound(by_law(law, h.values[inside])[0], by_law(law, h.low[inside])[1], by_law(law, h.high[inside])[2])
     low, high = np.nextafter(h.low - shift.high, -np.inf), np.nextafter(h.high - shift.low, np.inf)
     return Bounds((h.values - shift.value).clip(low, high), low, high, h.why)
@@ -162,7 +177,7 @@ def _meeting(chain: Operator) -> float:
     return steps / beta * (1 + 4 * ROUNDING) if beta > 0 else np.inf
 
 
-def _by_elimination(chain: Operator, g: Floats, off: float, often: int, times: Bounds) -> Bounds:
+def _by_elimination(chain: Operator, g: Floats, off: Floats, often: int) -> Bounds:
     """h with 0 at one state, where g is right within `off`."""
     part = np.full(chain.n_states, -1)
     part[often] = 0
@@ -171,16 +186,20 @@ def _by_elimination(chain: Operator, g: Floats, off: float, often: int, times: B
         found = chain.graph.absorb(part, 1, gains=gains)
         return around(found.sums, found.error)
 
-    h, doubt = difference(summed(np.maximum(g, 0.0)), summed(np.maximum(-g, 0.0))), off * times.high * (1 + ROUNDING)
-    low, high = np.nextafter(h.low - doubt, -np.inf), np.nextafter(h.high + doubt, np.inf)
+    h, doubt = difference(summed(np.maximum(g, 0.0)), summed(np.maximum(-g, 0.0))), summed(off).high
+    with np.errstate(over="ignore"):
+        low, high = np.nextafter(h.low - doubt, -np.inf), np.nextafter(h.high + doubt, np.inf)
     low[often], high[often] = 0.0, 0.0
     return Bounds(h.values, low, high)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _improved(chain: Operator, g: Floats, first: Floats | None, off: float) -> tuple[Floats, float, float]:
     """h by value iteration, and between what g + P h - h lies, rounding included, where g is right within `off`."""
     h, gain = np.zeros_like(g) if first is None else first.copy(), np.empty_like(g)
     best, least, most = h, -np.inf, np.inf
+    if not np.abs(h).max() < _LARGE:
+        return best, least, most
     for step in range(2 * _CHECK + 1 if first is not None else _steps(chain)):
         chain.pull(h, out=gain)
         gain -= h
@@ -198,6 +217,7 @@ def _improved(chain: Operator, g: Floats, first: Floats | None, off: float) -> t
     return best, least, most
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _row_by_elimination(chain: Operator, one: int, often: int, law: StationaryDistribution, times: Bounds) -> Bounds:
     """z_ij = n_ij - (pi N)_j + pi_j (1 + pi t - t_i), where t_i is the time to r, and n counts visits before r."""
     part, start, pi, inside = np.full(chain.n_states, -1), np.zeros(chain.n_states), law.each(), law.states
@@ -212,17 +232,25 @@ def _row_by_elimination(chain: Operator, one: int, often: int, law: StationaryDi
     usually = Bound(by_law(law, times.values[inside])[0], low, high)
     ahead = Bound(1.0, 1.0, 1.0).plus(usually).plus(times.at(one).times(Bound(-1.0, -1.0, -1.0)))
     ends = np.stack([pi.low * ahead.low, pi.low * ahead.high, pi.high * ahead.low, pi.high * ahead.high])
-    more, least, largest = difference(visits, mean), np.nextafter(ends.min(0), -np.inf), np.nextafter(ends.max(0), np.inf)
+    ends[np.isnan(ends)] = 0.0
+    more, least, largest = (
+        difference(visits, mean),
+        np.nextafter(ends.min(0), -np.inf),
+        np.nextafter(ends.max(0), np.inf),
+    )
     low, high = np.nextafter(more.low + least, -np.inf), np.nextafter(more.high + largest, np.inf)
     return Bounds((more.values + pi.values * ahead.value).clip(low, high), low, high, law.why)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _row(chain: Operator, one: int, pi: Floats, first: Floats | None) -> tuple[float, Floats]:
     """A row d of the deviation matrix by steps, and the sum of what is missing of d = e - pi + d P, at most."""
     start = -pi
     start[one] += 1
     d, moved = (start if first is None else first).copy(), np.empty_like(pi)
     best, least = d, np.inf
+    if not np.abs(d).sum() < _LARGE:
+        return least, best
     for step in range(2 * _CHECK + 1 if first is not None else _steps(chain)):
         chain.push(d, out=moved)
         moved += start

@@ -19,7 +19,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, right_relatively, stationary_distributions
 from finitegpt.analysis.sums import around, either
 from finitegpt.errors import TooLargeError
-from finitegpt.graph import Floats
+from finitegpt.graph import MOST, Floats
 from finitegpt.operator import Operator
 
 _MOST_PRODUCTS = 2e10  # a minute's work
@@ -151,4 +151,6 @@ def _returns(chain: Operator, members: np.ndarray, end: int, instead: str) -> tu
 
 
 def _total(values: Floats) -> float:
-    return math.fsum(values.tolist()) if np.isfinite(values).all() else math.inf
+    with np.errstate(over="ignore"):
+        about = float(values.sum())
+    return math.fsum(values.tolist()) if about < MOST / 2 else about

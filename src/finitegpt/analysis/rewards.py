@@ -45,7 +45,9 @@ def expected_reward(chain: Operator, reward: ArrayLike, until: ArrayLike) -> Bou
     open_ = ~(end | caught | up | down)
     gained, lost = (sums_until_left(chain, open_, np.where(open_, x, 0.0).clip(0)) for x in (f, -f))
     found = difference(gained, lost)
-    values, low, high = (np.where(up, np.inf, np.where(down, -np.inf, x)) for x in (found.values, found.low, found.high))
+    values, low, high = (
+        np.where(up, np.inf, np.where(down, -np.inf, x)) for x in (found.values, found.low, found.high)
+    )
     return Bounds(values, low, high, found.why)
 
 
@@ -62,7 +64,9 @@ def discounted_reward(chain: Operator, reward: ArrayLike, discount: float) -> Bo
     """
     r = finite_function(chain, reward, "rewards")
     if isinstance(discount, bool) or not isinstance(discount, int | float | np.number) or not 0 <= discount < 1:
-        raise InputError(f"expected a discount from 0 to below 1, got {discount!r}; try .9, or average for the long run")
+        raise InputError(
+            f"expected a discount from 0 to below 1, got {discount!r}; try .9, or average for the long run"
+        )
     beta = float(discount)
     if beta == 0 or not r.any():
         return Bounds(r, r, r)

@@ -16,11 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from finitegpt.analysis.bound import ROUNDING, Bounds
 from finitegpt.analysis.hitting import mean_first_passage_times
 from finitegpt.analysis.patterns import select
-from finitegpt.analysis.sums import cut, sums_until_left
-from finitegpt.graph import NEVER, Floats, Mask
+from finitegpt.analysis.sums import cut, difference, sums_until_left
+from finitegpt.graph import LEAST, NEVER, Floats, Mask
 from finitegpt.operator import Operator
 
 _NARROW = 1e-11
+_WHOLE = 2.0**40
+_TOO_LONG = "squares of times this long do not fit in double precision; a higher temperature would help"
 
 
 def first_passage_variances(chain: Operator, targets: ArrayLike) -> Bounds:
@@ -36,17 +38,20 @@ def first_passage_variances(chain: Operator, targets: ArrayLike) -> Bounds:
     times = mean_first_passage_times(chain, target)
     open_ = np.isfinite(times.low) & ~target
     result = np.where(target, 0.0, np.inf)
-    open_ &= ~_sure(chain, target, times.values, open_, result)
-    if not open_.any():
+    sure = _sure(chain, target, times.values, open_)
+    result[sure] = 0.0
+    if not (open_ & ~sure).any():
         return Bounds(result, result, result)
-    found = _by_squares(chain, open_, times)
+    found, whole = _by_squares(chain, open_, times), open_
+    open_ = open_ & ~sure
     values, low, high, why = found.values, found.low, found.high, found.why
     if not (high - low <= _NARROW * high)[open_].all():
-        other = _by_steps(chain, open_, times)
+        other = _by_steps(chain, whole, times)
         values = np.where(other.high - other.low < high - low, other.values, values)
         low, high = np.maximum(low, other.low), np.minimum(high, other.high)
         why = "" if np.isfinite(high[open_]).all() else why or other.why
     low, high = np.minimum(low, high), np.maximum(low, high)
+    values = np.where((values <= 0) & (high > 0), 0.5 * high, values)
     values, low, high = (np.where(open_, x, result) for x in (values.clip(low, high), low, high))
     return Bounds(values, low, high, why)
 
@@ -65,8 +70,8 @@ def first_passage_deviations(chain: Operator, targets: ArrayLike) -> Bounds:
     return Bounds(values, low, high, found.why)
 
 
-def _sure(chain: Operator, target: Mask, times: Floats, open_: Mask, result: Floats) -> Mask:
-    """From where all ways to the target have one length: of these the variance is 0, which is written down.
+def _sure(chain: Operator, target: Mask, times: Floats, open_: Mask) -> Mask:
+    """From where all ways to the target have one length, so that the variance is 0.
 
     They have if there are whole numbers, 0 on the target, that each arrow makes less by one.
     """
@@ -78,7 +83,6 @@ def _sure(chain: Operator, target: Mask, times: Floats, open_: Mask, result: Flo
     sure = open_ & (length < 2.0**53) & ~doubtful
     if doubtful.any() and sure.any():
         sure &= cut(graph, target).reach(doubtful) == NEVER
-    result[sure] = 0.0
     return sure
 
 
@@ -95,24 +99,39 @@ def _by_squares(chain: Operator, open_: Mask, times: Bounds) -> Bounds:
         low = np.nextafter(squares.low - np.nextafter(most, np.inf), -np.inf).clip(0)
         high = np.nextafter(squares.high - np.nextafter(least, 0.0), np.inf).clip(0)
         values = squares.values - m**2
-    low, high = np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), np.inf, high)
-    values = np.where(np.isnan(values), low, values)
-    return Bounds(values.clip(low, high), low, high, squares.why or times.why)
+    lost = open_ & ~np.isfinite(values)
+    low, high, values = np.where(lost, 0.0, low), np.where(lost, np.inf, high), np.where(lost, np.inf, values)
+    return Bounds(values.clip(low, high), low, high, (_TOO_LONG if lost.any() else squares.why) or times.why)
 
 
 def _by_steps(chain: Operator, open_: Mask, times: Bounds) -> Bounds:
-    """The mean sum of the variances of single steps."""
+    """The mean sum of the variances of single steps, each over an arrow's m + 1 there less m here."""
     graph, n = chain.graph, chain.n_states
-    m = np.where(np.isfinite(times.values), times.values, 0.0)
+    used = open_[graph.source]
+    source, to, probs = graph.source[used], graph.to[used], graph.probs[used]
     with np.errstate(invalid="ignore", over="ignore"):
+        m = np.where(open_, times.values, 0.0)
         doubt = np.where(open_, np.maximum(times.high - m, m - times.low), 0.0)
-        used = open_[graph.source]
-        source, to, probs = graph.source[used], graph.to[used], graph.probs[used]
         apart = np.abs(m[to] + 1 - m[source])
         off = (doubt[to] + doubt[source]) * (1 + 4 * ROUNDING) + 2 * ROUNDING * (m[to] + 1 + m[source])
-        rounded = 1 + graph.rounding + (chain.width + 8) * ROUNDING
-        least = np.bincount(source, probs * (apart - off).clip(0) ** 2, n) / rounded
-        most = np.bincount(source, probs * (apart + off) ** 2, n) * rounded
+        # Likewise by what they lack to whole numbers, which is a mean sum of what arrows lack: nothing where one way is
+        # nearly certain.
+        whole = np.where(open_ & (m < _WHOLE), np.rint(m), 0.0)
+        step = whole[to] + 1 - whole[source]
+        rounded = graph.rounding + (chain.width + 8) * ROUNDING
+        gained, lost = (
+            sums_until_left(chain, open_, np.bincount(source, probs * part.clip(0), n), rounded)
+            for part in (step, -step)
+        )
+        rest = difference(gained, lost)
+        doubt = np.maximum(rest.high - rest.values, rest.values - rest.low)
+        other = np.abs(step + (rest.values[to] - rest.values[source]))
+        size = np.abs(rest.values[to]) + np.abs(rest.values[source])
+        beside = (doubt[to] + doubt[source]) * (1 + 4 * ROUNDING) + 2 * ROUNDING * (size + other)
+        apart, off = np.where(beside < off, other, apart), np.minimum(beside, off)
+        # What a square loses that double precision does not hold is added.
+        least = np.bincount(source, probs * (apart - off).clip(0) ** 2, n) / (1 + rounded)
+        most = np.bincount(source, probs * ((apart + off) ** 2 + LEAST), n) * (1 + rounded) + LEAST * open_
     if not np.isfinite(most).all():
         return Bounds(m, np.zeros(n), np.full(n, np.inf), times.why)
     low, high = sums_until_left(chain, open_, least), sums_until_left(chain, open_, most)
