@@ -174,6 +174,16 @@ FG_API double fg_absorb(const fg_graph *graph, const int32_t *part, const int32_
                         int64_t entries, double rounding, const double *start, double *weights, int64_t wanted,
                         double *values, const double *gains, double *sums, void *space);
 
+/* How often each of m states is visited before an end, in that order [m], from `start` [n], which counts. Returns as
+ * fg_stationary does. */
+FG_API double fg_visits(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t ends,
+                        int64_t entries, double rounding, const double *start, double *visits, void *space);
+
+/* The same [m] for each from itself. */
+FG_API double fg_returns(const fg_graph *graph, const int32_t *part, const int32_t *order, int64_t m, int64_t ends,
+                         int64_t entries, double rounding, double *returns, void *space);
+FG_API int64_t fg_returns_space(const fg_graph *graph, int64_t m, int64_t ends, int64_t entries);
+
 /* The average of f [n] under a distribution [n] whose numbers are right within `relative`, relatively, and those of 2**-1022
  * at most so large; f is right within `rounding`. Writes its value, and between what it lies [3]. */
 FG_API void fg_average(int64_t n, const double *probs, const double *f, double relative, double rounding, double *out);

@@ -1,100 +1,143 @@
-"""Exact answers about small chains in fractions, by their definitions: whole matrices, solved with subtractions."""
+"""Exact answers about small chains in rational arithmetic that is not ours: python-flint's `fmpq_mat`, by inverses.
 
-from collections.abc import Sequence
+Arrows are those of the chain as stored, to 50 digits, and the largest of a row is what the others leave of one. Answers
+then are exact, whatever cancels in them.
+"""
+
+from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
-from hypothesis import strategies as st
+from flint import fmpq, fmpq_mat
 
 from finitegpt import Chain
+from finitegpt.analysis import Bound, Bounds
+from oracles import exact_matrix
 
-Row = list[Fraction]
-Matrix = list[Row]
-
-
-def matrix(probs: np.ndarray, L: int = 1) -> Matrix:
-    """The transition matrix of next-token probabilities (n, V), doubles as they are, each row normalised."""
-    n, V = probs.shape
-    P = [[Fraction(0)] * n for _ in range(n)]
-    for state, row in enumerate(probs.tolist()):
-        whole = sum(map(Fraction, row))
-        for token, p in enumerate(row):
-            P[state][state * V % n + token] += Fraction(p) / whole
-    return P
+INFINITE = Decimal("Infinity")
+Number = fmpq | Decimal
 
 
-def solve(A: Matrix, b: Row) -> Row:
-    """x with A x = b (Gauss and Jordan)."""
-    n = len(A)
-    rows = [[*row, value] for row, value in zip(A, b, strict=True)]
-    for k in range(n):
-        pivot = next(i for i in range(k, n) if rows[i][k] != 0)
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        rows[k] = [x / rows[k][k] for x in rows[k]]
-        for i in range(n):
-            if i != k and rows[i][k] != 0:
-                rows[i] = [x - rows[i][k] * y for x, y in zip(rows[i], rows[k], strict=True)]
-    return [row[-1] for row in rows]
+def rational(x: float | Decimal | Fraction) -> fmpq:
+    exact = Fraction(x)
+    return fmpq(exact.numerator, exact.denominator)
 
 
-def stationary(P: Matrix, members: Sequence[int]) -> Row:
-    """The stationary law (n,) of a recurrent class."""
-    m = len(members)
-    A = [[P[j][i] - (i == j) for j in members] for i in members]
-    A[-1] = [Fraction(1)] * m
-    pi = [Fraction(0)] * len(P)
-    for i, value in zip(members, solve(A, [Fraction(0)] * (m - 1) + [Fraction(1)]), strict=True):
-        pi[i] = value
-    return pi
+class Rational:
+    """A chain as an exact matrix."""
+
+    def __init__(self, chain: Chain):
+        P = exact_matrix(chain)
+        self.n = n = len(P)
+        self.P = [[rational(P[i, j]) for j in range(n)] for i in range(n)]
+        for row in self.P:
+            row[max(range(n), key=row.__getitem__)] += 1 - sum(row, fmpq(0))
+        self.leads = (P > 0) | np.eye(n, dtype=bool)
+        for k in range(n):
+            self.leads |= self.leads[:, k : k + 1] & self.leads[k]
+        self.recurrent = np.array([self.leads[self.leads[i], i].all() for i in range(n)])
+
+    def reaching(self, goals: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """From where some states can be reached without leaving others."""
+        found = goals & ~stop
+        while True:
+            more = np.array(
+                [
+                    found[i] or (not stop[i] and any(p > 0 and found[j] for j, p in enumerate(self.P[i])))
+                    for i in range(self.n)
+                ]
+            )
+            if (more == found).all():
+                return found
+            found = more
+
+    @cached_property
+    def classes(self) -> list[list[int]]:
+        return [
+            np.flatnonzero(self.leads[i]).tolist()
+            for i in range(self.n)
+            if self.recurrent[i] and np.flatnonzero(self.leads[i])[0] == i
+        ]
+
+    def law(self, k: int = 0) -> list[fmpq]:
+        """The stationary law (n,) of a class."""
+        ids = self.classes[k]
+        m = len(ids)
+        A = [[(fmpq(int(i == j)) - self.P[i][j]) for i in ids] for j in ids[:-1]] + [[fmpq(1)] * m]
+        found = fmpq_mat(A).solve(fmpq_mat([[fmpq(int(k == m - 1))] for k in range(m)]))
+        pi = [fmpq(0)] * self.n
+        for a, i in enumerate(ids):
+            pi[i] = found[a, 0]
+        return pi
+
+    @cached_property
+    def Z(self) -> list[list[fmpq]]:
+        """(I - P + 1 pi)**-1, of a chain with one recurrent class."""
+        pi, n = self.law(), self.n
+        A = [[fmpq(int(i == j)) - self.P[i][j] + pi[j] for j in range(n)] for i in range(n)]
+        return table(fmpq_mat(A).inv())
+
+    def among(self, ids: list[int]) -> list[list[fmpq]]:
+        """(I - Q)**-1 of some states."""
+        if not ids:
+            return []
+        return table(fmpq_mat([[fmpq(int(i == j)) - self.P[i][j] for j in ids] for i in ids]).inv())
+
+    def sums(self, ids: list[int], gains: list[fmpq]) -> dict[int, fmpq]:
+        """The mean sums of gains until some states are left."""
+        N = self.among(ids)
+        return {
+            i: sum((x * gains[j] for x, j in zip(row, ids, strict=True)), fmpq(0))
+            for i, row in zip(ids, N, strict=True)
+        }
+
+    def visits(self, end: np.ndarray) -> list[list[Number]]:
+        """N_ij, infinite where j is visited without end."""
+        caught = np.array([self.recurrent[i] and not end[self.leads[i]].any() for i in range(self.n)])
+        ids = [i for i in range(self.n) if not end[i] and not caught[i]]
+        N = self.among(ids)
+        out: list[list[Number]] = [[fmpq(0)] * self.n for _ in range(self.n)]
+        for a, i in enumerate(ids):
+            for b, j in enumerate(ids):
+                out[i][j] = N[a][b]
+        for j in np.flatnonzero(caught):
+            goal = np.arange(self.n) == j
+            for i in np.flatnonzero(self.reaching(goal, end)):
+                out[i][j] = INFINITE
+        return out
+
+    def passage(self, target: np.ndarray) -> tuple[list[Number], list[Number]]:
+        """Mean and variance of the time to a target."""
+        lost = np.array([not (self.leads[i] & target).any() for i in range(self.n)])
+        unsure = self.reaching(lost, target) if lost.any() else lost
+        ids = [i for i in range(self.n) if not target[i] and not unsure[i]]
+        mean = self.sums(ids, [fmpq(1)] * self.n)
+        whole = [mean.get(i, fmpq(0)) for i in range(self.n)]
+        squares = self.sums(ids, [2 * x - 1 for x in whole])
+        m: list[Number] = [INFINITE if unsure[i] else whole[i] for i in range(self.n)]
+        v: list[Number] = [INFINITE if unsure[i] else squares.get(i, fmpq(0)) - whole[i] ** 2 for i in range(self.n)]
+        return m, v
 
 
-def before(P: Matrix, target: np.ndarray, source: np.ndarray) -> Row:
-    """From each state (n,), the probability of being in `target` before `source`: the least solution."""
-    n = len(P)
-    can = set(np.flatnonzero(target).tolist())
-    while True:
-        more = {i for i in range(n) if i not in can and not source[i] and any(P[i][j] > 0 for j in can)}
-        if not more:
-            break
-        can |= more
-    open_ = [i for i in sorted(can) if not target[i]]
-    A = [[(i == j) - P[i][j] for j in open_] for i in open_]
-    b = [sum((P[i][j] for j in range(n) if target[j]), Fraction(0)) for i in open_]
-    x = [Fraction(int(target[i])) for i in range(n)]
-    for i, value in zip(open_, solve(A, b), strict=True):
-        x[i] = value
-    return x
+def table(A: fmpq_mat) -> list[list[fmpq]]:
+    return [[A[i, j] for j in range(A.ncols())] for i in range(A.nrows())]
 
 
-def reversed_chain(P: Matrix, pi: Row) -> Matrix:
-    """The chain run backwards; states without mass stay where they are."""
-    n = len(P)
-    return [[pi[j] * P[j][i] / pi[i] if pi[i] else Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+def assert_holds(bound: Bound, truth: Number, size: float | fmpq = 0) -> None:
+    """The interval holds the truth, but for what 50 digits of arrows leave open: of the truth, or of `size`."""
+    assert bound.low <= bound.value <= bound.high
+    if isinstance(truth, Decimal):
+        assert bound.high == float(truth), bound
+        assert bound.low == bound.high, bound
+        return
+    room = (abs(truth) + rational(float(size))) * fmpq(1, 10**38) + fmpq(1, 10**320)
+    about = Decimal(int(truth.p)) / Decimal(int(truth.q))
+    assert bound.low == -np.inf or rational(bound.low) <= truth + room, (bound, about)
+    assert bound.high == np.inf or rational(bound.high) >= truth - room, (bound, about)
 
 
-def times(P: Matrix, target: np.ndarray) -> Row:
-    """The mean time until the target (n,), from states that come there for sure."""
-    free = [i for i in range(len(P)) if not target[i]]
-    A = [[(i == j) - P[i][j] for j in free] for i in free]
-    x = [Fraction(0)] * len(P)
-    for i, value in zip(free, solve(A, [Fraction(1)] * len(free)), strict=True):
-        x[i] = value
-    return x
-
-
-@st.composite
-def chains(draw: st.DrawFn, sizes: tuple[int, ...] = (2, 3, 4, 5, 6)) -> tuple[Chain, Matrix]:
-    """Chains of few states, probabilities in tenths, many of them zero."""
-    n = draw(st.sampled_from(sizes))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    counts = rng.multinomial(10, rng.dirichlet(np.full(n, rng.choice([0.1, 0.3, 1.0]))), n)
-    probs = counts / 10
-    return Chain.from_probs(probs, "abcdef"[:n], 1), matrix(probs)
-
-
-def assert_holds(truth: Sequence[Fraction], bounds: object, relative: float = 1e-9) -> None:
-    """Each interval holds the truth exactly, and is narrow."""
-    for exact, value, low, high in zip(truth, bounds.values, bounds.low, bounds.high, strict=True):  # type: ignore[attr-defined]
-        assert low <= value <= high
-        assert Fraction(float(low)) <= exact <= Fraction(float(high)), (low, float(exact), high)
-        assert high - low <= relative * float(exact) + 1e-300
+def assert_all_hold(bounds: Bounds, truth: list[Number], size: float = 0) -> None:
+    assert len(bounds.values) == len(truth)
+    for k, exact in enumerate(truth):
+        assert_holds(bounds.at(k), exact, size)

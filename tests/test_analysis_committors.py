@@ -9,7 +9,7 @@ from flint import arb
 from hypothesis import assume, given, settings
 
 import balls
-import rationals
+import by_definition
 from finitegpt import Chain, InputError
 from finitegpt.analysis import (
     Bounds,
@@ -63,29 +63,31 @@ def faults(bounds: Bounds, truth: list[arb]) -> Iterator[tuple[int, arb]]:
 
 
 @settings(max_examples=120)
-@given(chain=rationals.chains(), seed=SEEDS)
-def test_the_forward_committor_is_that_of_fractions(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains(), seed=SEEDS)
+def test_the_forward_committor_is_that_of_fractions(chain: tuple[Chain, by_definition.Matrix], seed: int) -> None:
     ours, P = chain
     source, target = two_sets(len(P), seed)
-    exact = rationals.before(P, target, source)
+    exact = by_definition.before(P, target, source)
     found = forward_committor(ours, source, target)
-    rationals.assert_holds(exact, found)
+    by_definition.assert_holds(exact, found)
     sure = found.low == found.high
     assert all(sure[i] == (exact[i] in (0, 1)) for i in range(len(P)))  # by the graph, and nowhere else
 
 
 @settings(max_examples=120)
-@given(chain=rationals.chains(), seed=SEEDS)
-def test_the_backward_committor_is_that_of_the_reversed_chain(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains(), seed=SEEDS)
+def test_the_backward_committor_is_that_of_the_reversed_chain(
+    chain: tuple[Chain, by_definition.Matrix], seed: int
+) -> None:
     ours, P = chain
     source, target = two_sets(len(P), seed)
     for law, members in zip(stationary_distributions(ours), recurrent_classes(ours), strict=True):
-        pi = rationals.stationary(P, members.tolist())
+        pi = by_definition.stationary(P, members.tolist())
         inside = law.inside
-        exact = rationals.before(rationals.reversed_chain(P, pi), source & inside, target & inside)
+        exact = by_definition.before(by_definition.reversed_chain(P, pi), source & inside, target & inside)
         exact = [value if inside[i] else Fraction(int(source[i])) for i, value in enumerate(exact)]
         found = backward_committor(ours, source, target, law)
-        rationals.assert_holds(exact, found)
+        by_definition.assert_holds(exact, found)
         assert all((found.low == found.high)[i] == (exact[i] in (0, 1)) for i in range(len(P)))
 
 
@@ -164,11 +166,13 @@ def test_masses_below_all_doubles_still_make_shares(rare: float) -> None:
     probs[1, 0] = probs[2, 0] = 1 - rare
     probs[1, 1] = probs[2, 2] = 0
     chain = Chain.from_probs(probs, "abcde", 1)
-    exact = rationals.matrix(probs)
-    pi = rationals.stationary(exact, range(5))
-    truth = rationals.before(rationals.reversed_chain(exact, pi), *(np.isin(np.arange(5), k) for k in ([1], [2])))
+    exact = by_definition.matrix(probs)
+    pi = by_definition.stationary(exact, range(5))
+    truth = by_definition.before(
+        by_definition.reversed_chain(exact, pi), *(np.isin(np.arange(5), k) for k in ([1], [2]))
+    )
     found = backward_committor(chain, "b", "c")
-    rationals.assert_holds(truth, found)
+    by_definition.assert_holds(truth, found)
     assert found.at(4).value == pytest.approx(0.25, rel=1e-12)
 
 
@@ -182,10 +186,10 @@ def test_arrows_back_that_are_less_than_any_double_count(rare: float) -> None:
     probs[3, 0] = 1
     probs[4, 3] = 1
     chain = Chain.from_probs(probs, "abcde", 1)
-    exact = rationals.matrix(probs)
-    pi = rationals.stationary(exact, range(5))
+    exact = by_definition.matrix(probs)
+    pi = by_definition.stationary(exact, range(5))
     masks = [np.isin(np.arange(5), k) for k in ([2], [1])]
-    truth = rationals.before(rationals.reversed_chain(exact, pi), *masks)
+    truth = by_definition.before(by_definition.reversed_chain(exact, pi), *masks)
     found = backward_committor(chain, *masks)
     assert 0 < truth[4] < Fraction(1, 2**1000)
     for k in range(5):

@@ -8,7 +8,7 @@ from flint import arb
 from hypothesis import assume, given, settings
 
 import balls
-import rationals
+import by_definition
 from finitegpt import Chain, InputError
 from finitegpt.analysis import (
     Bounds,
@@ -37,7 +37,7 @@ def some_blocks(n: int, seed: int, visited: np.ndarray | None = None) -> np.ndar
     return np.searchsorted(kept, labels).clip(0, len(kept) - 1)
 
 
-def exact_gap(P: rationals.Matrix, labels: np.ndarray) -> Fraction:
+def exact_gap(P: by_definition.Matrix, labels: np.ndarray) -> Fraction:
     many, n = int(labels.max()) + 1, len(P)
     onward = [[sum((P[i][j] for j in range(n) if labels[j] == k), Fraction(0)) for k in range(many)] for i in range(n)]
     return max(
@@ -50,14 +50,14 @@ def exact_gap(P: rationals.Matrix, labels: np.ndarray) -> Fraction:
 
 
 @settings(max_examples=120)
-@given(chain=rationals.chains(), seed=SEEDS)
-def test_the_chain_of_blocks_is_that_of_fractions(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains(), seed=SEEDS)
+def test_the_chain_of_blocks_is_that_of_fractions(chain: tuple[Chain, by_definition.Matrix], seed: int) -> None:
     ours, P = chain
     n = len(P)
     law, members = stationary_distributions(ours)[0], recurrent_classes(ours)[0]
     labels = some_blocks(n, seed, members)
     many = int(labels.max()) + 1
-    pi = rationals.stationary(P, members.tolist())
+    pi = by_definition.stationary(P, members.tolist())
     mass = [sum((pi[i] for i in range(n) if labels[i] == k), Fraction(0)) for k in range(many)]
     joint = [
         [
@@ -67,10 +67,10 @@ def test_the_chain_of_blocks_is_that_of_fractions(chain: tuple[Chain, rationals.
         for k in range(many)
     ]
     found = lump(ours, labels, law)
-    rationals.assert_holds(mass, found.mass)
+    by_definition.assert_holds(mass, found.mass)
     rows = [x / mass[k] for k, row in enumerate(joint) for x in row]
     matrix = Bounds(*(x.reshape(-1) for x in (found.matrix.values, found.matrix.low, found.matrix.high)))
-    rationals.assert_holds(rows, matrix, 1e-11)
+    by_definition.assert_holds(rows, matrix, 1e-11)
     for k, x in enumerate(rows):
         assert (matrix.low[k] == matrix.high[k]) == (x in (0, 1)) or x.denominator < 100
     assert np.abs(found.matrix.values.sum(1) - 1).max() < 1e-15
@@ -82,8 +82,8 @@ def test_the_chain_of_blocks_is_that_of_fractions(chain: tuple[Chain, rationals.
 
 
 @settings(max_examples=120)
-@given(chain=rationals.chains(), seed=SEEDS)
-def test_the_gap_is_that_of_fractions(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains(), seed=SEEDS)
+def test_the_gap_is_that_of_fractions(chain: tuple[Chain, by_definition.Matrix], seed: int) -> None:
     ours, P = chain
     labels = some_blocks(len(P), seed)
     exact, found = exact_gap(P, labels), lumpability_gap(ours, labels)
@@ -235,8 +235,10 @@ def test_a_law_that_is_known_in_total_variation_still_tells() -> None:
 
 
 @settings(max_examples=60)
-@given(chain=rationals.chains((3, 4, 5, 6)), seed=SEEDS)
-def test_the_coarsest_lumping_is_one_and_no_other_is_coarser(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains((3, 4, 5, 6)), seed=SEEDS)
+def test_the_coarsest_lumping_is_one_and_no_other_is_coarser(
+    chain: tuple[Chain, by_definition.Matrix], seed: int
+) -> None:
     ours, P = chain
     start = some_blocks(len(P), seed)
     found = coarsest_lumping(ours, start)

@@ -8,7 +8,7 @@ from flint import arb
 from hypothesis import assume, given, settings
 
 import balls
-import rationals
+import by_definition
 from finitegpt import Chain, InputError, TooLargeError
 from finitegpt.analysis import (
     Bound,
@@ -49,8 +49,8 @@ def holds(bound: Bound, exact: Fraction, relative: float = 1e-9) -> bool:
 
 
 @settings(max_examples=120)
-@given(chain=rationals.chains(), seed=SEEDS)
-def test_all_of_it_is_what_fractions_say(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains(), seed=SEEDS)
+def test_all_of_it_is_what_fractions_say(chain: tuple[Chain, by_definition.Matrix], seed: int) -> None:
     """Times by what they mean: from where transitions back arrive, and of a chain that only has transitions."""
     ours, P = chain
     n = len(P)
@@ -58,9 +58,9 @@ def test_all_of_it_is_what_fractions_say(chain: tuple[Chain, rationals.Matrix], 
     law, members = stationary_distributions(ours)[0], recurrent_classes(ours)[0]
     assume(source[members].any() and target[members].any())
     flux = reactive_flux(ours, source, target, law)
-    pi = rationals.stationary(P, members.tolist())
-    forward = rationals.before(P, target, source)
-    back = rationals.before(rationals.reversed_chain(P, pi), source & law.inside, target & law.inside)
+    pi = by_definition.stationary(P, members.tolist())
+    forward = by_definition.before(P, target, source)
+    back = by_definition.before(by_definition.reversed_chain(P, pi), source & law.inside, target & law.inside)
     gross = [[pi[i] * back[i] * P[i][j] * forward[j] * (i != j) for j in range(n)] for i in range(n)]
     there = {(int(i), int(j)) for i, j in zip(flux.origin, flux.to, strict=True)}
     assert there == {(i, j) for i in range(n) for j in range(n) if gross[i][j]}
@@ -86,17 +86,17 @@ def test_all_of_it_is_what_fractions_say(chain: tuple[Chain, rationals.Matrix], 
     # Of the chain that only goes on if it comes to the target before the source.
     free = [i for i in members.tolist() if not source[i] and not target[i] and forward[i] > 0]
     A = [[(i == j) - P[i][j] * forward[j] / forward[i] for j in free] for i in free]
-    further = dict(zip(free, rationals.solve(A, [Fraction(1)] * len(free)), strict=True))
+    further = dict(zip(free, by_definition.solve(A, [Fraction(1)] * len(free)), strict=True))
     leaves = {j: sum((gross[i][j] for i in range(n) if source[i]), Fraction(0)) for j in range(n)}
     duration = sum((leaves[j] * (1 + further.get(j, Fraction(0))) for j in leaves), Fraction(0)) / total
     assert holds(flux.mean_transition_time, duration)
 
 
-def times_within(P: rationals.Matrix, members: list[int], target: np.ndarray) -> rationals.Row:
+def times_within(P: by_definition.Matrix, members: list[int], target: np.ndarray) -> by_definition.Row:
     """Mean times until the target, inside a class."""
     inner = [[P[i][j] for j in members] for i in members]
     found = [Fraction(0)] * len(P)
-    for i, value in zip(members, rationals.times(inner, target[members]), strict=True):
+    for i, value in zip(members, by_definition.times(inner, target[members]), strict=True):
         found[i] = value
     return found
 
@@ -201,8 +201,8 @@ def test_the_numbers_of_deeptimes_sixteen_states() -> None:
 
 
 @settings(max_examples=60)
-@given(chain=rationals.chains((3, 4, 5, 6)), seed=SEEDS)
-def test_pathways_are_those_of_fractions(chain: tuple[Chain, rationals.Matrix], seed: int) -> None:
+@given(chain=by_definition.chains((3, 4, 5, 6)), seed=SEEDS)
+def test_pathways_are_those_of_fractions(chain: tuple[Chain, by_definition.Matrix], seed: int) -> None:
     """Taking off the ways that were found, in their order, exactly: each carries what is told of it."""
     ours, P = chain
     n = len(P)
@@ -210,9 +210,9 @@ def test_pathways_are_those_of_fractions(chain: tuple[Chain, rationals.Matrix], 
     law, members = stationary_distributions(ours)[0], recurrent_classes(ours)[0]
     assume(source[members].any() and target[members].any())
     flux = reactive_flux(ours, source, target, law)
-    pi = rationals.stationary(P, members.tolist())
-    forward = rationals.before(P, target, source)
-    back = rationals.before(rationals.reversed_chain(P, pi), source & law.inside, target & law.inside)
+    pi = by_definition.stationary(P, members.tolist())
+    forward = by_definition.before(P, target, source)
+    back = by_definition.before(by_definition.reversed_chain(P, pi), source & law.inside, target & law.inside)
     gross = [[pi[i] * back[i] * P[i][j] * forward[j] for j in range(n)] for i in range(n)]
     net = [[max(gross[i][j] - gross[j][i], Fraction(0)) for j in range(n)] for i in range(n)]
     total = sum((gross[i][j] for i in range(n) for j in range(n) if target[j]), Fraction(0))
@@ -233,7 +233,7 @@ def test_pathways_are_those_of_fractions(chain: tuple[Chain, rationals.Matrix], 
     assert [way.states for way in flux.pathways(1)] == [way.states for way in ways[:1]]
 
 
-def widest(net: rationals.Matrix, source: np.ndarray, target: np.ndarray) -> Fraction:
+def widest(net: by_definition.Matrix, source: np.ndarray, target: np.ndarray) -> Fraction:
     """The most that a way can have on its weakest arrow."""
     best = [max(map(max, net)) * bool(x) for x in source]
     for _ in net:
@@ -306,12 +306,12 @@ def test_ratios_of_what_no_double_holds(rare: float) -> None:
     """Out of a to b by two steps of so little each, back by one: the flux is their product, the rate what it should."""
     probs = np.array([[1 - rare, rare, 0, 0], [1 - rare, 0, rare, 0], [0, 0, 1 - rare, rare], [0, 0, 1, 0]])
     probs[3] = [rare, 0, 1 - rare, 0]
-    P = rationals.matrix(probs)
+    P = by_definition.matrix(probs)
     chain = Chain.from_probs(probs, "abcd", 1)
     flux = reactive_flux(chain, "b", "d")
-    pi = rationals.stationary(P, range(4))
-    forward = rationals.before(P, np.arange(4) == 3, np.arange(4) == 1)
-    back = rationals.before(rationals.reversed_chain(P, pi), np.arange(4) == 1, np.arange(4) == 3)
+    pi = by_definition.stationary(P, range(4))
+    forward = by_definition.before(P, np.arange(4) == 3, np.arange(4) == 1)
+    back = by_definition.before(by_definition.reversed_chain(P, pi), np.arange(4) == 1, np.arange(4) == 3)
     total = sum((pi[i] * back[i] * P[i][3] for i in range(4)), Fraction(0))
     after = sum((x * y for x, y in zip(pi, back, strict=True)), Fraction(0))
     assert forward[0] == 0

@@ -147,6 +147,33 @@ class Graph:
         probs[:, plan.order], total[plan.order] = values, sums
         return Absorbed(probs=probs, sums=total, weights=weights, error=float(error))
 
+    def visits(self, part: NDArray[np.integer[Any]], start: Floats, most: float = np.inf) -> tuple[Floats, float]:
+        """How often each state (n,) is visited from `start` (n,), which counts, until an end, and the relative error.
+
+        `part` (n,) is -1 for the states of which it is asked, 0 for the ends; 0 for others, and for what cannot be.
+        """
+        plan = self._plan(np.asarray(part), 1, most)
+        found, result = np.empty(len(plan.order)), np.zeros(self.n_states)
+        error = library.default().fg_visits(
+            *(self._struct, plan.part, plan.order, len(found), 1, plan.entries, self.rounding),
+            *(np.ascontiguousarray(start, np.float64), found, plan.space()),
+        )
+        result[plan.order] = found
+        return result, float(error)
+
+    def returns(self, part: NDArray[np.integer[Any]], most: float = np.inf) -> tuple[Floats, float]:
+        """How often each state (n,) is visited until an end by a chain that starts in it, the start included."""
+        plan = self._plan(np.asarray(part), 1, most)
+        found, result = np.empty(len(plan.order)), np.zeros(self.n_states)
+        size = library.default().fg_returns_space(self._struct, len(found), 1, plan.entries)
+        require_memory(size, "visits of each state to itself", "fewer states")
+        error = library.default().fg_returns(
+            *(self._struct, plan.part, plan.order, len(found), 1, plan.entries, self.rounding),
+            *(found, np.empty(size, np.uint8)),
+        )
+        result[plan.order] = found
+        return result, float(error)
+
     def enter(self, targets: Mask, start: Floats, tokens: int) -> tuple[Floats, Floats, Floats, Floats]:
         """How probable it is to have come to `targets` (n,) within 0 .. `tokens` steps, from the law `start` (n,).
 

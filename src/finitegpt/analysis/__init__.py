@@ -12,6 +12,9 @@
 - `spectrum`: how fast it forgets
 - `hitting`: whether and when states are reached; `patterns` and `red`: whether bad ones are
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
+- `recurrence`: how long it takes to come back, and `visits`: how often it is somewhere before an end
+- `rewards`: what is gathered on the way; `spread`: how far times scatter
+- `deviation`: how much more than usual comes in from a state; `derivatives`: what averages owe to each arrow
 - `comparison`: how far it is from another chain
 - `with_startup`: the chain with its start-up contexts as states, for what is asked of operators
 
@@ -34,6 +37,8 @@ from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.committors import backward_committor, forward_committor
 from finitegpt.analysis.comparison import Comparison, approach, compare, extended
+from finitegpt.analysis.derivatives import Sensitivity, sensitivity
+from finitegpt.analysis.deviation import bias, fundamental_column, fundamental_row
 from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.entropy_in_time import entropy_curve
@@ -52,6 +57,7 @@ from finitegpt.analysis.on_data import cross_entropy, data_entropy
 from finitegpt.analysis.order import MarkovOrder, markov_order
 from finitegpt.analysis.pathways import Pathway
 from finitegpt.analysis.patterns import match, select
+from finitegpt.analysis.recurrence import commute_time, commute_times, kemeny_constant, mean_recurrence_times
 from finitegpt.analysis.red import RedStates, red_states
 from finitegpt.analysis.regularity import (
     block_entropies,
@@ -59,15 +65,18 @@ from finitegpt.analysis.regularity import (
     excess_entropy,
     transient_information,
 )
+from finitegpt.analysis.rewards import discounted_reward, expected_reward
 from finitegpt.analysis.seeds import Comparisons, Sample, compare_many
 from finitegpt.analysis.sequences import sequence_log_probability, sequence_probability
 from finitegpt.analysis.spectrum import eigenvalues, implied_timescales, spectral_gap, total_variation
+from finitegpt.analysis.spread import first_passage_deviations, first_passage_variances
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.stationary import stationary_distribution, stationary_distributions
 from finitegpt.analysis.survival import hazard, survival_rate
 from finitegpt.analysis.time_correlations import autocorrelation, correlation, covariances
 from finitegpt.analysis.transition_paths import ReactiveFlux, reactive_flux
 from finitegpt.analysis.used_memory import Memory, memory
+from finitegpt.analysis.visits import expected_visits, visits_from
 from finitegpt.startup import StartupOperator, with_startup
 
 __all__ = [
@@ -87,6 +96,7 @@ __all__ = [
     "RedStates",
     "Reversibility",
     "Sample",
+    "Sensitivity",
     "StartupOperator",
     "StationaryDistribution",
     "TopStates",
@@ -96,10 +106,13 @@ __all__ = [
     "autocorrelation",
     "average",
     "backward_committor",
+    "bias",
     "block_entropies",
     "canonical_correlations",
     "coarsest_lumping",
     "communicating_classes",
+    "commute_time",
+    "commute_times",
     "compare",
     "compare_many",
     "correlation",
@@ -108,25 +121,34 @@ __all__ = [
     "crypticity",
     "cyclic_classes",
     "data_entropy",
+    "discounted_reward",
     "eigenvalues",
     "entropy_convergence",
     "entropy_curve",
     "entropy_production",
     "entropy_rate",
     "excess_entropy",
+    "expected_reward",
+    "expected_visits",
     "extended",
+    "first_passage_deviations",
+    "first_passage_variances",
     "forward_committor",
+    "fundamental_column",
+    "fundamental_row",
     "hazard",
     "hitting_probabilities",
     "implied_timescales",
     "is_lumpable",
     "is_reversible",
+    "kemeny_constant",
     "lump",
     "lumpability_gap",
     "machine",
     "markov_order",
     "match",
     "mean_first_passage_times",
+    "mean_recurrence_times",
     "memory",
     "metastable_sets",
     "mixing_time",
@@ -137,6 +159,7 @@ __all__ = [
     "recurrent_classes",
     "red_states",
     "select",
+    "sensitivity",
     "sequence_log_probability",
     "sequence_probability",
     "spectral_gap",
@@ -147,5 +170,6 @@ __all__ = [
     "topological_entropy",
     "total_variation",
     "transient_information",
+    "visits_from",
     "with_startup",
 ]

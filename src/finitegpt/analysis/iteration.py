@@ -39,6 +39,33 @@ def iterated_times(chain: Operator, open_: Mask) -> Bounds:
     return Bounds(w, w / most * (1 - 4 * ROUNDING), high, "" if least > 0 else TOO_LONG)
 
 
+def iterated_sums(chain: Operator, open_: Mask, gains: Floats) -> Bounds:
+    """The mean sums (n,) of gains of 0 or more until the undecided states are left; elsewhere they mean nothing.
+
+    Relatively where every gain is above 0, since x - Q x is then a share of the gains that is known; else by how much
+    is missing of the equation.
+    """
+    w, least, _ = _times(chain, open_)
+    b = np.where(open_, gains, 0.0)
+    x = _by_steps(chain, open_, b)
+    x = _by_krylov(chain, open_, b, float(b.max()) * w) if x is None else x
+    x = x.clip(0)
+    through = _among(chain, open_, x)
+    slack = ((chain.width + 16) * ROUNDING + chain.rounding) * (through + x) + ROUNDING * b
+    low, high = np.zeros_like(x), np.full_like(x, np.inf)
+    if least > 0:
+        error = float((np.abs(b + through - x) + slack)[open_].max()) / least * (1 + 4 * ROUNDING) * w
+        low, high = (x - error).clip(0), x + error
+    if (b[open_] > 0).all() and (x[open_] > 0).all():
+        rest = (x - through)[open_]
+        shares = (rest - slack[open_]) / b[open_], (rest + slack[open_]) / b[open_]
+        fewest, most = float(shares[0].min()), float(shares[1].max())
+        if fewest > 0 and np.isfinite(most):
+            low = np.maximum(low, x / most * (1 - 4 * ROUNDING))
+            high = np.minimum(high, x / fewest * (1 + 4 * ROUNDING))
+    return Bounds(x.clip(low, high), low, high, "" if np.isfinite(high[open_]).all() else TOO_LONG)
+
+
 def _times(chain: Operator, open_: Mask) -> tuple[Floats, float, float]:
     """w, the mean times among many undecided states, and factors: the true ones are from w / most to w / least.
 

@@ -97,6 +97,19 @@ def select(chain: Space, which: str | Sequence[str] | ArrayLike) -> NDArray[np.b
     raise InputError(f"expected states as patterns, ids or a mask, and at least one, got {shown(which)}; try '*1'")
 
 
+def select_one(chain: Space, which: str | ArrayLike) -> int:
+    """The id of one state, given as text or as its id; InputError where that is none, or several.
+
+    >>> from finitegpt import Chain
+    >>> select_one(Chain.from_probs([[0.5, 0.5]] * 4, "01", 2), "10")
+    2
+    """
+    found = np.flatnonzero(select(chain, which))
+    if len(found) > 1:
+        raise InputError(f"expected one state, got {len(found)}; try {int(found[0])}")
+    return int(found[0])
+
+
 def _parse(chain: ContextOperator | Names, pattern: str) -> list[int]:
     single = not is_spaced(chain.vocab)
     signs, parts, k = list(pattern) if single else pattern.split(), [], 0

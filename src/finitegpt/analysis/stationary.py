@@ -93,6 +93,18 @@ def only(laws: list[StationaryDistribution]) -> StationaryDistribution:
     return laws[0]
 
 
+def right_relatively(
+    chain: Operator, law: StationaryDistribution, most: float = MOST_PRODUCTS
+) -> StationaryDistribution:
+    """The same law with each probability right relatively, where eliminating its class takes at most so many products."""
+    if np.isfinite(law.relative) or len(law.states) > LARGEST_GTH:
+        return law
+    try:
+        return _eliminated(chain, law.states, most)
+    except TooLargeError:
+        return law
+
+
 def _one(chain: Operator, members: Ids, method: Method | None, progress: Progress | None) -> StationaryDistribution:
     m, n = len(members), chain.n_states
     if not _branches(chain, members):
