@@ -27,7 +27,7 @@ import numpy as np
 from flint import arb, ctx
 
 from balls import INFINITE, Ball, Exact, Mixing, Radius, ball, dot, share, total
-from finitegpt import Chain, analysis
+from finitegpt import Chain, TooLargeError, analysis
 from finitegpt.decoding import temperature, top_k
 from kinds import KINDS, RARE, Case, Rng
 
@@ -157,6 +157,61 @@ def memory(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
                 [str(b) for b in bounds],
             ),
         )
+
+
+def regularity(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """What the past tells of the future, and what a machine remembers of it."""
+
+    def gaps(exact: Exact, k: int) -> list[arb]:
+        h = exact.memory(exact.laws[k])
+        return [x - h[-1] for x in h]
+
+    def state_entropy(exact: Exact, k: int, label: list[int]) -> arb:
+        masses = [arb(0)] * (max(label) + 1)
+        for one, mass in zip(label, exact.laws[k], strict=True):
+            if one >= 0:
+                masses[one] += mass
+        kept = total(masses)
+        return -total(x / kept * (x / kept).log() for x in masses if x > 0)
+
+    for k, law in enumerate(_some(analysis.stationary_distributions(case.chain))):
+        found = analysis.entropy_convergence(case.chain, law)
+        yield "entropy convergence", of_bounds(found, lambda exact, k=k: gaps(exact, k))
+        bound = analysis.excess_entropy(case.chain, law)
+        yield "excess entropy", of_bound(bound, lambda exact, k=k: Ball(total(gaps(exact, k))))
+        weighted = analysis.transient_information(case.chain, law)
+        yield (
+            "transient information",
+            of_bound(weighted, lambda exact, k=k: Ball(total((j + 1) * x for j, x in enumerate(gaps(exact, k))))),
+        )
+        try:
+            machine = analysis.machine(case.chain, law)
+        except TooLargeError:
+            continue
+        label = machine.label.tolist()
+        yield (
+            "statistical complexity",
+            of_bound(
+                machine.statistical_complexity,
+                lambda exact, k=k, label=label: Ball(state_entropy(exact, k, label)),
+            ),
+        )
+
+
+def curve(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """The entropy of each generated token."""
+    if case.looks_back is not None or case.rows > 32:
+        return
+    start, tokens = _start(case, rng), int(rng.integers(1, 12))
+
+    def entropies(exact: Exact) -> list[arb]:
+        at, found = _normal(start, exact.n), []
+        for _ in range(tokens):
+            found.append(dot(at, exact.row_entropies))
+            at = exact.push(at)
+        return found
+
+    yield "entropy curve", of_bounds(analysis.entropy_curve(case.chain, tokens, start), entropies)
 
 
 def hitting(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
@@ -306,6 +361,14 @@ def comparison(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
         kl = rate(exact)
         return kl if isinstance(kl, float) else kl + dot(exact.laws[0], exact.row_entropies)
 
+    def next_tokens(exact: Exact) -> arb:
+        rows = [x.rows[k % x.m] for k in range(n) for x in (exact, other(exact))]
+        return total(
+            mass * total(abs(p - q) for p, q in zip(*pair, strict=True)) / 2
+            for mass, pair, alike in zip(weight(exact), zip(rows[::2], rows[1::2], strict=True), same, strict=True)
+            if mass > 0 and not alike
+        )
+
     known = ("stored",)  # rows that are the same are the same as stored
     for name, claim in (
         ("KL rate", of_bound(found.kl_rate, lambda exact: Ball(rate(exact)))),
@@ -317,6 +380,7 @@ def comparison(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
                 found.free_entropy_rate, lambda exact: Ball(dot(other(exact).laws[0], other(exact).row_entropies))
             ),
         ),
+        ("compare, next tokens", of_bound(found.mean_total_variation, lambda exact: share(next_tokens(exact)))),
         (
             "compare, variation",
             of_bound(
@@ -350,6 +414,8 @@ QUESTIONS: tuple[Callable[[Case, Rng], Iterator[tuple[str, Claim]]], ...] = (
     entropy,
     average,
     memory,
+    regularity,
+    curve,
     hitting,
     within,
     passage,

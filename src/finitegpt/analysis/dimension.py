@@ -26,7 +26,7 @@ from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST as TINIEST
 from finitegpt.rows import LEAST, RowOperator
 
-LARGEST = 2048
+LARGEST = 1024
 """Recurrent classes of more states than this are refused."""
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def rank(chain: RowOperator, tolerance: float = 1e-9, law: StationaryDistributio
 def canonical_correlations(chain: RowOperator, law: StationaryDistribution | None = None) -> Bounds:
     """Of past and future (m,), for a recurrent class of m states: the largest first, which is 1.
 
-    Those that a chain does not have are 0 and computed as next to nothing. TooLargeError beyond 2,048 states.
+    Those that a chain does not have are 0 and computed as next to nothing. TooLargeError beyond 1,024 states.
 
     >>> from finitegpt import Chain
     >>> canonical_correlations(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)).values.round(6).tolist()

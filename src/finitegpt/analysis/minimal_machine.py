@@ -43,7 +43,7 @@ class Machine:
     label: NDArray[np.int32]
     """The machine's state for each state of the chain (V**L,); -1 for the rare ones that are left out."""
     probs: NDArray[np.float64]
-    """Next-token probabilities (m, V)."""
+    """Next-token probabilities (m, V): the machine's own, just as they are. `error` and `kl_rate` are about these."""
     next: NDArray[np.int32]
     """The state that follows (m, V), or -1 where the token is never seen there."""
     mass: Bounds
