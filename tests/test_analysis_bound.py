@@ -188,6 +188,20 @@ def test_means_of_infinite_numbers() -> None:
             times.mean(start)
 
 
+def test_ends_that_are_none() -> None:
+    assert Bounds([1, 2], [0, 1], [2, 3]).at(1) == Bound(2.0, 1.0, 3.0)  # type: ignore[arg-type]
+    ones = np.ones(2)
+    for wrong in (
+        (ones, ones, ones[:1]),
+        (ones, "ab", ones),
+        (np.ones((2, 2)),) * 3,
+        (1.0, 1.0, 1.0),
+        (ones, None, ones),
+    ):
+        with pytest.raises(InputError, match=r"expected .*got .*; try"):
+            Bounds(*wrong)  # type: ignore[arg-type]
+
+
 @given(bound=bounds(), other=bounds(), x=NUMBERS)
 def test_comparisons_are_true_where_they_are_proved(bound: Bound, other: Bound, x: float) -> None:
     assert float(bound) == bound.value

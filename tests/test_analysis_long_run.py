@@ -118,6 +118,22 @@ def test_a_chains_own_law_is_never_refused(chain: Chain) -> None:
         assert entropy_rate(chain, law).low >= 0
 
 
+def test_laws_made_by_hand_are_checked(notebook: Run) -> None:
+    law = notebook.chain.stationary_distribution
+    for wrong in (
+        {"states": [0, 1]},
+        {"states": law.states[:3]},
+        {"states": law.states + 1},
+        {"states": law.states - 1},
+        {"states": law.states.astype(float)},
+        {"probs": law.probs.astype(np.float32)},
+        {"n_states": 7},
+        {"n_states": "8"},
+    ):
+        with pytest.raises(InputError, match=r"expected .*; try"):
+            replace(law, **wrong)
+
+
 def test_what_is_printed_of_the_most_probable(notebook: Run) -> None:
     law = notebook.chain.stationary_distribution
     assert str(law.top(2)) == f"111 {law['111']}\n011 {law['011']}"

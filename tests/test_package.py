@@ -48,6 +48,7 @@ def objects(run: Run) -> list[object]:
     many = Chain.from_probs(np.full((200, 200), 1 / 200), tuple(f"token{k}" for k in range(200)), 1)
     parted = Chain.from_probs([[1, 0, 0], [0, 1, 0], [0.25, 0.25, 0.5]], "abc", 1)
     found: list[object] = [run, run.data, run.model, run.train, train_many("0110", seeds=range(2), steps=1)]
+    found += [run.model.inspect("101"), run.model.config, sources.even(), sources.parse("periodic:" + "011" * 30)]
     found += [Data.from_tokens(list(long) * 3, context_length=1, source="periodic:" + "01" * 50)]
     for chain in (run.chain, words, many):
         law = chain.stationary_distribution

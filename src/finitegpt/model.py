@@ -27,7 +27,7 @@ Tokens = Sequence[int] | NDArray[np.integer]
 _PIECE = 1024
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
 class Inspection:
     """Inside a model, for one context of k tokens."""
 
@@ -37,6 +37,11 @@ class Inspection:
     """(2 n_layer + 1, k, C): the stream after the embedding and after every attention and every MLP."""
     logits: NDArray[np.float32]
     """(V,): next-token logits."""
+
+    def __repr__(self) -> str:
+        layers, heads, k, _ = self.attention.shape
+        parts = words.count(k, "token"), words.count(layers, "layer"), words.count(heads, "head")
+        return f"Inspection({', '.join(parts)}, width {self.residual.shape[-1]})"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -177,6 +177,17 @@ class Bounds:
     names: Names | None = None
     """What the states are called, where that is known."""
 
+    def __post_init__(self) -> None:
+        for name in ("values", "low", "high"):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+                object.__setattr__(self, name, numbers(name, array, instead="an array (n,)"))
+        if not self.values.shape == self.low.shape == self.high.shape or self.values.ndim != 1:
+            raise InputError(
+                f"expected values and ends of the same shape (n,), got {self.values.shape}, {self.low.shape} and "
+                f"{self.high.shape}; try arrays of one length"
+            )
+
     def __len__(self) -> int:
         return len(self.values)
 

@@ -51,6 +51,14 @@ class StationaryDistribution:
     names: Names | None = None
     """What the states of the chain are called, where they have names."""
 
+    def __post_init__(self) -> None:
+        ids, probs, n = self.states, self.probs, whole("n_states", self.n_states, 1)
+        arrays = isinstance(ids, np.ndarray) and isinstance(probs, np.ndarray)
+        if not arrays or ids.ndim != 1 or ids.shape != probs.shape or ids.dtype.kind not in "iu" or not len(ids):
+            raise InputError("expected ids of states and their probabilities (m,), got others; try those of a chain")
+        if probs.dtype != np.float64 or not 0 <= ids[0] <= ids[-1] < n:
+            raise InputError(f"expected ids below {n}, ascending, and float64, got others; try those of a chain")
+
     @property
     def certified(self) -> bool:
         """Whether `error` is proved."""

@@ -6,8 +6,10 @@ A start is the same everywhere: in `start_distribution`, `red_states`, `absorpti
 - a state as text, such as `111`, or as its id;
 - a distribution over all states;
 - left out: then the chain starts as its data has it, each state as often as it is the context of a window there; all
-  states alike where the data is not known. Only what asks for the worst start, such as `mixing_time`, and, unless it
-  is given one, `total_variation`, has no default.
+  states alike where the data is not known.
+
+Only `mixing_time` and, unless it is given a start, `total_variation` look at the worst of all; and a proof, which is
+about one state, takes the one that the data has most often. `finitegpt sample` begins with the data's first context.
 """
 
 from typing import Any

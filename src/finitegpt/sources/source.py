@@ -10,10 +10,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from finitegpt import words
 from finitegpt.arguments import is_whole, required, shown
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
+from finitegpt.naming import shortened
 from finitegpt.parallel import ranges
 from finitegpt.sources import belief
 from finitegpt.sources.belief import Floats
@@ -28,7 +30,7 @@ _STARTUP = 2**16
 _TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Source:
     """A stationary process over a vocabulary of V tokens with K hidden states.
 
@@ -74,6 +76,11 @@ class Source:
                 "expected a stationary start, got one that changes in a step; try the left eigenvector of "
                 "transitions.sum(0) for the eigenvalue 1"
             )
+
+    def __repr__(self) -> str:
+        name = self.name if len(self.name) <= 40 else f"{self.name[:40]}..."
+        hidden = words.count(len(self.start), "hidden state")
+        return f"Source({name!r}: {shortened(self.vocab)}, {hidden}{', unifilar' if self.is_unifilar else ''})"
 
     @property
     def is_unifilar(self) -> bool:
