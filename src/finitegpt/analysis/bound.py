@@ -160,7 +160,7 @@ class Bound:
 class Bounds:
     """A number for every state: computed `values`, and `low` and `high` that are proved to enclose the true ones.
 
-    All three (V**L,). Infinite bounds where nothing is proved. `bounds["101"]` is the number of a state, where what
+    All three (V**L,), or of the shape of a table where two states belong to a number. Infinite bounds where nothing is proved. `bounds["101"]` is the number of a state, where what
     they are of has states with names, or `bounds[5]`; `len` and iteration go over all.
 
     >>> from finitegpt import Chain
@@ -182,10 +182,10 @@ class Bounds:
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != np.float64:
                 object.__setattr__(self, name, numbers(name, array, instead="an array (n,)"))
-        if not self.values.shape == self.low.shape == self.high.shape or self.values.ndim != 1:
+        if not self.values.shape == self.low.shape == self.high.shape or self.values.ndim < 1:
             raise InputError(
-                f"expected values and ends of the same shape (n,), got {self.values.shape}, {self.low.shape} and "
-                f"{self.high.shape}; try arrays of one length"
+                f"expected values and ends of the same shape, got {self.values.shape}, {self.low.shape} and "
+                f"{self.high.shape}; try arrays (n,) of one length"
             )
 
     def __len__(self) -> int:
@@ -201,12 +201,12 @@ class Bounds:
         return np.array(self.values, dtype) if copy or dtype else self.values
 
     def __repr__(self) -> str:
-        if not len(self):
+        if not self.values.size:
             return "Bounds(of nothing)"
         least, most = (f"{float(x):.6g}" for x in (self.values.min(), self.values.max()))
         known = f"each within {words.upward(self.error)}" if np.isfinite(self.error) else "not all certified"
         known = "exact" if self.error == 0 else known
-        return f"Bounds({words.count(len(self), 'number')}, {least} to {most}, {known})"
+        return f"Bounds({words.count(self.values.size, 'number')}, {least} to {most}, {known})"
 
     def _repr_html_(self) -> str:
         """A table for notebooks, of the first states."""
@@ -231,6 +231,8 @@ class Bounds:
 
     def at(self, state: str | int) -> Bound:
         """The number of one state, given as text or as its id."""
+        if self.values.ndim > 1:
+            raise InputError(f"expected numbers of single states, got a table {self.values.shape}; try its values")
         if self.names is not None:
             k = self.names.id(state)
         else:
