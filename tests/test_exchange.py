@@ -1,5 +1,6 @@
 """Chains out to other people's formats and back: bit for bit where the format allows, and clear about damage."""
 
+import base64
 import io
 import json
 import tarfile
@@ -879,6 +880,7 @@ def test_any_dtmc_in_umb_is_a_chain() -> None:
         ("file-data/parameters/log_probs", "!", "8 numbers of float64 in Base64"),
         ("file-data/parameters/log_probs", 3, "8 numbers of float64 in Base64"),
         ("file-data/parameters/log_probs", "/" * 86 + "==", "as their logarithms say"),
+        ("file-data/parameters/counts", base64.b64encode(b"\xff" * 32).decode(), "counts of 0 or more"),
         ("file-data/parameters/counts", "A" * 40, "4 numbers of int64"),
         ("annotations/aps", 3, "'aps' in the index"),
     ],
@@ -931,6 +933,14 @@ def test_what_is_no_archive() -> None:
     huge.size = 2**50
     with pytest.raises(FiniteGPTError):
         Chain.read_umb(io.BytesIO(huge.tobuf() + b"{}" * 500))
+
+
+def test_an_archive_that_unpacks_to_more_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finitegpt.limits.available_bytes", lambda: 10**6)
+    bomb = packed({"index.json": bytes(2**26)}, "w:gz")
+    assert len(bomb) < 10**5
+    with pytest.raises(TooLargeError, match="a smaller model"):
+        Chain.read_umb(io.BytesIO(bomb))
 
 
 # Whatever happens to a file, it is refused in our words, or it is a chain
