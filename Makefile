@@ -31,7 +31,7 @@ campaign: engine ## 10,000 random chains: no certified interval may exclude the 
 oracles: ## beside PyDTMC, which needs NumPy 1, the oldest we support, and Storm, UMB and Arrow: each lot in its own .venv
 	test -x .venv-oracles/bin/python || $(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/python -m pip --disable-pip-version-check install --quiet . pydtmc pytest hypothesis
-	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py
+	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py tests/test_migration.py
 	test -x .venv-formats/bin/python || $(PYTHON) -m venv .venv-formats
 	.venv-formats/bin/python -m pip --disable-pip-version-check install --quiet '.[arrow]' stormpy umbi pandas polars pytest hypothesis
 	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py
