@@ -21,6 +21,7 @@ OTHERS = {
     "read_csv",
     "DataFrame",
     "to_numpy",
+    "mass",
 }
 THEIRS = {
     "PyDTMC": ("pydtmc", "pydtmc.MarkovChain"),
