@@ -28,10 +28,13 @@ check: engine ## lint, format, types, direction of imports, doctests
 campaign: engine ## 10,000 random chains: no certified interval may exclude the truth by ball arithmetic; see tests/campaign.py
 	$(BIN)/python tests/campaign.py --chains 10000 --workers 2 $(OPTIONS)
 
-oracles: ## the analysis beside PyDTMC, which needs NumPy 1: in an environment of its own, the oldest NumPy we support
+oracles: ## beside PyDTMC, which needs NumPy 1, the oldest we support, and Storm, UMB and Arrow: each lot in its own .venv
 	test -x .venv-oracles/bin/python || $(PYTHON) -m venv .venv-oracles
 	.venv-oracles/bin/python -m pip --disable-pip-version-check install --quiet . pydtmc pytest hypothesis
-	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py
+	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py tests/test_migration.py
+	test -x .venv-formats/bin/python || $(PYTHON) -m venv .venv-formats
+	.venv-formats/bin/python -m pip --disable-pip-version-check install --quiet '.[arrow]' stormpy umbi pandas polars pytest hypothesis
+	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py
 
 bench: engine ## our times beside those of peers, as ratios
 	$(BIN)/python benchmarks/run.py
@@ -65,4 +68,4 @@ engine: .venv/ready-to-develop ## compile engine/ again where it changed
 	@touch $@ .venv/ready
 
 clean:
-	rm -rf .venv .venv-oracles build src/finitegpt/_engine
+	rm -rf .venv .venv-oracles .venv-formats build src/finitegpt/_engine

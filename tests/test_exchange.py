@@ -1,5 +1,6 @@
 """Chains out to other people's formats and back: bit for bit where the format allows, and clear about damage."""
 
+import base64
 import io
 import json
 import tarfile
@@ -147,6 +148,11 @@ def test_start_up_contexts_come_back(dtype: type) -> None:
     chain = Chain(log_probs=rows[2], vocab=("a", "b", "c"), context_length=3, startup=tuple(rows[:2]))
     text = text_of(chain, startup=True)
     assert len(text.splitlines()) == 1 + 3 * (27 + 3 + 9)
+    assert [line.split(",")[:3] for line in text.splitlines()[82:95:6]] == [
+        ["a", "a", "aa"],
+        ["c", "a", "ca"],
+        ["ab", "a", "aba"],
+    ]
     again = Chain.read_csv(io.StringIO(text))
     assert_same(chain, again)
     assert again.startup is not None
@@ -208,6 +214,11 @@ def test_a_csv_without_precision_is_as_precise_as_its_digits(seed: int, name: st
     assert_same(chain, Chain.read_csv(io.StringIO(text)))
 
 
+def test_a_csv_of_a_sure_machine_without_precision_is_in_float64() -> None:
+    chain = Chain.read_csv(io.StringIO("state,next,log_probability\na,a,-inf\na,b,0\nb,a,0\nb,b,-inf\n"))
+    assert_same(chain, Chain.from_probs([[0, 1], [1, 0]], "ab", 1))
+
+
 SMALL = random_chain("dense", 2, 2, 1)
 SMALL = replace(SMALL, counts=np.arange(4))
 
@@ -245,6 +256,21 @@ def test_a_damaged_csv_is_refused_by_its_line(line: int, old: str, new: str, mes
         Chain.read_csv(io.StringIO("\n".join(lines)))
 
 
+def test_numbers_that_were_rounded_by_hand_pass_and_changed_ones_do_not() -> None:
+    probs = SMALL.probs.copy()
+    for change, passes in ((1e-11, True), (1e-6, False)):
+        probs[1] = SMALL.probs[1] + [change, -change]
+        lines = text_of(SMALL).splitlines()
+        for row, p in zip((3, 4), probs[1], strict=True):
+            lines[row] = ",".join([*lines[row].split(",")[:3], repr(float(p)), *lines[row].split(",")[4:]])
+        text = "\n".join(lines)
+        if passes:
+            assert_same(SMALL, Chain.read_csv(io.StringIO(text)))
+            continue
+        with pytest.raises(FileError, match="the logarithms of the same from line 4 on"):
+            Chain.read_csv(io.StringIO(text))
+
+
 def test_a_csv_whose_columns_disagree_is_refused() -> None:
     other = text_of(replace(SMALL, log_probs=np.ascontiguousarray(SMALL.log_probs[:, ::-1]))).splitlines()
     mixed = [
@@ -270,6 +296,9 @@ def test_a_csv_whose_columns_disagree_is_refused() -> None:
         ("state,next,probability\na,a,1\nb,a,1\n", "expected no more after 1 rows, got line 3"),
         ("state,next,probability\na,a,.5\na,b,.5\nb,a,.5\n", "'b' -> 'b' -> 'b' after line 4, got the end"),
         ("state,next,probability\na\0,a,1\n", "got"),
+        ("state,next,log_probability,precision\na,a,-0.001,float32\n", "float32 logarithms of probabilities that sum"),
+        ("state,next,probability,count\na,a,1,9999999999999999999\n", "one count for each state"),
+        (f"state,next,probability,count\na,a,1,{'9' * 5000}\n", "a count in line 2"),
         (f"state,next,probability\n{'a' * 200_000},a,1\n", "a row of CSV in line 2"),
         (f"state,next,probability\n{'a' * 70_000},a,1\n", "a shorter context"),
     ],
@@ -676,6 +705,7 @@ def test_any_dtmc_of_storm_is_a_chain() -> None:
         ("2 : 1\n", "3 : 1\n", "arrows to states below 3 after line 21"),
         ("2 : 1\n", f"{10**30} : 1\n", "an arrow such as '3 : 0.5' in line 23"),
         ("2 : 1\n", "2 : 0.9\n", "sum to one to 1e-9 after line 21"),
+        ("2 : 1\n", "2 : 0.999999\n", "sum to one to 1e-9 after line 21"),
         ("2 : 1\n", "2 : -1\n", "in line 23"),
         ("2 : 1\n", "2 : nan\n", "in line 23"),
         ("2 : 1\n", "2 : 1/0\n", "in line 23"),
@@ -727,10 +757,12 @@ def test_comments_that_were_changed(old: str, new: str, message: str) -> None:
 
 
 def test_without_its_comments_a_drn_is_a_chain_of_any_states() -> None:
-    text = "\n".join(line for line in drn_of(SMALL).splitlines() if not line.startswith("//"))
-    chain = Chain.read_drn(io.StringIO(text))
-    assert chain.vocab == ("0", "1", "2", "3")
-    np.testing.assert_allclose(chain.to_matrix(), SMALL.to_matrix(), rtol=1e-15)
+    whole = random_chain("dense", 3, 3, 1)
+    text = "\n".join(line for line in drn_of(whole).splitlines() if not line.startswith("//"))
+    chain, P = Chain.read_drn(io.StringIO(text)), whole.to_matrix()
+    assert chain.vocab == tuple(map(str, range(27)))
+    assert (P.sum(1) != 1).any()  # digits are kept, and not divided by such sums
+    np.testing.assert_array_equal(chain.log_probs, Chain.from_matrix(P).log_probs)
 
 
 # UMB
@@ -809,6 +841,9 @@ def test_any_dtmc_in_umb_is_a_chain() -> None:
     thirds = with_index(theirs, "transition-system/branch-probability-type", {"type": "rational", "size": 128})
     thirds["branch-to-probability.bin"] = np.array([1, 3, 2, 3] * 4, "<u8").tobytes()
     np.testing.assert_allclose(Chain.read_umb(io.BytesIO(packed(thirds))).probs[0], [1 / 3, 2 / 3, 0, 0], rtol=1e-15)
+    thirds["branch-to-probability.bin"] = np.array([1, 3, 2, 0] * 4, "<u8").tobytes()
+    with pytest.raises(FileError, match="one over 0"):
+        Chain.read_umb(io.BytesIO(packed(thirds)))
     several = with_index(theirs, "transition-system/#branches", 5)
     several["choice-to-branches.bin"] = np.array([0, 2, 3, 4, 5], "<u8").tobytes()
     several["branch-to-target.bin"] = np.array([3, 3, 0, 0, 0], "<u8").tobytes()
@@ -845,6 +880,7 @@ def test_any_dtmc_in_umb_is_a_chain() -> None:
         ("file-data/parameters/log_probs", "!", "8 numbers of float64 in Base64"),
         ("file-data/parameters/log_probs", 3, "8 numbers of float64 in Base64"),
         ("file-data/parameters/log_probs", "/" * 86 + "==", "as their logarithms say"),
+        ("file-data/parameters/counts", base64.b64encode(b"\xff" * 32).decode(), "counts of 0 or more"),
         ("file-data/parameters/counts", "A" * 40, "4 numbers of int64"),
         ("annotations/aps", 3, "'aps' in the index"),
     ],
@@ -866,6 +902,7 @@ def test_an_index_that_was_changed(path: str, value: object, message: str) -> No
         ("choice-to-branches.bin", np.array([0, 2, 4, 6, 2**63], "<u8").tobytes(), "branches in the order of states"),
         ("choice-to-branches.bin", b"", "5 numbers in choice-to-branches.bin, got 0 bytes"),
         ("branch-to-target.bin", np.full(8, 2**64 - 1, "<u8").tobytes(), "to states below 4"),
+        ("branch-to-target.bin", np.full(8, 4, "<u8").tobytes(), "to states below 4"),
         ("branch-to-target.bin", np.full(8, 3, "<u8").tobytes(), "got one to 'bb'"),
         ("branch-to-probability.bin", np.full(8, 0.4).tobytes(), "a sum of 0.8"),
         ("branch-to-probability.bin", np.full(8, 0.5).tobytes(), "as their logarithms say in state 0"),
@@ -896,6 +933,14 @@ def test_what_is_no_archive() -> None:
     huge.size = 2**50
     with pytest.raises(FiniteGPTError):
         Chain.read_umb(io.BytesIO(huge.tobuf() + b"{}" * 500))
+
+
+def test_an_archive_that_unpacks_to_more_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finitegpt.limits.available_bytes", lambda: 10**6)
+    bomb = packed({"index.json": bytes(2**26)}, "w:gz")
+    assert len(bomb) < 10**5
+    with pytest.raises(TooLargeError, match="a smaller model"):
+        Chain.read_umb(io.BytesIO(bomb))
 
 
 # Whatever happens to a file, it is refused in our words, or it is a chain

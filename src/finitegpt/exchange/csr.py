@@ -95,8 +95,7 @@ def from_arrows(
             f"expected an arrow from {state!r} to what it becomes by a token more, got one to {other!r}; try "
             "from_matrix(P, states=...), where states are any"
         )
-    probs = np.zeros((size, V))
-    np.add.at(probs, (rows, tokens), values)
+    probs = np.asarray(np.bincount(rows * V + tokens, values, size * V), np.float64).reshape(size, V)
     good = is_one(probs)
     if not good.all():
         state = int(np.argmin(good))
