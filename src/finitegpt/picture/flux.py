@@ -27,8 +27,8 @@ def flux_graph(flux: "ReactiveFlux", title: str = "from source to target", *, le
     Arrows of a smaller share than `least` are left out, and states that only have such. What goes back to a smaller
     committor is below the line. InputError where nothing is left, TooLargeError beyond 24 states.
     """
-    if not 0 <= least <= 1:
-        raise InputError(f"expected a share from 0 to 1, got {least}; try 0.01")
+    if not isinstance(least, int | float | np.floating) or not 0 <= least <= 1:
+        raise InputError(f"expected a share from 0 to 1, got {least!r}; try 0.01")
     share = flux.shares.values
     drawn = np.flatnonzero((share >= least) & (share > 0))
     if len(drawn) == 0:
