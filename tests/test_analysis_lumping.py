@@ -4,8 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb
 from hypothesis import assume, given, settings
+
+pytest.importorskip("flint", reason="the truth comes from python-flint, which is not installed")
+
+from flint import arb
 
 import balls
 import rationals
@@ -171,6 +174,19 @@ def test_tokens_in_another_order_are_the_same() -> None:
     assert chain.log_probs.dtype == np.float32
     assert lumpability_gap(chain, [0, 0, 1]).high == 0
     assert lumpability_gap(chain, [0, 1, 0]).low > 0.1
+
+
+def test_blocks_of_a_mass_that_no_double_holds_still_have_a_row() -> None:
+    probs = np.array([[1, 1e-200, 0, 0], [1, 0, 1e-200, 0], [0, 0.3, 0, 0.7], [0, 0.2, 0.8, 0]])
+    P = rationals.matrix(probs)
+    pi = rationals.stationary(P, range(4))
+    exact = (pi[2] * P[2][1] + pi[3] * P[3][1]) / (pi[2] + pi[3])
+    found = lump(Chain.from_probs(probs, "abcd", 1), [0, 1, 2, 2])
+    assert found.mass.at(2).high < 1e-300
+    bound = found.at(2, 1)
+    assert Fraction(bound.low) <= exact <= Fraction(bound.high)
+    assert bound.error < 1e-11
+    assert bound.value == pytest.approx(float(exact), rel=1e-11)
 
 
 def test_arrows_that_are_not_there_are_no_numbers() -> None:
