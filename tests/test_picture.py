@@ -7,17 +7,8 @@ import pytest
 from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
 from finitegpt.analysis import ReactiveFlux, machine, reactive_flux
 from finitegpt.picture import curves, flux_graph, loss_curve, machine_graph, seed_spread, state_graph, to_png
-from finitegpt.picture.layout import (
-    arc,
-    arrow,
-    box_around,
-    line,
-    overlap,
-    place_arc_labels,
-    place_labels,
-    ring,
-    ring_order,
-)
+from finitegpt.picture.arcs import arc, line, place_arc_labels
+from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
 from finitegpt.sources import bernoulli, rrxor, z1r
 from oracles import random_chain
 
