@@ -33,8 +33,8 @@ oracles: ## beside PyDTMC, which needs NumPy 1, the oldest we support, and Storm
 	.venv-oracles/bin/python -m pip --disable-pip-version-check install --quiet . pydtmc pytest hypothesis
 	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py tests/test_migration.py
 	test -x .venv-formats/bin/python || $(PYTHON) -m venv .venv-formats
-	.venv-formats/bin/python -m pip --disable-pip-version-check install --quiet '.[arrow]' stormpy umbi pandas polars pytest hypothesis
-	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py
+	.venv-formats/bin/python -m pip --disable-pip-version-check install --quiet '.[arrow]' stormpy umbi pandas polars deeptime pytest hypothesis
+	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py tests/test_migration.py
 
 bench: engine ## our times beside those of peers, as ratios
 	$(BIN)/python benchmarks/run.py

@@ -308,6 +308,24 @@ class Exact:
                     todo.append(i)
         return found
 
+    def before(self, target: Mask, source: Mask) -> list[arb]:
+        """From each state, the probability of being in `target` before `source`: where both are the end of all."""
+        rows = [{i: arb(1)} if target[i] or source[i] else row for i, row in enumerate(self.P)]
+        return _of_arrows(rows).hitting(target)
+
+    def last(self, which: int, source: Mask, target: Mask) -> list[arb]:
+        """In each state of a class, the probability of having been in `source` later than in `target`."""
+        pi = self.laws[which]
+        back: Sparse = [{} for _ in self.P]
+        for j, row in enumerate(self.P):
+            for i, p in row.items():
+                if pi[i] > 0 and pi[j] > 0:
+                    back[i][j] = pi[j] * p / pi[i]
+        inside = np.array([bool(x > 0) for x in pi])
+        rows = [row or {i: arb(1)} for i, row in enumerate(back)]
+        found = _of_arrows(rows).before(source & inside, target & inside)
+        return [x if inside[i] else arb(int(source[i])) for i, x in enumerate(found)]
+
     def within(self, target: Mask, tokens: int) -> list[arb]:
         hit = [arb(int(x)) for x in target[: self.m]]
         for _ in range(tokens):
@@ -331,6 +349,13 @@ class Exact:
             if any(block):
                 blocks.append(block)
         return Radius(blocks)
+
+
+def _of_arrows(P: Sparse) -> Exact:
+    """A chain of any arrows, of which only the graph and hitting are asked."""
+    exact = Exact.__new__(Exact)
+    exact.P, exact.m, exact.n = P, len(P), len(P)
+    return exact
 
 
 def of_logs(log_probs: np.ndarray, n: int, bits: int) -> Exact:

@@ -409,6 +409,89 @@ def classes(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     )
 
 
+def transitions(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """From one set of states to another."""
+    n = case.chain.n_states
+    if case.looks_back is not None or not 2 <= n <= 64:
+        return
+    kind = rng.choice(3, n, p=[0.6, 0.2, 0.2])
+    kind[rng.choice(n, 2, replace=False)] = 1, 2
+    source, target = kind == 1, kind == 2
+    yield (
+        "committor",
+        of_bounds(
+            analysis.forward_committor(case.chain, source, target), lambda exact: exact.before(target, source), share
+        ),
+    )
+    for k, law in enumerate(_some(analysis.stationary_distributions(case.chain))):
+        found = analysis.backward_committor(case.chain, source, target, law)
+        yield "committor, backward", of_bounds(found, lambda exact, k=k: exact.last(k, source, target), share)
+        if not (source & law.inside).any() or not (target & law.inside).any():
+            continue
+        flux = analysis.reactive_flux(case.chain, source, target, law)
+        arrows = list(zip(flux.origin.tolist(), flux.to.tolist(), strict=True))
+
+        def flows(exact: Exact, k: int = k, arrows: list[tuple[int, int]] = arrows) -> list[arb]:
+            pi, first, last = exact.laws[k], exact.before(target, source), exact.last(k, source, target)
+            return [pi[i] * last[i] * exact.P[i][j] * first[j] for i, j in arrows]
+
+        def whole(exact: Exact, flows: Callable[[Exact], list[arb]] = flows, to: np.ndarray = flux.to) -> arb:
+            return total(x for x, j in zip(flows(exact), to.tolist(), strict=True) if target[j])
+
+        def waiting(exact: Exact, k: int = k) -> arb:
+            return dot(exact.laws[k], exact.last(k, source, target))
+
+        yield "flux, gross", of_bounds(flux.gross, flows)
+        yield "flux, total", of_bound(flux.total_flux, lambda exact, whole=whole: Ball(whole(exact)))
+        yield "flux, rate", of_bound(flux.rate, lambda exact, w=whole, q=waiting: share(w(exact) / q(exact)))
+        yield (
+            "flux, time",
+            of_bound(flux.mean_passage_time, lambda exact, w=whole, q=waiting: Ball(q(exact) / w(exact))),
+        )
+
+
+def blocks(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """The chain of blocks of states, as the law of the first class has it, and how far it is from a chain."""
+    n = case.chain.n_states
+    if case.looks_back is not None or n > 64:
+        return
+    law = analysis.stationary_distributions(case.chain)[0]
+    label = rng.integers(0, min(n, int(rng.integers(1, 5))), n)
+    kept = np.unique(label[law.states])
+    label = np.searchsorted(kept, label).clip(0, len(kept) - 1)
+    many, found = len(kept), analysis.lump(case.chain, label, law)
+
+    def onward(exact: Exact) -> list[list[arb]]:
+        return [[total(p for j, p in row.items() if label[j] == k) for k in range(many)] for row in exact.P]
+
+    def matrix(exact: Exact) -> list[arb]:
+        pi, moved = exact.laws[0], onward(exact)
+        rows = [[i for i in range(n) if label[i] == k] for k in range(many)]
+        mass = [total(pi[i] for i in row) for row in rows]
+        sure = [[all(label[j] == m for i in row if pi[i] > 0 for j in exact.P[i]) for m in range(many)] for row in rows]
+        return [
+            arb(1) if sure[k][m] else total(pi[i] * moved[i][m] for i in rows[k]) / mass[k]
+            for k in range(many)
+            for m in range(many)
+        ]
+
+    def gap(exact: Exact) -> arb:
+        moved, largest = onward(exact), arb(0)
+        for i in range(n):
+            for j in range(i):
+                if label[i] == label[j]:
+                    for k in range(many):
+                        there = [any(label[x] == k for x in exact.P[s]) for s in (i, j)]
+                        alone = [all(label[x] == k for x in exact.P[s]) for s in (i, j)]
+                        if any(there) and not all(alone):
+                            largest = largest.max(abs(moved[i][k] - moved[j][k]))
+        return largest
+
+    flat = analysis.Bounds(*(x.reshape(-1) for x in (found.matrix.values, found.matrix.low, found.matrix.high)))
+    yield "lumped", of_bounds(flat, matrix, share)
+    yield "lumpability", of_bound(analysis.lumpability_gap(case.chain, label), lambda exact: share(gap(exact)))
+
+
 QUESTIONS: tuple[Callable[[Case, Rng], Iterator[tuple[str, Claim]]], ...] = (
     laws,
     entropy,
@@ -426,6 +509,8 @@ QUESTIONS: tuple[Callable[[Case, Rng], Iterator[tuple[str, Claim]]], ...] = (
     variation,
     comparison,
     classes,
+    transitions,
+    blocks,
 )
 
 

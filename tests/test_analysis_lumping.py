@@ -4,8 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb
 from hypothesis import assume, given, settings
+
+pytest.importorskip("flint", reason="the truth comes from python-flint, which is not installed")
+
+from flint import arb
 
 import balls
 import by_definition
@@ -173,6 +176,19 @@ def test_tokens_in_another_order_are_the_same() -> None:
     assert lumpability_gap(chain, [0, 1, 0]).low > 0.1
 
 
+def test_blocks_of_a_mass_that_no_double_holds_still_have_a_row() -> None:
+    probs = np.array([[1, 1e-200, 0, 0], [1, 0, 1e-200, 0], [0, 0.3, 0, 0.7], [0, 0.2, 0.8, 0]])
+    P = by_definition.matrix(probs)
+    pi = by_definition.stationary(P, range(4))
+    exact = (pi[2] * P[2][1] + pi[3] * P[3][1]) / (pi[2] + pi[3])
+    found = lump(Chain.from_probs(probs, "abcd", 1), [0, 1, 2, 2])
+    assert found.mass.at(2).high < 1e-300
+    bound = found.at(2, 1)
+    assert Fraction(bound.low) <= exact <= Fraction(bound.high)
+    assert bound.error < 1e-11
+    assert bound.value == pytest.approx(float(exact), rel=1e-11)
+
+
 def test_arrows_that_are_not_there_are_no_numbers() -> None:
     """Both states of a block have one arrow, of the same number, in it and out of it."""
     E = -np.inf
@@ -298,12 +314,12 @@ def test_a_block_that_is_never_visited_has_no_row() -> None:
     assert lumpability_gap(chain, ["c", "?"]).high == 0
 
 
-@pytest.mark.parametrize("tolerance", [-1e-9, float("nan")])
-def test_tolerances_that_are_none_are_refused(tolerance: float) -> None:
+@pytest.mark.parametrize("tolerance", [-1e-9, float("nan"), "1", None, True, [0.1]])
+def test_tolerances_that_are_none_are_refused(tolerance: object) -> None:
     chain = random_chain("dense", 2, 2, 0)
     for ask in (is_lumpable, coarsest_lumping):
         with pytest.raises(InputError, match="tolerance"):
-            ask(chain, [0, 0, 1, 1], tolerance)
+            ask(chain, [0, 0, 1, 1], tolerance)  # type: ignore[arg-type]
 
 
 def test_one_state_is_one_block() -> None:

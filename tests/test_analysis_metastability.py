@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
-from flint import arb
 from hypothesis import given, settings
+
+pytest.importorskip("flint", reason="the truth comes from python-flint, which is not installed")
+
+from flint import arb
 
 import balls
 from finitegpt import Chain, InputError, TooLargeError
@@ -100,7 +103,7 @@ def test_two_sets_are_the_second_eigenvector_from_end_to_end(seed: int) -> None:
 @given(seed=SEEDS)
 def test_memberships_are_as_crisp_as_any_near_them(seed: int) -> None:
     """Combinations of slow eigenvectors, of 0 or more, that sum to one; a little more or less of one is less crisp."""
-    chain, _ = wells((3, 3, 4), 10 ** -(1 + seed % 3), seed)
+    chain, _ = wells((3, 3, 4), (0.1, 0.05, 0.01)[seed % 3], seed)
     found = metastable_sets(chain, 3)
     chi, P, pi = found.memberships, chain.to_csr().toarray(), stationary_distributions(chain)[0].probs
     assert chi.min() >= 0
@@ -114,12 +117,12 @@ def test_memberships_are_as_crisp_as_any_near_them(seed: int) -> None:
 
     rng = np.random.default_rng(seed)
     for _ in range(40):
-        turned = chi @ (np.eye(3) + 1e-3 * rng.normal(size=(3, 3)))
+        turned = chi @ (np.eye(3) + 10 ** rng.uniform(-4, -1.5) * rng.normal(size=(3, 3)))
         turned -= turned.min(0)
         scale = np.linalg.lstsq(turned, np.ones(len(chi)), rcond=None)[0]
         other = turned * scale
         if np.abs(other.sum(1) - 1).max() < 1e-9 and other.min() > -1e-12:
-            assert crisp(other) <= crisp(chi) + 1e-5
+            assert crisp(other) <= crisp(chi) + 1e-8
 
 
 def test_the_sets_that_deeptime_finds() -> None:

@@ -17,7 +17,9 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finitegpt import Chain, FileError, FiniteGPTError, InputError, Run, TooLargeError, states
+from finitegpt import Chain, FileError, FiniteGPTError, InputError, Run, TooLargeError, temperature
+from finitegpt.analysis import average, hitting_probabilities, match, mean_first_passage_times
+from finitegpt.exchange import parts
 from finitegpt.exchange.drn import read_drn
 from finitegpt.exchange.umb import read_umb
 from finitegpt.rows import LEAST
@@ -1036,6 +1038,23 @@ def test_storm_reads_the_same_bits(notebook: Run, tmp_path: Path) -> None:
         assert found.keys() == {"init", "red", "two words"}
 
 
+def test_storm_answers_the_same(notebook: Run, tmp_path: Path) -> None:
+    stormpy = pytest.importorskip("stormpy", reason="stormpy is not installed")
+    chain = temperature(notebook.chain, 0.7)
+    red = match(chain, "11?")
+    chain.write_drn(tmp_path / "chain.drn", {"init": "000", "red": "11?"})
+    model = stormpy.build_model_from_drn(str(tmp_path / "chain.drn"))
+    share = average(chain, red).value
+    for asked, ours in (
+        ('P=? [F<=3 "red"]', hitting_probabilities(chain, red, within=3).values),
+        ('P=? [F "red"]', hitting_probabilities(chain, red).values),
+        ('T=? [F "red"]', mean_first_passage_times(chain, red).values),
+        ('LRA=? ["red"]', np.full(8, share)),
+    ):
+        answer = stormpy.model_checking(model, stormpy.parse_properties(asked)[0], only_initial_states=False)
+        np.testing.assert_allclose([answer.get_value(state) for state in range(8)], ours, rtol=1e-5)
+
+
 def test_umbi_reads_the_same_bits(notebook: Run, tmp_path: Path) -> None:
     umbi = pytest.importorskip("umbi", reason="umbi is not installed")
     notebook.chain.write_umb(tmp_path / "chain.umb", {"red": "11?"})
@@ -1048,9 +1067,6 @@ def test_umbi_reads_the_same_bits(notebook: Run, tmp_path: Path) -> None:
 
 
 def test_the_floor_is_that_of_chains() -> None:
-    from finitegpt.exchange import parts
-
     rows = np.array([[0.0, LEAST, np.nextafter(LEAST, -np.inf)]])
     chain = Chain(log_probs=np.repeat(rows, 3, 0), vocab=("a", "b", "c"), context_length=1)
     np.testing.assert_array_equal(parts.probabilities(chain.log_probs), chain.probs)
-    assert states.n_states(3, 1) == 3

@@ -7,17 +7,8 @@ import pytest
 from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
 from finitegpt.analysis import ReactiveFlux, machine, reactive_flux
 from finitegpt.picture import curves, flux_graph, loss_curve, machine_graph, seed_spread, state_graph, to_png
-from finitegpt.picture.layout import (
-    arc,
-    arrow,
-    box_around,
-    line,
-    overlap,
-    place_arc_labels,
-    place_labels,
-    ring,
-    ring_order,
-)
+from finitegpt.picture.arcs import arc, line, place_arc_labels
+from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
 from finitegpt.sources import bernoulli, rrxor, z1r
 from oracles import random_chain
 
@@ -231,9 +222,9 @@ def test_all_of_a_flux_lies_within_the_page(V: int, L: int) -> None:
 def test_a_flux_that_cannot_be_drawn() -> None:
     with pytest.raises(TooLargeError, match="at most 24 states"):
         flux_graph(flux_of(2, 7), least=0)
-    for least in (-0.1, 1.5, float("nan")):
+    for least in (-0.1, 1.5, float("nan"), "0.1", None):
         with pytest.raises(InputError, match="share from 0 to 1"):
-            flux_graph(flux_of(2, 2), least=least)
+            flux_graph(flux_of(2, 2), least=least)  # type: ignore[arg-type]
     flux = flux_of(5, 1)
     with pytest.raises(InputError, match="got none"):
         flux_graph(flux, least=float(np.nextafter(flux.shares.values.max(), 1)))

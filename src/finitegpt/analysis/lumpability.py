@@ -48,8 +48,7 @@ def is_lumpable(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9) -> 
     >>> is_lumpable(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]] * 2, "01", 2), ["*0", "*1"])
     True
     """
-    if not tolerance >= 0:
-        raise InputError(f"expected a tolerance of 0 or more, got {tolerance}; try 1e-9")
+    _require_tolerance(tolerance)
     return lumpability_gap(chain, labels).high <= tolerance
 
 
@@ -64,8 +63,7 @@ def coarsest_lumping(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9
     >>> coarsest_lumping(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]] * 4, "01", 3), ["*0", "*1"]).tolist()
     [0, 1, 0, 1, 0, 1, 0, 1]
     """
-    if not tolerance >= 0:
-        raise InputError(f"expected a tolerance of 0 or more, got {tolerance}; try 1e-9")
+    _require_tolerance(tolerance)
     blocks, many = partition(chain, labels)[0].copy(), 0
     while many < int(blocks.max()) + 1:
         many = int(blocks.max()) + 1
@@ -75,6 +73,11 @@ def coarsest_lumping(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9
             blocks[order] = np.concatenate(([0], np.cumsum(new)))
     _, first, blocks = np.unique(blocks, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[blocks]
+
+
+def _require_tolerance(value: object) -> None:
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool) or not value >= 0:
+        raise InputError(f"expected a tolerance of 0 or more, got {value!r}; try 1e-9")
 
 
 def _alike(chain: Operator, blocks: Ids, many: int) -> Mask:

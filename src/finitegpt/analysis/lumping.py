@@ -15,9 +15,10 @@ from finitegpt.analysis.scaled import Scaled
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
-from finitegpt.graph import Floats, Ids
+from finitegpt.graph import LEAST, Floats, Ids
 from finitegpt.operator import Operator
 
+_SURE = 4096  # so many states are eliminated again where that says more
 _HELD = 1e-150  # what is lost to underflow is far less, even as a share of so little
 
 
@@ -77,7 +78,7 @@ def lump(chain: Operator, labels: ArrayLike, law: StationaryDistribution | None 
     values = np.stack([np.bincount(own, law.probs * x, many) for x in onward.T], 1)
     values = np.divide(values, mass[:, None], out=(least + most) / 2, where=mass[:, None] > 0).clip(least, most)
     if np.isfinite(law.relative):
-        below, above = _by_flows(law, own, many, onward, off)
+        below, above = _by_flows(chain, law, own, many, onward, off)
         low, high = np.maximum(low, below), np.minimum(high, above)
     if law.certified and mass.min() > _HELD:
         # Of two laws that are e apart in total variation, what they say within a block is e / mass apart.
@@ -91,10 +92,16 @@ def lump(chain: Operator, labels: ArrayLike, law: StationaryDistribution | None 
     return Lumped(matrix=found, mass=law.masses(blocks, many), labels=blocks, names=names)
 
 
-def _by_flows(law: StationaryDistribution, own: Ids, many: int, onward: Floats, off: float) -> tuple[Floats, Floats]:
+def _by_flows(
+    chain: Operator, law: StationaryDistribution, own: Ids, many: int, onward: Floats, off: float
+) -> tuple[Floats, Floats]:
     """Between what the lumped matrix (many, many) lies by a law whose probabilities are right relatively."""
     each = law.each()
     pi = Scaled.within(Bounds(law.probs, each.low[law.states], each.high[law.states]))
+    if (law.probs <= LEAST).any() and len(own) <= _SURE:  # more than doubles hold
+        probs, exponents, relative = chain.graph.stationary_scaled(law.inside)
+        if relative < 1:
+            pi = Scaled.near(probs[law.states], relative, exponents[law.states].astype(np.int64))
     flows = [pi.times(Scaled.near(x, off)).sums(own, many) for x in onward.T]
     held = flows[0]
     for flow in flows[1:]:

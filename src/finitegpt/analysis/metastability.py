@@ -29,9 +29,9 @@ from finitegpt.limits import require_memory
 from finitegpt.rows import RowOperator
 
 _DENSE = 512
-_RESTARTS = 300
+_RESTARTS, _TOLERANCE, _PRODUCTS = 300, 1e-9, 2**31  # of Arnoldi iteration
 _SAME = 1e-6  # eigenvectors less independent than this cannot be told apart
-_STEPS = 200  # of the search, for each number that is looked for
+_STEPS, _NEAR, _WORK = 400, 1e-9, 2**29  # of the search: for each number that is looked for, but for large chains
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -167,8 +167,11 @@ def _some(chain: RowOperator, members: Ids, k: int) -> tuple[NDArray[np.complex1
 
     operator = LinearOperator((m, m), matvec=apply, dtype=np.float64)  # type: ignore[call-arg]
     first = np.random.default_rng(0).standard_normal(m)
+    basis = max(4 * k, 48)
+    most = int(np.clip(_PRODUCTS // (m * basis**2), 4, _RESTARTS))
+    options: dict[str, Any] = {"which": "LR", "v0": first, "ncv": min(basis, m), "maxiter": most, "tol": _TOLERANCE}
     try:
-        found: Any = eigs(operator, k=k + 1, which="LR", v0=first, ncv=max(4 * k, 48), maxiter=_RESTARTS)  # type: ignore[arg-type]
+        found: Any = eigs(operator, k=k + 1, **options)
         return found[0] - 1, found[1]
     except ArpackNoConvergence as stopped:
         raise TooLargeError(
@@ -191,8 +194,8 @@ def _memberships(basis: Floats) -> Floats:
         def vague(x: Floats) -> float:
             return -_crispness(_feasible(x.reshape(k - 1, k - 1), basis))
 
-        most = _STEPS * (k - 1) ** 2
-        options = {"maxiter": most, "maxfev": most}
+        most = min(_STEPS * (k - 1) ** 2, max(_STEPS, _WORK // basis.size))
+        options = {"maxiter": most, "maxfev": most, "xatol": _NEAR, "fatol": _NEAR}
         found = minimize(vague, start.reshape(-1), method="Nelder-Mead", options=options).x.reshape(k - 1, k - 1)
     for rest in (found, start):
         members = (basis @ _feasible(np.asarray(rest, np.float64), basis)).clip(0, 1)

@@ -61,27 +61,26 @@ class _Network:
 
     def way(self, starts: set[int], ends: set[int]) -> list[int]:
         """The arrows of the strongest way; before and after its weakest arrow, the strongest ways there, and so on."""
-        todo: list[int | tuple[set[int], set[int], int]] = [(starts, ends, -1)]
+        todo: list[int | tuple[set[int], set[int]]] = [(starts, ends)]
         result: list[int] = []
         while todo:
             part = todo.pop()
             if isinstance(part, int):
                 result.append(part)
                 continue
-            starts, ends, least = part
-            found = self._widest(starts, ends, least)
+            found = self._widest(*part)
             if len(found) < 2:
                 result.extend(found)
                 continue
+            # The ways to it and from it have no arrow as weak, so that this comes to an end, and to no state twice.
             weakest = min(found, key=lambda arrow: self.rank[arrow])
-            least = int(self.rank[weakest])
-            todo.append(({self.to[weakest]}, ends, least))
+            todo.append(({self.to[weakest]}, part[1]))
             todo.append(weakest)
-            todo.append((starts, {self.origin[weakest]}, least))
+            todo.append((part[0], {self.origin[weakest]}))
         return result
 
-    def _widest(self, starts: set[int], ends: set[int], least: int) -> list[int]:
-        """The arrows, of those stronger than `least`, of the way whose weakest is strongest (Dijkstra 1959)."""
+    def _widest(self, starts: set[int], ends: set[int]) -> list[int]:
+        """The arrows of the way whose weakest is strongest (Dijkstra 1959)."""
         best = dict.fromkeys(starts, len(self.to))
         came: dict[int, int] = {}
         todo = [(-len(self.to), state) for state in starts]
@@ -96,7 +95,7 @@ class _Network:
                 return way[::-1]
             for arrow in self.onward.get(state, ()):
                 new, to = min(-width, int(self.rank[arrow])), self.to[arrow]
-                if self.rank[arrow] > least and new > best.get(to, -1):
+                if new > best.get(to, -1):
                     best[to], came[to] = new, arrow
                     heapq.heappush(todo, (-new, to))
         return []

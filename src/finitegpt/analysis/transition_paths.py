@@ -9,7 +9,7 @@ theory for Markov jump processes"; in discrete time, Noé and others 2009 and He
 a product of numbers that are right relatively (`committors`, `provenance`), and so is right relatively, however small.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,15 +39,16 @@ class ReactiveFlux:
     backward: Bounds
     """The backward committor (V**L,)."""
     origin: Ids
-    """Where each arrow that transitions take comes from (arrows,), and where it goes. No arrow is missing that can be
-    taken, however improbable; one from a state to itself is none."""
+    """Where each arrow that transitions take comes from (arrows,): all that can be taken, however improbably, but for
+    those from a state to itself."""
     to: Ids
+    """Where it goes (arrows,)."""
     gross: Bounds
     """How many transitions take each arrow, for each token (arrows,)."""
     net: Bounds
     """The same (arrows,), without what comes back along the opposite arrow; 0 where more comes back."""
     shares: Bounds
-    """The net flux of each arrow (arrows,) as a share of the total."""
+    """The net flux of each arrow (arrows,) as a share of the total: above 1 where transitions go round in circles."""
     total_flux: Bound
     """How many transitions there are for each token."""
     rate: Bound
@@ -105,7 +106,8 @@ def reactive_flux(
     total, waiting = gross[b[to]].total(), from_source.total()
     between = np.flatnonzero(inside & ~a)  # in the target, it was there last
     on_the_way = from_source[between].times(onward[between]).total()
-    times = one(on_the_way.over(total), found.why)
+    why = found.why or forward.why
+    times = one(on_the_way.over(total), why)
     back = _opposite(origin, to, chain.n_states)
     shares = gross.over(total[np.zeros(len(to), np.int64)])
     return ReactiveFlux(
@@ -116,9 +118,9 @@ def reactive_flux(
         backward=later(found, a),
         origin=origin,
         to=to,
-        gross=gross.bounds(),
-        net=_net(gross.bounds(), back, found.why),
-        shares=_net(shares, back, found.why),
+        gross=replace(gross.bounds(), why=why),
+        net=_net(gross.bounds(), back, why),
+        shares=_net(shares, back, why),
         total_flux=one(total.bounds(), found.why).within(0.0, 0.5),  # one back for each
         rate=one(total.over(waiting), found.why).within(0.0, 1.0),
         mean_passage_time=one(waiting.over(total), found.why),

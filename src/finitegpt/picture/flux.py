@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finitegpt.errors import InputError, TooLargeError
-from finitegpt.picture import layout, svg
+from finitegpt.picture import arcs, layout, svg
 from finitegpt.picture.graph import LABEL, MARGIN, NODE, TITLE, arrow, label_patch, percent
 from finitegpt.rows import RowOperator
 from finitegpt.states import visible
@@ -27,8 +27,8 @@ def flux_graph(flux: "ReactiveFlux", title: str = "from source to target", *, le
     Arrows of a smaller share than `least` are left out, and states that only have such. What goes back to a smaller
     committor is below the line. InputError where nothing is left, TooLargeError beyond 24 states.
     """
-    if not 0 <= least <= 1:
-        raise InputError(f"expected a share from 0 to 1, got {least}; try 0.01")
+    if not isinstance(least, int | float | np.floating) or not 0 <= least <= 1:
+        raise InputError(f"expected a share from 0 to 1, got {least!r}; try 0.01")
     share = flux.shares.values
     drawn = np.flatnonzero((share >= least) & (share > 0))
     if len(drawn) == 0:
@@ -44,9 +44,9 @@ def flux_graph(flux: "ReactiveFlux", title: str = "from source to target", *, le
     texts = {key: _label(flux, key[1], part) for key, part in arrows.items()}
     sizes = {key: (svg.text_width(text, LABEL) + 4, LABEL * 1.2) for key, (text, _) in texts.items()}
     room = max(_ROOM, *(width + 6 for width, _ in sizes.values()))
-    place = layout.line(order, max(34.0, *(svg.text_width(name, NODE) for name in names.values())), room)
-    curves = {key: layout.arc(place, *key, _RISE) for key in arrows}
-    labels = layout.place_arc_labels(place, curves, sizes)
+    place = arcs.line(order, max(34.0, *(svg.text_width(name, NODE) for name in names.values())), room)
+    curves = {key: arcs.arc(place, *key, _RISE) for key in arrows}
+    labels = arcs.place_arc_labels(place, curves, sizes)
     body: list[str] = []
     for key in sorted(arrows, key=lambda key: arrows[key]):  # strong arrows on top
         body.extend(arrow(curves[key], min(1.0, arrows[key]), texts[key][1]))
