@@ -35,6 +35,8 @@ def test_equal_states_come_in_the_order_of_their_ids() -> None:
     assert law.top(3).states == ["000", "001", "010"]
     assert law.top(99).states == [f"{k:03b}" for k in range(8)]
     assert law.top(3)[-1] == ("010", law["010"])
+    many = replace(law, names=None, n_states=5000, states=np.arange(5000), probs=np.full(5000, 1 / 5000))
+    assert many.top(7).ids.tolist() == list(range(7))
 
 
 def test_masses_of_patterns_ids_and_masks() -> None:

@@ -51,7 +51,7 @@ def test_train_tells_a_newcomer_what_happened(here: Path, capsys: pytest.Capture
     assert "runs/001/chain.svg" in out.replace(os.sep, "/")
     assert max(map(len, call(capsys, "train", "abcabcaabbcc", "--context-length", "2").splitlines())) <= 80
     names = {path.name for path in (here / "runs" / "001").iterdir()}
-    assert names == {"run.json", "data.txt", "model.safetensors", "chain.svg", "loss.svg"}
+    assert names == {"run.json", "data.txt", "model.safetensors", "moments.safetensors", "chain.svg", "loss.svg"}
     assert max(len(line) for line in out.splitlines()) <= 80
     call(capsys, "train")
     assert (here / "runs" / "003").is_dir()
@@ -90,7 +90,9 @@ def test_seeds_report_what_is_learned_and_what_is_luck(here: Path, capsys: pytes
     out = call(capsys, "train", "--seeds", "0:4", "--steps", "5", "--out", "many")
     assert "never seen in the data" in out
     assert max(len(line) for line in out.splitlines()) <= 80
-    assert {path.name for path in (here / "many").iterdir()} == {"ensemble.json", "ensemble.safetensors", "spread.svg"}
+    saved = {"settings.json", "data.txt", "ensemble.safetensors"}
+    assert {path.name for path in (here / "many").iterdir()} == saved | {"ensemble.json", "spread.svg"}
+    assert finitegpt.Ensemble.load(here / "many").seeds == (0, 1, 2, 3)
 
 
 def test_text_from_a_file_and_from_standard_input(
