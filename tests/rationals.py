@@ -72,7 +72,7 @@ class Rational:
         return pi
 
     @cached_property
-    def Z(self) -> list[list[fmpq]]:
+    def fundamental(self) -> list[list[fmpq]]:
         """(I - P + 1 pi)**-1, of a chain with one recurrent class."""
         pi, n = self.law(), self.n
         A = [[fmpq(int(i == j)) - self.P[i][j] + pi[j] for j in range(n)] for i in range(n)]
@@ -124,20 +124,25 @@ def table(A: fmpq_mat) -> list[list[fmpq]]:
     return [[A[i, j] for j in range(A.ncols())] for i in range(A.nrows())]
 
 
-def assert_holds(bound: Bound, truth: Number, size: float | fmpq = 0) -> None:
-    """The interval holds the truth, but for what 50 digits of arrows leave open: of the truth, or of `size`."""
+def size(x: fmpq) -> float:
+    """About |x|, at most 1e300."""
+    return float(min(Decimal(int(abs(x).p)) / Decimal(int(x.q)), Decimal("1e300")))
+
+
+def assert_holds(bound: Bound, truth: Number, room: float = 0) -> None:
+    """The interval holds the truth, but for what 50 digits of arrows leave open: of the truth, or of `room`."""
     assert bound.low <= bound.value <= bound.high
     if isinstance(truth, Decimal):
         assert bound.high == float(truth), bound
         assert bound.low == bound.high, bound
         return
-    room = (abs(truth) + rational(float(size))) * fmpq(1, 10**38) + fmpq(1, 10**320)
+    off = (abs(truth) + rational(float(room))) * fmpq(1, 10**38) + fmpq(1, 10**320)
     about = Decimal(int(truth.p)) / Decimal(int(truth.q))
-    assert bound.low == -np.inf or rational(bound.low) <= truth + room, (bound, about)
-    assert bound.high == np.inf or rational(bound.high) >= truth - room, (bound, about)
+    assert bound.low == -np.inf or rational(bound.low) <= truth + off, (bound, about)
+    assert bound.high == np.inf or rational(bound.high) >= truth - off, (bound, about)
 
 
-def assert_all_hold(bounds: Bounds, truth: list[Number], size: float = 0) -> None:
+def assert_all_hold(bounds: Bounds, truth: list[Number], room: float = 0) -> None:
     assert len(bounds.values) == len(truth)
     for k, exact in enumerate(truth):
-        assert_holds(bounds.at(k), exact, size)
+        assert_holds(bounds.at(k), exact, room)

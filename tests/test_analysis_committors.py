@@ -11,7 +11,6 @@ pytest.importorskip("flint", reason="the truth comes from python-flint, which is
 
 from flint import arb
 
-import balls
 import by_definition
 from finitegpt import Chain, InputError
 from finitegpt.analysis import (

@@ -348,3 +348,77 @@ def test_entries_too_small_for_any_double_are_possible() -> None:
     later = np.array([[0, 1e-200, 0, 0, 1], [0, 0, 1e-200, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]])
     _, _, high, _ = Graph.of(later).enter(np.arange(5) == 3, np.eye(5)[0], 4)  # by way of 2, where 0 is all one sees
     assert (high[:3].tolist(), high[3] > 0, high[4] > 0) == ([0] * 3, True, True)
+
+
+@settings(max_examples=150)
+@given(matrix=matrices, seed=SEEDS)
+def test_each_number_of_visits_is_right_relatively(matrix: np.ndarray, seed: int) -> None:
+    """Against N = (I - Q)**-1 column by column, each by exact elimination of what one state gains."""
+    rng = np.random.default_rng(seed)
+    n = len(matrix)
+    end, graph = int(rng.integers(n)), Graph.of(matrix)
+    part = np.where(np.arange(n) == end, 0, -1)
+    start = rng.random(n) * (rng.random(n) < 0.5)
+    returns, off = graph.returns(part)
+    visits, other = graph.visits(part, start)
+    assert 0 < off < 1e-10
+    assert 0 < other < 1e-10
+    N = exact_visits(decimals(matrix), end)
+    assert_relative(returns, np.diag(N), off)
+    assert_relative(visits, decimals(start) @ N, other)
+    assert returns[end] == visits[end] == 0
+    np.testing.assert_array_equal(visits > 0, (decimals(start) @ N) > 0)
+
+
+def exact_visits(P: np.ndarray, end: int) -> np.ndarray:
+    """(n, n), 0 at the end: a state is left out, its visits following from those of the others (no subtraction)."""
+    n = len(P)
+    A, order, taken = P.copy(), [k for k in range(n) if k != end], []
+    left = [*order, end]
+    for k in order:
+        left.remove(k)
+        out = sum(A[k, j] for j in left)
+        taken.append((k, out, A[k].copy(), A[:, k].copy(), list(left)))
+        for i in left:
+            A[i, left] += A[i, k] / out * A[k, left]
+    N = np.full((n, n), Decimal(0), object)
+    for k, out, leads, comes, others in reversed(taken):
+        for j in others:
+            N[k, j] = sum((leads[i] / out * N[i, j] for i in others), Decimal(0))
+        for i in others:
+            N[i, k] = sum((N[i, j] * comes[j] / out for j in others), Decimal(0))
+        N[k, k] = 1 / out + sum((leads[i] / out * N[i, k] for i in others), Decimal(0))
+    return N
+
+
+def test_visits_beyond_double_precision_are_bounds() -> None:
+    P = np.array([[0, 1e-200, 0, 1], [0, 0, 1e-200, 1], [1, 0, 0, 1e-300], [0, 0, 0, 1.0]])
+    visits, _ = Graph.of(P).visits(np.array([-1, -1, -1, 0]), np.array([1.0, 0, 0, 0]))
+    assert visits.tolist() == [1.0, 1e-200, LEAST, 0.0]
+    slow = np.array([[0, 1e-200, 0], [1, 0, 1e-200], [0, 0, 1]])
+    returns, _ = Graph.of(slow).returns(np.array([-1, -1, 0]))
+    assert returns.tolist() == [MOST, pytest.approx(1e200, rel=1e-13), 0.0]
+
+
+def test_too_many_products_are_refused() -> None:
+    graph = Graph.of(random_matrix(24, 1, span=3.0, density=1.0))
+    part = np.where(np.arange(24) == 0, 0, -1)
+    for question in (lambda: graph.returns(part, 10), lambda: graph.visits(part, np.ones(24), 10)):
+        with pytest.raises(TooLargeError, match="products"):
+            question()
+
+
+@pytest.mark.parametrize("n", [65, 130])
+def test_returns_of_sparse_and_of_full_rows(n: int) -> None:
+    """Rows that are stored whole and rows that are not: a walk with some long arrows, against an inverse."""
+    rng = np.random.default_rng(n)
+    P = np.zeros((n, n))
+    for shift in (1, 2, n - 1, n // 2):
+        P[np.arange(n), (np.arange(n) + shift) % n] = rng.random(n)
+    P /= P.sum(1, keepdims=True)
+    part = np.where(np.arange(n) == 3, 0, -1)
+    inside = part < 0
+    N = np.linalg.inv(np.eye(n - 1) - P[np.ix_(inside, inside)])
+    np.testing.assert_allclose(Graph.of(P).returns(part)[0][inside], np.diag(N), rtol=1e-11)
+    start = rng.random(n)
+    np.testing.assert_allclose(Graph.of(P).visits(part, start)[0][inside], start[inside] @ N, rtol=1e-11)

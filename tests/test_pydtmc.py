@@ -13,11 +13,18 @@ from finitegpt.analysis import (
     communicating_classes,
     cyclic_classes,
     entropy_rate,
+    expected_reward,
+    expected_visits,
+    fundamental_column,
     hitting_probabilities,
+    kemeny_constant,
     mean_first_passage_times,
+    mean_recurrence_times,
     mixing_time,
     period,
     recurrent_classes,
+    sensitivity,
+    stationary_distribution,
     stationary_distributions,
     total_variation,
 )
@@ -146,3 +153,62 @@ def test_a_chain_of_theirs_is_a_chain() -> None:
     assert (chain.vocab, chain.context_length) == (("A", "B", "C", "D"), 1)
     np.testing.assert_allclose(chain.probs, P, rtol=1e-15)
     assert stationary_distributions(chain)[0].dense().tolist() == [0, 0, 1, 0]
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE))
+def test_mean_recurrence_times(pair) -> None:
+    chain, peer = pair
+    np.testing.assert_allclose(mean_recurrence_times(chain).values, peer.mean_recurrence_times(), rtol=1e-9)
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE), seed=st.integers(0, 1000))
+def test_kemenys_constant_is_a_mean_of_first_passage_times(pair, seed: int) -> None:
+    chain, peer = pair
+    theirs = peer.mean_first_passage_times_to()[seed % chain.n_states] @ peer.pi[0]
+    assert kemeny_constant(chain).value == pytest.approx(theirs, rel=1e-8)
+
+
+@relaxed
+@given(pair=pairs(("top_k", "sparse", "matrix")))
+def test_numbers_of_visits_but_for_the_start(pair) -> None:
+    """And what PyDTMC calls Kemeny's constant: their sum over the transient states, the start included."""
+    chain, peer = pair
+    theirs = np.array(peer.mean_number_visits())
+    mine = np.stack([expected_visits(chain, [k]).values for k in range(chain.n_states)], 1)
+    transient = [int(name) for name in peer.transient_states]
+    if transient:
+        np.testing.assert_allclose(
+            (mine - np.eye(chain.n_states))[:, transient], theirs[:, transient], rtol=1e-7, atol=1e-8
+        )
+    if peer.kemeny_constant is not None:
+        assert np.diag(mine)[transient].sum() == pytest.approx(peer.kemeny_constant, rel=1e-9)
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE), seed=st.integers(0, 1000))
+def test_rewards_until_a_state_but_for_the_start(pair, seed: int) -> None:
+    chain, peer = pair
+    n = chain.n_states
+    rewards, target = np.random.default_rng(seed).normal(size=n), seed % n
+    start = (target + 1) % n
+    if n == 2 or mean_first_passage_times(chain, [target]).at(start).high > 100:
+        return
+    theirs = peer.first_passage_reward(4000, start, [target], rewards.tolist())
+    mine = expected_reward(chain, rewards, [target]).values[start] - rewards[start]
+    assert mine == pytest.approx(theirs, abs=1e-7)
+
+
+@relaxed
+@given(pair=pairs(IRREDUCIBLE), seed=st.integers(0, 1000))
+def test_sensitivities_are_of_probabilities(pair, seed: int) -> None:
+    chain, peer = pair
+    n, V, state = chain.n_states, chain.vocab_size, seed % chain.n_states
+    theirs = np.array(peer.sensitivity(state))
+    pi = stationary_distribution(chain).dense()
+    np.testing.assert_allclose(theirs, np.outer(pi, fundamental_column(chain, state).values - pi[state]), atol=1e-8)
+    nexts = np.take_along_axis(theirs, np.arange(n)[:, None] * V % n + np.arange(V), 1)
+    p = chain.probs
+    mine = sensitivity(chain, np.arange(n) == state).values
+    np.testing.assert_allclose(mine, p * (nexts - (p * nexts).sum(1, keepdims=True)), atol=1e-8)

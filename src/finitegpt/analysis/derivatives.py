@@ -1,7 +1,7 @@
-"""What a long-run average owes to each arrow: its derivatives by the logits of the next token, and how much rows can do.
+"""What a long-run average owes to each arrow: its derivatives by the logits of the next token, and a condition number.
 
-For a chain P, a function f with average a = pi f, and a solution h of Poisson's equation h = f - a + P h, any other chain P'
-on the same states with a stationary distribution pi' has exactly
+For a chain P, a function f with average a = pi f, and a solution h of Poisson's equation h = f - a + P h, any other
+chain P' on the same states with a stationary distribution pi' has exactly
 
     pi' f - a = pi' (P' - P) h
 
@@ -42,7 +42,7 @@ class Sensitivity:
     average: Bound
     """The average itself."""
     condition: Bound
-    """If no row changes by more than d, as the sum of absolute differences, the average changes by at most d times so much."""
+    """The average changes by at most so many times what any row does, as its sum of absolute differences."""
     why: str = ""
     """Where nothing is proved, why, and what would help."""
 
@@ -68,10 +68,10 @@ class Sensitivity:
 def sensitivity(chain: RowOperator, function: ArrayLike, law: StationaryDistribution | None = None) -> Sensitivity:
     """The derivatives (V**L, V) of the long-run average of a function (V**L,) by the logits of the next token.
 
-    The function stays as it is: of one that depends on the rows, such as their entropy, the derivative of pi alone. By the
-    probability p itself, if the others of its row give way in proportion, it is these divided by p (1 - p). The chain must
-    have one recurrent class. PyDTMC's `sensitivity` of a state, S, is of the function that is 1 there: these are
-    p (S - sum over y of p S), at the states that tokens lead to.
+    The function stays as it is: of one that depends on the rows, such as their entropy, the derivative of pi alone. By
+    the probability p itself, if the others of its row give way in proportion, it is these divided by p (1 - p). The
+    chain must have one recurrent class. PyDTMC's `sensitivity` of a state is S = pi_s h(next) for the function that is
+    1 there, and these are p (S - sum over y of p S).
 
     >>> from finitegpt import Chain
     >>> found = sensitivity(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), [0, 1])
@@ -118,12 +118,13 @@ def _derivatives(chain: RowOperator, poisson: Poisson) -> tuple[Table, Table, Ta
         ends = apart - off, apart + off
         low = np.where(ends[0] < 0, most, least) * ends[0]
         high = np.where(ends[1] > 0, most, least) * ends[1]
+        values = np.nan_to_num(share * apart)
     low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
     low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     # An arrow that is not there, or a state's only one, or of a state that does not come back.
     there = chain.support
     never = ~there | (there.sum(1, keepdims=True) == 1) | ~poisson.law.inside[:, None]
-    values, low, high = (np.where(never, 0.0, x) for x in (np.nan_to_num(share * apart), low, high))
+    values, low, high = (np.where(never, 0.0, x) for x in (values, low, high))
     return values, low, high
 
 

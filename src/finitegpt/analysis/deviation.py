@@ -1,4 +1,4 @@
-"""How much more comes in from a state on than in the long run: solutions of Poisson's equation, and the matrix behind them.
+"""How much more comes in from a state on than in the long run: Poisson's equation, and the matrix behind it.
 
 The deviation matrix sums up how far the chain still is from its long run, D = sum over t of (P**t - 1 pi) (Cesaro's sum
 where it is periodic), and Z = D + 1 pi = (I - P + 1 pi)**-1 is the fundamental matrix of Kemeny and Snell (1960). With
@@ -7,8 +7,8 @@ any recurrent state r, and N counting visits before r,
     D = (I - 1 pi) N (I - 1 pi),
 
 so that D f, a column of it, or a row, is a few eliminations, and values have the error of these. r is the most probable
-state. Chains of more states are iterated. Either way the answer is proved after the fact: what is missing of an equation,
-summed up over all steps to come, makes at most so many times as much as
+state. Chains of more states are iterated. Either way the answer is proved after the fact: what is missing of an
+equation, summed up over all steps to come, makes at most so many times as much as
 
 - the mean time to r, which `mean_first_passage_times` proves, or
 - L / beta, where copies that start anywhere can be made to meet within L steps with a probability of beta (Doeblin).
@@ -63,8 +63,8 @@ def bias(chain: Operator, function: ArrayLike, law: StationaryDistribution | Non
 def fundamental_column(chain: Operator, state: str | ArrayLike) -> Bounds:
     """A column (V**L,) of Z = (I - P + 1 pi)**-1 (Kemeny and Snell 1960): z_ij for one j and every i.
 
-    z_ij - pi_j says how many more visits to j there will be than in the long run, started in i; mean first passage times
-    are (z_jj - z_ij) / pi_j. `state` is an id, or text. The chain must have one recurrent class.
+    z_ij - pi_j says how many more visits to j there will be than in the long run, started in i; mean first passage
+    times are (z_jj - z_ij) / pi_j. `state` is an id, or text. The chain must have one recurrent class.
 
     >>> from finitegpt import Chain
     >>> fundamental_column(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), "b").values.round(6).tolist()
@@ -163,6 +163,8 @@ def _centred(found: Poisson) -> Bounds:
     """The solution that has an average of 0."""
     h, law = found.h, found.law
     inside, nothing = law.states, np.full_like(h.values, np.inf)
+    if not (h.low.any() or h.high.any()):
+        return h
     if not np.isfinite([h.low[inside], h.high[inside]]).all():
         mean = by_law(law, h.values[inside].clip(-MOST, MOST))[0]
         return Bounds(h.values - mean, -nothing, nothing, h.why or _BEYOND)

@@ -1,8 +1,8 @@
 """How long a chain takes to come back: to a state, from one state to another and back, and from everywhere to anywhere.
 
-Mean first passage times are m_ij, with m_jj = 0. A state j has a mean recurrence time of 1 / pi_j (Kac 1947), and commute
-times are m_ij + m_ji = N_jj / pi_j, where N_jj counts the visits to j before i of a chain that starts in j. So one
-elimination gives those from a state to all others, and Kemeny's constant as the sum of N_jj less m_ji in the mean.
+Mean first passage times are m_ij, with m_jj = 0. A state j has a mean recurrence time of 1 / pi_j (Kac 1947), and
+commute times are m_ij + m_ji = N_jj / pi_j, where N_jj counts the visits to j before i of a chain that starts in j. So
+one elimination gives those from a state to all others, and Kemeny's constant as the sum of N_jj less m_ji in the mean.
 """
 
 import math
@@ -102,8 +102,8 @@ def commute_times(chain: Operator, state: str | ArrayLike) -> Bounds:
 def kemeny_constant(chain: Operator, law: StationaryDistribution | None = None) -> Bound:
     """How long, in the mean, to a state drawn from the long run: the sum over j of pi_j m_ij, the same for every i.
 
-    With m_jj = 0 (Kemeny and Snell 1960), so that it is the trace of the fundamental matrix less 1, and the sum of
-    1 / (1 - eigenvalue) over all eigenvalues but the one of 1. Others count m_jj = 1 / pi_j, which makes it larger by 1.
+    With m_jj = 0 (Kemeny and Snell 1960), so that it is the trace of the fundamental matrix less 1, and the sum over
+    all other eigenvalues than 1 of 1 / (1 - eigenvalue). Others count m_jj = 1 / pi_j, which makes it larger by 1.
     PyDTMC's `kemeny_constant` is something else: the trace of (I - Q)**-1 among the transient states of a chain that is
     absorbed, the sum of their `expected_visits` to themselves.
 

@@ -30,7 +30,8 @@ def expected_reward(chain: Operator, reward: ArrayLike, until: ArrayLike) -> Bou
     if they are 0; InputError where it has no meaning, since they are of both.
 
     >>> from finitegpt import Chain
-    >>> expected_reward(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), [-2, 7], until="b").values.round(6).tolist()
+    >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
+    >>> expected_reward(chain, [-2, 7], until="b").values.round(6).tolist()
     [-20.0, 0.0]
     """
     f, end = finite_function(chain, reward, "rewards"), select(chain, until)
@@ -39,8 +40,8 @@ def expected_reward(chain: Operator, reward: ArrayLike, until: ArrayLike) -> Bou
     if (up & down).any():
         state = int(np.flatnonzero(up & down)[0])
         raise InputError(
-            f"expected rewards of one sign where the chain stays for ever, got both from state {state}; try positive and "
-            "negative ones apart, or average"
+            f"expected rewards of one sign where the chain stays for ever, got both from state {state}; try positive "
+            "and negative ones apart, or average"
         )
     open_ = ~(end | caught | up | down)
     gained, lost = (sums_until_left(chain, open_, np.where(open_, x, 0.0).clip(0)) for x in (f, -f))
@@ -55,8 +56,8 @@ def discounted_reward(chain: Operator, reward: ArrayLike, discount: float) -> Bo
     """The mean sum (V**L,), from each state, of discount**t times the reward (V**L,) of the state after t tokens.
 
     The first state counts, undiscounted: v = r + discount P v, as in QuantEcon's `DiscreteDP`. `discount` is from 0 to
-    below 1. By elimination, as if the chain ended after each token with a probability of 1 - discount; large chains, and
-    small discounts, by steps, with the bounds of MacQueen (1966). Puterman (1994), section 6.
+    below 1. By elimination, as if the chain ended after each token with a probability of 1 - discount; large chains,
+    and small discounts, by steps, with the bounds of MacQueen (1966). Puterman (1994), section 6.
 
     >>> from finitegpt import Chain
     >>> discounted_reward(Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1), [1, 0], 0.5).values.round(6).tolist()
@@ -90,7 +91,7 @@ def _until_it_ends(chain: Operator, gains: Floats, beta: float) -> Bounds:
     """By elimination, with a state more where the chain ends."""
     graph, n = chain.graph, chain.n_states
     if not gains.any():
-        return Bounds(*(np.zeros(n) for _ in range(3)))
+        return Bounds(np.zeros(n), np.zeros(n), np.zeros(n))
     counts = np.diff(graph.first)
     first = graph.first + np.arange(n + 1)
     to, probs = np.full(len(graph.to) + n, n, np.int32), np.full(len(graph.to) + n, 1 - beta)

@@ -2,8 +2,8 @@
 
 From the mean times m there are two ways to the variance of the time from a state,
 
-- E T**2 - m**2, where E T**2 is the mean sum of 2 m - 1 until the set is reached: narrow where the time scatters as much
-  as it lasts, as it does where coming there is rare;
+- E T**2 - m**2, where E T**2 is the mean sum of 2 m - 1 until the set is reached: narrow where the time scatters as
+  much as it lasts, as it does where coming there is rare;
 - the mean sum of what each step adds, the variance of m + 1 after it (law of total variance): narrow where the time is
   nearly certain, since what is squared there is small.
 
@@ -20,7 +20,7 @@ from finitegpt.analysis.sums import cut, difference, sums_until_left
 from finitegpt.graph import LEAST, NEVER, Floats, Mask
 from finitegpt.operator import Operator
 
-_NARROW = 1e-11
+_NARROW = 1e-9
 _WHOLE = 2.0**40
 _TOO_LONG = "squares of times this long do not fit in double precision; a higher temperature would help"
 
@@ -119,10 +119,8 @@ def _by_steps(chain: Operator, open_: Mask, times: Bounds) -> Bounds:
         whole = np.where(open_ & (m < _WHOLE), np.rint(m), 0.0)
         step = whole[to] + 1 - whole[source]
         rounded = graph.rounding + (chain.width + 8) * ROUNDING
-        gained, lost = (
-            sums_until_left(chain, open_, np.bincount(source, probs * part.clip(0), n), rounded)
-            for part in (step, -step)
-        )
+        gains = [np.bincount(source, probs * part.clip(0), n).astype(np.float64) for part in (step, -step)]
+        gained, lost = (sums_until_left(chain, open_, gain, rounded) for gain in gains)
         rest = difference(gained, lost)
         doubt = np.maximum(rest.high - rest.values, rest.values - rest.low)
         other = np.abs(step + (rest.values[to] - rest.values[source]))
@@ -131,9 +129,10 @@ def _by_steps(chain: Operator, open_: Mask, times: Bounds) -> Bounds:
         apart, off = np.where(beside < off, other, apart), np.minimum(beside, off)
         # What a square loses that double precision does not hold is added.
         least = np.bincount(source, probs * (apart - off).clip(0) ** 2, n) / (1 + rounded)
+        least[least < LEAST] = 0.0
         most = np.bincount(source, probs * ((apart + off) ** 2 + LEAST), n) * (1 + rounded) + LEAST * open_
     if not np.isfinite(most).all():
-        return Bounds(m, np.zeros(n), np.full(n, np.inf), times.why)
+        return Bounds(np.full(n, np.inf), np.zeros(n), np.full(n, np.inf), times.why)
     low, high = sums_until_left(chain, open_, least), sums_until_left(chain, open_, most)
     return Bounds(0.5 * low.values + 0.5 * high.values, low.low, high.high, high.why)
 

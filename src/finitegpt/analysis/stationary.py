@@ -96,7 +96,8 @@ def only(laws: list[StationaryDistribution]) -> StationaryDistribution:
 def right_relatively(
     chain: Operator, law: StationaryDistribution, most: float = MOST_PRODUCTS
 ) -> StationaryDistribution:
-    """The same law with each probability right relatively, where eliminating its class takes at most so many products."""
+    """The same law with each probability right relatively, where eliminating its class takes at most so many
+    products."""
     if np.isfinite(law.relative) or len(law.states) > LARGEST_GTH:
         return law
     try:

@@ -5,7 +5,6 @@ Both come from N = (I - Q)**-1, Q being the chain among these states: N g from e
 beyond by iteration (`iteration.py`), proved after the fact, or else by elimination again.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -24,30 +23,31 @@ SOON, SOME_PRODUCTS = 16384, MOST_PRODUCTS / 10
 """So many are before anything else is tried, where that takes at most so many products: a second's work."""
 
 _NARROW = 1e-6
-_STEPS, _WORK = 10_000, 2**31
+_STEPS, _WORK, _CHECK = 10_000, 2**31, 50
 
 
 def sums_until_left(chain: Operator, open_: Mask, gains: Floats, relative: float = 0.0) -> Bounds:
     """The mean sum (n,) of gains (n,) of 0 or more until the states `open_` are left for ever; 0 elsewhere.
 
-    They must be left for certain from everywhere among them, and it ends with the first state that is not. `relative` is
-    the error that the gains may have.
+    They must be left for certain from everywhere among them, and it ends with the first state that is not. `relative`
+    is the error that the gains may have.
     """
     many = int(open_.sum())
     if not gains[open_].any():
-        return Bounds(*(np.zeros(chain.n_states) for _ in range(3)))
+        nothing = np.zeros(chain.n_states)
+        return Bounds(nothing, nothing, nothing)
 
     def eliminated(most: float) -> Bounds:
         found = chain.graph.absorb(np.where(open_, -1, 0), 1, gains=gains, most=most)
         return around(found.sums, either(found.error, relative))
 
-    soon = _soon(many, eliminated)
-    if soon is not None:
-        return soon
+    if many <= min(SURE, LARGEST_GTH):
+        return eliminated(np.inf)
     found = iterated_sums(chain, open_, gains)
     values, low, high = (np.where(open_, x, 0.0) for x in (found.values, found.low, found.high))
     low, high = low * (1 - relative - 2 * ROUNDING), high * (1 + relative + 2 * ROUNDING)
-    if not (high - low <= _NARROW * values).all() and many <= LARGEST_GTH:
+    enough = np.maximum(_NARROW * values, 1e-3 * _NARROW * float(values.max()))
+    if not (high - low <= enough).all() and many <= LARGEST_GTH:
         with suppress(TooLargeError):
             return eliminated(MOST_PRODUCTS)
     return Bounds(values, low, high, found.why)
@@ -64,13 +64,14 @@ def visits_until_left(chain: Operator, open_: Mask, start: Floats, relative: flo
         visits, error = chain.graph.visits(np.where(open_, -1, 0), start, most)
         return around(visits, either(error, relative))
 
-    soon = _soon(many, eliminated)
-    if soon is not None:
-        return soon
-    found = _by_steps(chain, open_, start)
-    if float((found.high - found.low).max()) > _NARROW * float(found.values.max()) and many <= LARGEST_GTH:
+    if many <= min(SURE, LARGEST_GTH):
+        return eliminated(np.inf)
+    found = _by_steps(chain, open_, start, patient=False)
+    if found is None and many <= LARGEST_GTH:
         with suppress(TooLargeError):
             return eliminated(MOST_PRODUCTS)
+    found = _by_steps(chain, open_, start, patient=True) if found is None else found
+    assert found is not None
     low, high = found.low * (1 - relative - 2 * ROUNDING), found.high * (1 + relative + 2 * ROUNDING)
     return Bounds(found.values, low, high, found.why)
 
@@ -125,28 +126,25 @@ def finite_function(chain: Operator, function: ArrayLike, what: str = "numbers")
     return f
 
 
-def _soon(many: int, eliminated: Callable[[float], Bounds]) -> Bounds | None:
-    """By elimination, where so many states are few."""
-    if many <= min(SURE, LARGEST_GTH):
-        return eliminated(np.inf)
-    if many <= min(SOON, LARGEST_GTH):
-        with suppress(TooLargeError):
-            return eliminated(SOME_PRODUCTS)
-    return None
+def _by_steps(chain: Operator, open_: Mask, start: Floats, *, patient: bool) -> Bounds | None:
+    """Visits by following the start until nearly all of it has left; what has not is bounded by its mean time.
 
-
-def _by_steps(chain: Operator, open_: Mask, start: Floats) -> Bounds:
-    """Visits by following the start until nearly all of it has left; what has not is bounded by its mean time."""
+    None where that would take too many steps, unless `patient`.
+    """
     mu, visits = np.where(open_, start, 0.0), np.zeros(chain.n_states)
-    most = max(1, min(_STEPS, _WORK // (chain.n_states * chain.width)))
-    step, whole = 0, float(mu.sum())
-    for step in range(most):
-        left = float(mu.sum())
-        if left <= 1e-16 * whole:
-            break
+    most = max(_CHECK, min(_STEPS, _WORK // (chain.n_states * chain.width)))
+    whole, step = float(mu.sum()), 0
+    before = left = whole
+    while step < most and left > 1e-16 * whole:
         visits += mu
         mu = chain.push(mu)
         mu[~open_] = 0.0
+        left, step = float(mu.sum()), step + 1
+        if step % _CHECK == 0:
+            rate = np.log(left / before) if 0 < left < before else -0.0
+            if not patient and step - _CHECK * np.log(left / (1e-16 * whole)) / min(rate, -1e-9) > most:
+                return None
+            before = left
     times = iterated_times(chain, open_).high
     used = mu > 0
     rest = float(mu[used] @ times[used]) * (1 + (chain.n_states + 4) * ROUNDING) if used.any() else 0.0

@@ -1,8 +1,8 @@
 """How often states are visited before a chain is caught elsewhere, or before it comes to a set of states.
 
 The fundamental matrix of an absorbing chain, N = (I - Q)**-1 (Kemeny and Snell 1960), by columns and by rows. The state
-that a chain starts in counts as a visit; R's and PyDTMC's numbers of visits leave it out. What is 0 and what is infinite
-the graph says.
+that a chain starts in counts as a visit; R's and PyDTMC's numbers of visits leave it out. What is 0 and what is
+infinite the graph says.
 """
 
 import numpy as np
@@ -20,8 +20,8 @@ from finitegpt.operator import Operator
 def expected_visits(chain: Operator, to: ArrayLike, until: ArrayLike | None = None) -> Bounds:
     """From each state (V**L,), how often `to` is visited before `until` is reached, or in all; infinite if without end.
 
-    A column of the fundamental matrix where `to` is one state; the sum of several for a set. `to` and `until` are patterns,
-    ids or masks. States of `until` are not visited before they are reached. See `visits_from` for a row.
+    A column of the fundamental matrix where `to` is one state; the sum of several for a set. `to` and `until` are
+    patterns, ids or masks. States of `until` are not visited before they are reached. See `visits_from` for a row.
 
     >>> from finitegpt import Chain
     >>> chain = Chain.from_probs([[0.9, 0.1], [0.5, 0.5]], "ab", 1)
@@ -39,7 +39,8 @@ def expected_visits(chain: Operator, to: ArrayLike, until: ArrayLike | None = No
 
 
 def visits_from(chain: Operator, start: ArrayLike | None = None, until: ArrayLike | None = None) -> Bounds:
-    """How often each state (V**L,) is visited from a start before `until` is reached, or in all; infinite if without end.
+    """How often each state (V**L,) is visited from a start before `until` is reached, or in all; infinite if without
+    end.
 
     `start` is a state's id or a distribution (V**L,), as `start_distribution` takes it. A row of the fundamental matrix
     where it is one state.
