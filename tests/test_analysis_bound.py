@@ -194,7 +194,6 @@ def test_ends_that_are_none() -> None:
     for wrong in (
         (ones, ones, ones[:1]),
         (ones, "ab", ones),
-        (np.ones((2, 2)),) * 3,
         (1.0, 1.0, 1.0),
         (ones, None, ones),
     ):

@@ -105,6 +105,9 @@ class Rough:
     def pull(self, function: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         return self.P @ np.asarray(function)
 
+    def push(self, distribution: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return np.asarray(distribution) @ self.P
+
 
 @pytest.mark.parametrize("seed", range(12))
 def test_what_a_step_and_the_law_are_off_by_is_in_the_interval(seed: int) -> None:

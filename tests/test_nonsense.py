@@ -6,6 +6,7 @@ Every public function and method is called, found by looking; its other argument
 import inspect
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -183,7 +184,7 @@ def problem(function: Callable[..., Any], arguments: dict[str, Any]) -> str | No
 
 
 @pytest.mark.parametrize(("name", "function"), list(functions()), ids=[name for name, _ in functions()])
-def test_nonsense(name: str, function: Callable[..., Any]) -> None:
+def test_nonsense(name: str, function: Callable[..., Any], here: Path) -> None:
     before = signal.signal(signal.SIGALRM, too_slow)
     try:
         usual, found = sensible(name, function), []

@@ -161,8 +161,8 @@ class Bounds:
     """A number for every state: computed `values`, and `low` and `high` that are proved to enclose the true ones.
 
     All three (V**L,), or of the shape of a table where two states belong to a number. Infinite bounds where nothing is
-    proved. `bounds["101"]` is the number of a state, where what they are of has states with names, or `bounds[5]`; `len`
-    and iteration go over all.
+    proved. `bounds["101"]` is the number of a state, where what they are of has states with names, or `bounds[5]`;
+    `len` and iteration go over all.
 
     >>> from finitegpt import Chain
     >>> times = Chain.from_probs([[0.75, 0.25], [0.5, 0.5]], "ab", 1).mean_first_passage_times("b")

@@ -14,9 +14,10 @@ from finitegpt.analysis.hitting import Method, end_probabilities, require_method
 from finitegpt.analysis.provenance import Provenance, provenance, recurrent_states, two_sets
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.graph import Graph, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 
+@of_operator
 def forward_committor(chain: Operator, source: ArrayLike, target: ArrayLike, *, method: Method | None = None) -> Bounds:
     """The probability (V**L,), from each state, of being in `target` before `source`: 1 on the target, 0 on the source.
 
@@ -33,6 +34,7 @@ def forward_committor(chain: Operator, source: ArrayLike, target: ArrayLike, *, 
     return earlier(chain, *two_sets(chain, source, target), method)
 
 
+@of_operator
 def backward_committor(
     chain: Operator, source: ArrayLike, target: ArrayLike, law: StationaryDistribution | None = None
 ) -> Bounds:

@@ -73,6 +73,7 @@ class Comparison:
         return markup.table("model against truth", ("", "nats a token, and shares"), known)
 
 
+@of_rows
 def compare(
     truth: RowOperator,
     model: RowOperator,

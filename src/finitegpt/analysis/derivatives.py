@@ -21,7 +21,7 @@ from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.sums import SURE, finite_function
 from finitegpt.errors import InputError
 from finitegpt.graph import LEAST
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 Table = NDArray[np.float64]
 
@@ -65,6 +65,7 @@ class Sensitivity:
         return [(int(state), int(token), self.at(int(state), int(token))) for state, token in places]
 
 
+@of_rows
 def sensitivity(chain: RowOperator, function: ArrayLike, law: StationaryDistribution | None = None) -> Sensitivity:
     """The derivatives (V**L, V) of the long-run average of a function (V**L,) by the logits of the next token.
 

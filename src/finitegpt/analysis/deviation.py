@@ -30,7 +30,7 @@ from finitegpt.analysis.stationary import StationaryDistribution, right_relative
 from finitegpt.analysis.sums import SOME_PRODUCTS, SOON, SURE, around, difference, either, finite_function
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import MOST, Floats
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _STEPS, _WORK, _CHECK = 20_000, 2**32, 16
 _BEYOND = "sums go beyond double precision; a higher temperature would help"
@@ -47,6 +47,7 @@ class Poisson:
     law: StationaryDistribution
 
 
+@of_operator
 def bias(chain: Operator, function: ArrayLike, law: StationaryDistribution | None = None) -> Bounds:
     """How much more of a function comes in all from each state (V**L,) on than in the long run: the bias.
 
@@ -60,6 +61,7 @@ def bias(chain: Operator, function: ArrayLike, law: StationaryDistribution | Non
     return _centred(solve_poisson(chain, finite_function(chain, function), law))
 
 
+@of_operator
 def fundamental_column(chain: Operator, state: str | ArrayLike) -> Bounds:
     """A column (V**L,) of Z = (I - P + 1 pi)**-1 (Kemeny and Snell 1960): z_ij for one j and every i.
 
@@ -80,6 +82,7 @@ def fundamental_column(chain: Operator, state: str | ArrayLike) -> Bounds:
 
 
 @np.errstate(over="ignore", invalid="ignore")
+@of_operator
 def fundamental_row(chain: Operator, state: str | ArrayLike) -> Bounds:
     """A row (V**L,) of Z = (I - P + 1 pi)**-1 (Kemeny and Snell 1960): z_ij for one i and every j. As the column.
 

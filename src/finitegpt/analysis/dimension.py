@@ -24,7 +24,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST as TINIEST
-from finitegpt.rows import LEAST, RowOperator
+from finitegpt.rows import LEAST, RowOperator, of_rows
 
 LARGEST = 1024
 """Recurrent classes of more states than this are refused."""
@@ -32,6 +32,7 @@ LARGEST = 1024
 Floats = NDArray[np.float64]
 
 
+@of_rows
 def rank(chain: RowOperator, tolerance: float = 1e-9, law: StationaryDistribution | None = None) -> Bound:
     """How many canonical correlations of past and future are above a tolerance: for 0, the dimension of the process.
 
@@ -54,6 +55,7 @@ def rank(chain: RowOperator, tolerance: float = 1e-9, law: StationaryDistributio
     return Bound(min(max(value, low), high), low, high, why=found.why)
 
 
+@of_rows
 def canonical_correlations(chain: RowOperator, law: StationaryDistribution | None = None) -> Bounds:
     """Of past and future (m,), for a recurrent class of m states: the largest first, which is 1.
 

@@ -11,11 +11,12 @@ from finitegpt.analysis.mixing import step_error
 from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.graph import Ids
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 _START = 128 * ROUNDING  # of the sum by which a start is divided, and of the sums below
 
 
+@of_rows
 def entropy_curve(chain: RowOperator, tokens: int, start: ArrayLike | None = None) -> Bounds:
     """The entropy in nats of the first `tokens` generated tokens (tokens,), each given the start and those before it.
 

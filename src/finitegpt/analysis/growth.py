@@ -16,7 +16,7 @@ from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.stationary import MOST_PRODUCTS
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import Floats, Graph, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import RowOperator
 
 _STEPS, _WORK = 200, 2**30
@@ -25,6 +25,7 @@ _ENOUGH = 64 * ROUNDING
 _NODA, _ELIMINATED = 40, 16384
 
 
+@of_operator
 def topological_entropy(chain: Operator) -> Bound:
     """The growth rate of the number of texts that a chain can write, in nats a token: the logarithm of the Perron root.
 

@@ -16,12 +16,13 @@ from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.used_memory import conditional_entropy, continuity, entropy_slack, lost_below
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 MOST_STEPS = 2**35
 """Arrows that are followed at most: for each state of the machine, L steps of the chain."""
 
 
+@of_rows
 def crypticity(chain: RowOperator, found: Machine | None = None, law: StationaryDistribution | None = None) -> Bound:
     """The entropy in nats of a machine's state, given all tokens from then on, of contexts that are kept.
 

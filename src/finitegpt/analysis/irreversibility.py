@@ -19,7 +19,7 @@ from finitegpt.analysis.divergence import divergence
 from finitegpt.analysis.entropy import average, doubt
 from finitegpt.analysis.spectrum import shortened
 from finitegpt.analysis.stationary import StationaryDistribution
-from finitegpt.rows import LEAST, RowOperator
+from finitegpt.rows import LEAST, RowOperator, of_rows
 
 _FORCED, _BALANCED = 4096, 2**17  # so many words are looked at in about a second
 _ALIKE, _LOST = 1e-9, 1e-300
@@ -47,6 +47,7 @@ class Reversibility:
         return self.reversible
 
 
+@of_rows
 def is_reversible(chain: RowOperator, law: StationaryDistribution | None = None) -> Reversibility:
     """Whether the text of the long run reads the same backwards: every word as probable as its reverse.
 
@@ -66,6 +67,7 @@ def is_reversible(chain: RowOperator, law: StationaryDistribution | None = None)
     return _judged(chain, law, words_of(chain, law))
 
 
+@of_rows
 def entropy_production(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """How fast a text shows its direction, in nats a token: the KL rate of the text to the text read backwards.
 

@@ -23,7 +23,7 @@ from finitegpt.analysis.starts import start_distribution, token_count
 from finitegpt.errors import InputError
 from finitegpt.graph import Mask
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 Whole = NDArray[np.int64]
 
@@ -48,6 +48,7 @@ class Path:
     for a tie or what looks like one."""
 
 
+@of_rows
 def most_probable_path(
     chain: RowOperator, start: "str | int", tokens: int | None = None, *, targets: ArrayLike | None = None
 ) -> Path:

@@ -12,10 +12,11 @@ from finitegpt.analysis.blocks import extremes, partition, to_blocks
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.errors import InputError
 from finitegpt.graph import Ids, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import LEAST, RowOperator
 
 
+@of_operator
 def lumpability_gap(chain: Operator, labels: ArrayLike) -> Bound:
     """How far blocks are from a lumpable chain: how much two states of a block differ in how probably they lead to one.
 
@@ -41,6 +42,7 @@ def lumpability_gap(chain: Operator, labels: ArrayLike) -> Bound:
     return Bound(value, low, high).within(0.0, 1.0)
 
 
+@of_operator
 def is_lumpable(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9) -> bool:
     """Whether it is proved that blocks make a lumpable chain, but for differences of up to `tolerance`.
 
@@ -52,6 +54,7 @@ def is_lumpable(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9) -> 
     return lumpability_gap(chain, labels).high <= tolerance
 
 
+@of_operator
 def coarsest_lumping(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9) -> Ids:
     """The fewest blocks (V**L,), each within one of those given, that make a lumpable chain; by their smallest states.
 

@@ -16,7 +16,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
 from finitegpt.graph import LEAST, Floats, Ids
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _SURE = 4096  # so many states are eliminated again where that says more
 _HELD = 1e-150  # what is lost to underflow is far less, even as a share of so little
@@ -46,6 +46,7 @@ class Lumped:
         return f"Lumped({len(self)} blocks of {len(self.labels):,} states)"
 
 
+@of_operator
 def lump(chain: Operator, labels: ArrayLike, law: StationaryDistribution | None = None) -> Lumped:
     """The stationary chain seen through blocks of states: the law of the next block given this one.
 

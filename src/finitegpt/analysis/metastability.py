@@ -26,7 +26,7 @@ from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.graph import Floats, Ids
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 _DENSE = 512
 _RESTARTS, _TOLERANCE, _PRODUCTS = 300, 1e-9, 2**31  # of Arnoldi iteration
@@ -61,6 +61,7 @@ class MetastableSets:
         return f"MetastableSets({len(self)} of {len(self.labels):,} states)"
 
 
+@of_rows
 def metastable_sets(chain: RowOperator, k: int, law: StationaryDistribution | None = None) -> MetastableSets:
     """The k sets of states that the chain stays in longest, as PCCA+ finds them: slow means an eigenvalue near 1.
 

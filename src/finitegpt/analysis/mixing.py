@@ -20,7 +20,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.classes import period
@@ -124,6 +123,8 @@ def _double(chain: Operator, epsilon: float, law: StationaryDistribution) -> tup
         return 0.0, math.inf
     pi, n = law.dense(), chain.n_states
     graph = chain.graph
+    from scipy.sparse import csr_array  # only when it is needed
+
     matrix = csr_array((graph.probs, graph.to, graph.first), shape=(n, n)).toarray()
     step = 1.01 * (chain.rounding + (chain.width + 16 + n) * ROUNDING) + n * n * 1e-320
 

@@ -20,11 +20,12 @@ from finitegpt.analysis.stationary import StationaryDistribution, right_relative
 from finitegpt.analysis.sums import around
 from finitegpt.errors import TooLargeError
 from finitegpt.graph import MOST, Floats
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _MOST_PRODUCTS = 2e10  # a minute's work
 
 
+@of_operator
 def mean_recurrence_times(chain: Operator, law: StationaryDistribution | None = None) -> Bounds:
     """The mean number of tokens (V**L,) until a state is come back to: infinite for states that are not surely.
 
@@ -57,6 +58,7 @@ def mean_recurrence_times(chain: Operator, law: StationaryDistribution | None = 
     return Bounds(values, low, high, why)
 
 
+@of_operator
 def commute_time(chain: Operator, a: str | ArrayLike, b: str | ArrayLike) -> Bound:
     """The mean number of tokens from state `a` to `b` and back, m_ab + m_ba; infinite where that is not for certain.
 
@@ -72,6 +74,7 @@ def commute_time(chain: Operator, a: str | ArrayLike, b: str | ArrayLike) -> Bou
     return there.plus(mean_first_passage_times(chain, [one]).at(other))
 
 
+@of_operator
 def commute_times(chain: Operator, state: str | ArrayLike) -> Bounds:
     """The mean numbers of tokens from a state to each (V**L,) and back; TooLargeError beyond some 2**15 states.
 
@@ -99,6 +102,7 @@ def commute_times(chain: Operator, state: str | ArrayLike) -> Bounds:
     return Bounds(values.clip(low, high), low, high)
 
 
+@of_operator
 def kemeny_constant(chain: Operator, law: StationaryDistribution | None = None) -> Bound:
     """How long, in the mean, to a state drawn from the long run: the sum over j of pi_j m_ij, the same for every i.
 

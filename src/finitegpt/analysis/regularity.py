@@ -29,11 +29,12 @@ from finitegpt.analysis.starts import law_of, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.used_memory import continuity, lost_below, memory
 from finitegpt.limits import require_memory
-from finitegpt.rows import RowOperator
+from finitegpt.rows import RowOperator, of_rows
 
 _FLOOR = 1e-300  # what a mean row gives at least to tokens that can be
 
 
+@of_rows
 def block_entropies(chain: RowOperator, length: int | None = None, law: StationaryDistribution | None = None) -> Bounds:
     """H(n), the entropy in nats of n tokens of the stationary text, for n from 0 to `length` (length + 1,).
 
@@ -58,6 +59,7 @@ def block_entropies(chain: RowOperator, length: int | None = None, law: Stationa
     return Bounds(values, low * (1 - slack), high * (1 + slack))
 
 
+@of_rows
 def entropy_convergence(chain: RowOperator, law: StationaryDistribution | None = None) -> Bounds:
     """h_k - h in nats a token, for k from 0 to L (L + 1,): how much more random a token looks, the last k known.
 
@@ -78,6 +80,7 @@ def entropy_convergence(chain: RowOperator, law: StationaryDistribution | None =
     return Bounds(values.clip(low, high), low, high)
 
 
+@of_rows
 def excess_entropy(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """E, the mutual information of past and future in nats: sum over k of h_k - h; 0 for independent tokens.
 
@@ -92,6 +95,7 @@ def excess_entropy(chain: RowOperator, law: StationaryDistribution | None = None
     return _weighted(entropy_convergence(chain, law), np.ones(chain.context_length + 1))
 
 
+@of_rows
 def transient_information(chain: RowOperator, law: StationaryDistribution | None = None) -> Bound:
     """T, in nats times tokens: the sum over n of E + h n - H(n), of how uncertain an observer is on the way to h.
 

@@ -16,11 +16,12 @@ from finitegpt.analysis.sums import SURE, around, cut, difference, finite_functi
 from finitegpt.analysis.visits import caught_outside
 from finitegpt.errors import InputError
 from finitegpt.graph import NEVER, Floats, Graph, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _STEPS, _WORK, _CHECK = 100_000, 2**31, 8
 
 
+@of_operator
 def expected_reward(chain: Operator, reward: ArrayLike, until: ArrayLike) -> Bounds:
     """The mean sum (V**L,), from each state, of the rewards of the states on the way until `until` is reached.
 
@@ -52,6 +53,7 @@ def expected_reward(chain: Operator, reward: ArrayLike, until: ArrayLike) -> Bou
     return Bounds(values, low, high, found.why)
 
 
+@of_operator
 def discounted_reward(chain: Operator, reward: ArrayLike, discount: float) -> Bounds:
     """The mean sum (V**L,), from each state, of discount**t times the reward (V**L,) of the state after t tokens.
 

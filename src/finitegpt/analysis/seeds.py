@@ -11,8 +11,9 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.comparison import compare, extended
 from finitegpt.analysis.stationary import StationaryDistribution, stationary_distribution
+from finitegpt.arguments import required
 from finitegpt.errors import InputError
-from finitegpt.rows import RowOperator, Rows
+from finitegpt.rows import RowOperator, Rows, of_rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,6 +73,7 @@ class Comparisons:
         return len(self.kl_rate.values.values)
 
 
+@of_rows
 def compare_many(
     truth: RowOperator,
     models: Iterable[RowOperator] | Rows,
@@ -90,12 +92,13 @@ def compare_many(
     >>> found.kl_rate.values.values.round(4).tolist(), found.kl_rate.mean.value.__round__(4)
     ([0.1377, 0.0], 0.0688)
     """
-    if not isinstance(models, Iterable):
+    if not isinstance(models, Iterable) or isinstance(models, RowOperator | str | bytes):
         raise InputError(f"expected several models, got {type(models).__name__}; try a list of it")
     chains = _chains(truth, models, counts) if isinstance(models, np.ndarray) else models
     known = {} if law is None else {law.n_states: law}
     found = []
     for model in chains:
+        required("a model", model, RowOperator, instead="a chain")
         whole = truth if model.context_length <= truth.context_length else extended(truth, model.context_length)
         if whole.n_states not in known:
             known[whole.n_states] = stationary_distribution(whole)

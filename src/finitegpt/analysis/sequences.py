@@ -17,12 +17,13 @@ from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.surprisal import losses
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats
-from finitegpt.rows import RowOperator, Rows
+from finitegpt.rows import RowOperator, Rows, of_rows
 
 _LEAST = 5e-324
 _PIECE = 2**16
 
 
+@of_rows
 def sequence_probability(
     chain: RowOperator,
     text: str,
@@ -51,6 +52,7 @@ def sequence_probability(
     return Bound(value, low, high, why=log.why).within(0.0, 1.0)
 
 
+@of_rows
 def sequence_log_probability(
     chain: RowOperator,
     text: str,

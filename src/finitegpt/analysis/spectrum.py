@@ -14,7 +14,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.mixing import step_error
@@ -188,6 +187,8 @@ def _step_of_all(chain: ContextOperator) -> Callable[[NDArray[np.float64]], NDAr
         arrows = chain.probs.reshape(V, -1, V)  # (start, oldest, suffix) times (oldest, suffix, next)
         return lambda at: np.einsum("sab,aby->sby", at.reshape(n, V, -1), arrows).reshape(n, n)
     graph = chain.graph
+    from scipy.sparse import csr_array  # only when it is needed
+
     matrix = csr_array((graph.probs, graph.to, graph.first), shape=(n, n))
     return lambda at: at @ matrix
 

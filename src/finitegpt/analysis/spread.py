@@ -18,13 +18,14 @@ from finitegpt.analysis.hitting import mean_first_passage_times
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.sums import cut, difference, sums_until_left
 from finitegpt.graph import LEAST, NEVER, Floats, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 _NARROW = 1e-9
 _WHOLE = 2.0**40
 _TOO_LONG = "squares of times this long do not fit in double precision; a higher temperature would help"
 
 
+@of_operator
 def first_passage_variances(chain: Operator, targets: ArrayLike) -> Bounds:
     """The variance (V**L,), from each state, of the number of tokens until `targets` is reached; in tokens squared.
 
@@ -56,6 +57,7 @@ def first_passage_variances(chain: Operator, targets: ArrayLike) -> Bounds:
     return Bounds(values, low, high, why)
 
 
+@of_operator
 def first_passage_deviations(chain: Operator, targets: ArrayLike) -> Bounds:
     """The standard deviation (V**L,), from each state, of the number of tokens until `targets` is reached.
 

@@ -17,13 +17,14 @@ from finitegpt.analysis.starts import law_of, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 from finitegpt.rows import RowOperator
 
 _LEAST = 5e-324
 _FLAT = "a function that hardly varies in the long run has a variance that cannot be told from 0; try another function"
 
 
+@of_operator
 def correlation(
     chain: Operator,
     f: "str | ArrayLike",
@@ -46,6 +47,7 @@ def correlation(
     return _curve(chain, first, second, 0.0, token_count(tokens), law, (0.0, 0.0))
 
 
+@of_operator
 def covariances(
     chain: Operator,
     f: "str | ArrayLike",
@@ -76,6 +78,7 @@ def covariances(
     return _curve(chain, centred[0], centred[1], ROUNDING, tokens, law, (off[0], off[1]))
 
 
+@of_operator
 def autocorrelation(
     chain: Operator, f: "str | ArrayLike", tokens: int = 100, law: StationaryDistribution | None = None
 ) -> Bounds:

@@ -23,7 +23,7 @@ from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.errors import InputError
 from finitegpt.graph import Ids, Mask
 from finitegpt.limits import require_memory
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,6 +75,7 @@ class ReactiveFlux:
         return f"ReactiveFlux(total_flux={self.total_flux}, rate={self.rate}, arrows={len(self.to):,})"
 
 
+@of_operator
 def reactive_flux(
     chain: Operator, source: ArrayLike, target: ArrayLike, law: StationaryDistribution | None = None
 ) -> ReactiveFlux:

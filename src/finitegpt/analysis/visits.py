@@ -14,9 +14,10 @@ from finitegpt.analysis.patterns import select
 from finitegpt.analysis.starts import start_distribution
 from finitegpt.analysis.sums import cut, sums_until_left, visits_until_left
 from finitegpt.graph import NEVER, Graph, Mask
-from finitegpt.operator import Operator
+from finitegpt.operator import Operator, of_operator
 
 
+@of_operator
 def expected_visits(chain: Operator, to: ArrayLike, until: ArrayLike | None = None) -> Bounds:
     """From each state (V**L,), how often `to` is visited before `until` is reached, or in all; infinite if without end.
 
@@ -38,6 +39,7 @@ def expected_visits(chain: Operator, to: ArrayLike, until: ArrayLike | None = No
     return Bounds(values, low, high, sums.why)
 
 
+@of_operator
 def visits_from(chain: Operator, start: ArrayLike | None = None, until: ArrayLike | None = None) -> Bounds:
     """How often each state (V**L,) is visited from a start before `until` is reached, or in all; infinite if without
     end.
