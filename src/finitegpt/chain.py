@@ -291,6 +291,6 @@ class Chain(Questions):
     def _labels(self, given: "Mapping[str, str | Sequence[str] | ArrayLike] | None") -> dict[str, NDArray[np.bool_]]:
         """Each label's states, and where the chain starts."""
         if not isinstance(given, Mapping | None):
-            raise InputError(f"expected labels and their states, got {given!r}; try {{'red': '*1'}}")
+            raise InputError(f"expected labels and their states, got {shown(given)}; try {{'red': '*1'}}")
         first = 0 if self.counts is None else int(np.argmax(self.counts))
         return {name: select(self, which) for name, which in {"init": [first], **(given or {})}.items()}

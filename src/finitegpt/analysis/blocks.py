@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from finitegpt.analysis.bound import ROUNDING
 from finitegpt.analysis.patterns import match
+from finitegpt.arguments import array
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats, Ids
 from finitegpt.limits import require_memory
@@ -16,7 +17,7 @@ _OTHERS = "others"
 
 def partition(chain: Operator, labels: ArrayLike) -> tuple[Ids, tuple[str, ...]]:
     """The block of each state (V**L,), and what the blocks are called; InputError where one is empty."""
-    values, n = np.asarray(labels), chain.n_states
+    values, n = array(labels), chain.n_states
     if values.dtype.kind in "UO" and values.size and isinstance(chain, RowOperator):
         names = tuple(str(pattern) for pattern in values.reshape(-1))
         masks = [match(chain, name) for name in names]

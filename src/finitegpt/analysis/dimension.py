@@ -22,6 +22,7 @@ from finitegpt import states
 from finitegpt.analysis.bound import ROUNDING, Bound, Bounds
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import number
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST as TINIEST
 from finitegpt.rows import LEAST, RowOperator, of_rows
@@ -44,6 +45,7 @@ def rank(chain: RowOperator, tolerance: float = 1e-9, law: StationaryDistributio
     >>> print(rank(golden, 0))
     2
     """
+    tolerance = number("a tolerance", tolerance, instead=1e-9)
     if not 0 <= tolerance < 1:
         raise InputError(f"expected a tolerance from 0 to below 1, got {tolerance}; try 1e-9")
     law = law_of(chain, law)

@@ -14,6 +14,7 @@ from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.used_memory import conditional_entropy, continuity, entropy_slack, lost_below
+from finitegpt.arguments import required
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.limits import require_memory
 from finitegpt.rows import RowOperator, of_rows
@@ -35,6 +36,8 @@ def crypticity(chain: RowOperator, found: Machine | None = None, law: Stationary
     >>> print(crypticity(golden).in_bits())
     0.666667
     """
+    if found is not None:
+        required("found", found, Machine, instead="machine(chain)")
     law = law_of(chain, law)
     found = machine(chain, law) if found is None else found
     if found.label.shape != (chain.n_states,) or found.vocab != chain.vocab:

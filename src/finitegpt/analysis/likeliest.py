@@ -20,7 +20,8 @@ from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.sequences import sequence_log_probability
 from finitegpt.analysis.starts import start_distribution, token_count
-from finitegpt.errors import InputError
+from finitegpt.arguments import shown
+from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import Mask
 from finitegpt.limits import require_memory
 from finitegpt.rows import RowOperator, of_rows
@@ -30,6 +31,7 @@ Whole = NDArray[np.int64]
 _NEVER = -(2**62)  # of what cannot be; half of it is not reached by what can
 _FAR = _NEVER // 2
 _LARGEST = 708.5  # no arrow's -ln p is larger
+_LONGEST = 10**6
 _FINE, _COARSER = 46, 4  # bits of a unit, where paths may be of any length
 
 
@@ -74,6 +76,8 @@ def most_probable_path(
 def _of_length(chain: RowOperator, begin: int, tokens: int) -> Path:
     n, V = chain.n_states, chain.vocab_size
     kind = np.min_scalar_type(V)
+    if tokens > _LONGEST:
+        raise TooLargeError(f"expected at most {_LONGEST:,} tokens, got {shown(tokens)}; try fewer")
     require_memory(tokens * n * kind.itemsize + 8 * n * (V + 8), "the choices after each state", "fewer tokens")
     # No best one is less probable than if all tokens were alike, and of every other it is ahead by one arrow at most.
     bits = int(61 - math.log2(2 * _LARGEST + tokens * (math.log(V) + 1e-9) + 1))
@@ -187,8 +191,8 @@ def _state(chain: RowOperator, start: "str | int") -> int:
     if isinstance(start, str):
         tokens, L = chain.tokens(start), chain.context_length
         if len(tokens) < L:
-            raise InputError(f"expected a start of {L} tokens, got {start!r}; try {chain.label(0)!r}")
+            raise InputError(f"expected a start of {L} tokens, got {shown(start)}; try {chain.label(0)!r}")
         return int(states.ids(tokens[-L:], chain.vocab_size))
     if isinstance(start, bool) or not isinstance(start, int | np.integer):
-        raise InputError(f"expected a start as text or the id of a state, got {start!r}; try {chain.label(0)!r}")
+        raise InputError(f"expected a start as text or the id of a state, got {shown(start)}; try {chain.label(0)!r}")
     return int(np.argmax(start_distribution(chain, start)))

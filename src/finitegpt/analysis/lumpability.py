@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from finitegpt import states
 from finitegpt.analysis.blocks import extremes, partition, to_blocks
 from finitegpt.analysis.bound import ROUNDING, Bound
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError
 from finitegpt.graph import Ids, Mask
 from finitegpt.operator import Operator, of_operator
@@ -80,7 +81,7 @@ def coarsest_lumping(chain: Operator, labels: ArrayLike, tolerance: float = 1e-9
 
 def _require_tolerance(value: object) -> None:
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool) or not value >= 0:
-        raise InputError(f"expected a tolerance of 0 or more, got {value!r}; try 1e-9")
+        raise InputError(f"expected a tolerance of 0 or more, got {shown(value)}; try 1e-9")
 
 
 def _alike(chain: Operator, blocks: Ids, many: int) -> Mask:

@@ -22,6 +22,7 @@ from finitegpt.analysis.lumping import Lumped, lump
 from finitegpt.analysis.spectrum import zero_floor
 from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.exchange.csr import csr
 from finitegpt.graph import Floats, Ids
@@ -78,7 +79,7 @@ def metastable_sets(chain: RowOperator, k: int, law: StationaryDistribution | No
     m, n = len(law.states), chain.n_states
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= m:
         raise InputError(
-            f"expected from 1 to {m} sets, as many as states are visited for ever, got {k!r}; try {min(2, m)}"
+            f"expected from 1 to {m} sets, as many as states are visited for ever, got {shown(k)}; try {min(2, m)}"
         )
     values, basis = _slowest(chain, law, int(k))
     found = _memberships(basis)

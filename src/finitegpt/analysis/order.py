@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt.analysis.bound import ROUNDING, Bounds
+from finitegpt.arguments import shown
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
@@ -78,7 +79,7 @@ def markov_order(text: str | Data, max_order: int | None = None) -> MarkovOrder:
     data = text if isinstance(text, Data) else Data.from_text(text, context_length=1)
     K = (data.context_length if isinstance(text, Data) else 3) if max_order is None else max_order
     if not isinstance(K, int | np.integer) or isinstance(K, bool) or K < 0:
-        raise InputError(f"expected an order of 0 or more, got {K!r}; try 3")
+        raise InputError(f"expected an order of 0 or more, got {shown(K)}; try 3")
     n, V = len(data.tokens) - int(K), len(data.vocab)
     if n < 1:
         raise InputError(f"expected a text of more than {K} tokens, got {len(data.tokens)}; try a smaller order")

@@ -14,6 +14,7 @@ from finitegpt.analysis.classes import communicating_classes
 from finitegpt.analysis.patterns import select
 from finitegpt.analysis.sums import SURE, around, cut, difference, finite_function, sums_until_left
 from finitegpt.analysis.visits import caught_outside
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError
 from finitegpt.graph import NEVER, Floats, Graph, Mask
 from finitegpt.operator import Operator, of_operator
@@ -68,7 +69,7 @@ def discounted_reward(chain: Operator, reward: ArrayLike, discount: float) -> Bo
     r = finite_function(chain, reward, "rewards")
     if isinstance(discount, bool) or not isinstance(discount, int | float | np.number) or not 0 <= discount < 1:
         raise InputError(
-            f"expected a discount from 0 to below 1, got {discount!r}; try .9, or average for the long run"
+            f"expected a discount from 0 to below 1, got {shown(discount)}; try .9, or average for the long run"
         )
     beta = float(discount)
     if beta == 0 or not r.any():

@@ -15,6 +15,7 @@ from finitegpt.analysis.bound import ROUNDING, Bound
 from finitegpt.analysis.starts import law_of, start_distribution
 from finitegpt.analysis.stationary import StationaryDistribution
 from finitegpt.analysis.surprisal import losses
+from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats
 from finitegpt.rows import RowOperator, Rows, of_rows
@@ -71,7 +72,7 @@ def sequence_log_probability(
     -1386.294361
     """
     if not isinstance(text, str):
-        raise InputError(f"expected the text that comes next, got {text!r}; try {chain.label(0)!r}")
+        raise InputError(f"expected the text that comes next, got {shown(text)}; try {chain.label(0)!r}")
     tokens = chain.tokens(text)
     if not tokens:
         return Bound(0.0, 0.0, 0.0)
@@ -82,7 +83,7 @@ def sequence_log_probability(
         pi = known.each()
         first, rest = tokens[: chain.context_length], tokens[chain.context_length :]
         found = _from_many(chain, (pi.values, pi.low, pi.high), first, known.why)
-    elif np.ndim(start) == 0:
+    elif array(start).ndim == 0:
         pi = start_distribution(chain, start)
         return _follows(chain, chain.tokens(chain.label(int(np.argmax(pi)))), tokens)
     else:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from finitegpt.analysis.bound import ROUNDING, Bounds
 from finitegpt.analysis.iteration import TOO_LONG, iterated_sums, iterated_times
 from finitegpt.analysis.stationary import LARGEST_GTH, MOST_PRODUCTS
+from finitegpt.arguments import numbers
 from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import LEAST, MOST, Floats, Graph, Mask
 from finitegpt.operator import Operator
@@ -115,10 +116,7 @@ def cut(graph: Graph, ends: Mask) -> Graph:
 
 def finite_function(chain: Operator, function: ArrayLike, what: str = "numbers") -> Floats:
     """A finite number for each state (n,); InputError where it is not."""
-    try:
-        f = np.array(function, np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"expected {chain.n_states} {what}, one a state, got {function!r:.40}; try an array") from None
+    f = numbers(what, function, instead=f"{chain.n_states} {what}, one a state").copy()
     if f.shape != (chain.n_states,) or not np.isfinite(f).all():
         raise InputError(
             f"expected {chain.n_states} finite {what}, one a state, got shape {f.shape} or others; try another"

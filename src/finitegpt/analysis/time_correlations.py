@@ -15,6 +15,7 @@ from finitegpt.analysis.entropy import average, by_law, doubt
 from finitegpt.analysis.patterns import match
 from finitegpt.analysis.starts import law_of, token_count
 from finitegpt.analysis.stationary import StationaryDistribution
+from finitegpt.arguments import array
 from finitegpt.errors import InputError
 from finitegpt.graph import Floats
 from finitegpt.operator import Operator, of_operator
@@ -118,7 +119,7 @@ def _function(chain: Operator, which: "str | ArrayLike") -> Floats:
             newest = np.arange(chain.n_states) % chain.vocab_size
             return (newest == chain.vocab.index(which)).astype(np.float64)
         return match(chain, which).astype(np.float64)
-    values = np.asarray(which)
+    values = array(which)
     if values.dtype.kind not in "biuf" or values.shape != (chain.n_states,) or not np.isfinite(values).all():
         raise InputError(
             f"expected a token, a pattern or {chain.n_states} finite numbers, one a state, got {values.dtype} of shape "

@@ -1,12 +1,13 @@
 """Transition matrices, SciPy's sparse ones and NumPy's: of a chain, and of any Markov chain at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
+from finitegpt.arguments import shown
 from finitegpt.errors import InputError
 from finitegpt.exchange.listing import contexts, separator
 from finitegpt.exchange.parts import Parts, is_one, logarithms, names_of
@@ -68,18 +69,21 @@ def from_arrows(
     names: Sequence[object] | None = None,
 ) -> Parts:
     """The same from its entries that are not zero: row, column and probability of each; those of one place add up."""
-    given = list(names) if isinstance(names, Iterable) else range(size) if names is None else ()
+    try:
+        given = range(size) if names is None else list(names)
+    except TypeError:
+        given = ()
     if len(given) != size:
         raise InputError(f"expected {size} names of states, got {len(given)}; try one for each row")
     if type(context_length) is not int or context_length < 1:
-        raise InputError(f"expected a context of at least one token, got {context_length!r}; try 1")
+        raise InputError(f"expected a context of at least one token, got {shown(context_length)}; try 1")
     if vocab is None:
         if context_length != 1:
             raise InputError(f"expected a vocabulary for contexts of {context_length}, got none; try vocab='01'")
         require_memory(24 * size * size, "a row of all states for each", "fewer states")
         vocab = names_of(given)
     else:
-        vocab = tuple(vocab) if isinstance(vocab, Iterable) else ()
+        vocab = tuple(vocab) if isinstance(vocab, Sequence) else ()
         if not vocab or not all(isinstance(symbol, str) for symbol in vocab):
             raise InputError("expected a vocabulary of texts, got others or none; try '01'")
         require_memory(24 * size * len(vocab), "a row of all tokens for each state", "fewer states")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import states
+from finitegpt.arguments import shown
 from finitegpt.errors import FileError, InputError
 from finitegpt.exchange.arrows import labels as texts
 from finitegpt.exchange.csr import from_arrows
@@ -67,7 +68,7 @@ def require_labels(labels: Masks) -> None:
     """InputError for names that cannot be written and read back."""
     for name in labels:
         if not isinstance(name, str) or not name.isprintable() or not name.strip() or '"' in name:
-            raise InputError(f"expected labels without quotation marks or line ends, got {name!r}; try 'red'")
+            raise InputError(f"expected labels without quotation marks or line ends, got {shown(name)}; try 'red'")
 
 
 def _numbers(row: list[float], exact: bool) -> Iterator[tuple[int, str]]:

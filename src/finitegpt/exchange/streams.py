@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from finitegpt.arguments import shown
 from finitegpt.errors import FileError, InputError
 from finitegpt.files import new_file, read_text
 
@@ -43,7 +44,7 @@ def text_to(file: TextIO | str | Path) -> Iterator[TextIO]:
     if isinstance(file, str | Path):
         with new_file(_path(file)) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
             yield stream
-    elif hasattr(file, "write") and not isinstance(file, io.RawIOBase | io.BufferedIOBase):
+    elif hasattr(file, "write") and hasattr(file, "flush") and not isinstance(file, io.RawIOBase | io.BufferedIOBase):
         yield file
     else:
         raise InputError("expected a file's name or a file open to write text, got another; try 'chain.csv'")
@@ -67,15 +68,15 @@ def write_bytes(content: bytes, file: BinaryIO | str | Path) -> None:
     if isinstance(file, str | Path):
         with new_file(_path(file)) as partial:
             partial.write_bytes(content)
-    elif hasattr(file, "write") and not isinstance(file, io.TextIOBase):
+    elif hasattr(file, "write") and hasattr(file, "flush") and not isinstance(file, io.TextIOBase):
         file.write(content)
     else:
         raise InputError("expected a file's name or a file open to write bytes, got another; try 'chain.umb'")
 
 
 def _path(name: str | Path) -> Path:
-    if "\0" in str(name):
-        raise InputError(f"expected a file's name, got {str(name)!r}; try 'chain.csv'")
+    if "\0" in str(name) or not Path(name).name:
+        raise InputError(f"expected a file's name, got {shown(str(name))}; try 'chain.csv'")
     return Path(name)
 
 
