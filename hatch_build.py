@@ -17,6 +17,8 @@ FLAGS = [
     *["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"],
 ]
 SHARED = ["-shared", *([] if sys.platform == "win32" else ["-fPIC"])]
+NOT_IN_THE_PAGE = {"flows.c", "visits.c", "walk.c"}
+"""What the page never asks for; engine.wasm is a good part of its size."""
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -42,7 +44,8 @@ def compile_engine(source: Path, out: Path) -> None:
         if path.exists() and path.stat().st_mtime > newest:
             continue
         partial = path.with_name("partial-" + name)
-        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *flags, *map(str, inputs), "-o", str(partial)]
+        used = [path for path in inputs if not (name == "engine.wasm" and path.name in NOT_IN_THE_PAGE)]
+        command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *flags, *map(str, used), "-o", str(partial)]
         subprocess.run(command, check=True)
         partial.replace(path)
 

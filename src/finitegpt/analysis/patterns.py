@@ -14,7 +14,7 @@ from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
 from finitegpt.naming import Names, shortened
 from finitegpt.rows import RowOperator
-from finitegpt.startup import ContextOperator, StartupOperator, of_contexts
+from finitegpt.startup import ContextOperator, StartupOperator
 from finitegpt.states import is_spaced
 
 _LONGEST = 62
@@ -30,7 +30,6 @@ class Space(Protocol):
         ...
 
 
-@of_contexts
 def match(chain: ContextOperator | Names, pattern: str) -> NDArray[np.bool_]:
     """The states (V**L,) that a pattern describes, or all contexts (n,) that it does; InputError where none can be.
 
