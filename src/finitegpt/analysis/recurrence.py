@@ -22,7 +22,7 @@ from finitegpt.errors import TooLargeError
 from finitegpt.graph import MOST, Floats
 from finitegpt.operator import Operator
 
-_MOST_PRODUCTS = 2e10  # a minute's work
+_MOST_PRODUCTS = 1e10  # a minute's work
 
 
 def mean_recurrence_times(chain: Operator, law: StationaryDistribution | None = None) -> Bounds:
