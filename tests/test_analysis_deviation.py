@@ -123,14 +123,17 @@ def test_steps_hold_what_elimination_says(kind: str, monkeypatch: pytest.MonkeyP
         assert kind == "copy" or other.error < 1e-9
 
 
+@pytest.mark.parametrize("steps", [20_000, 1, 17])
 @pytest.mark.parametrize("proof", ["times", "meeting"])
-def test_each_proof_alone_holds_the_truth(proof: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_proof_alone_holds_the_truth(proof: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where little has been done to find it."""
     chain, f = random_chain("dense", 2, 4, 4), np.random.default_rng(3).normal(size=16)
     exact = Rational(chain)
     Z, pi = exact.fundamental, exact.law()
     h: list[Number] = [sum(((row[k] - pi[k]) * rational(float(f[k])) for k in range(16)), fmpq(0)) for row in Z]
-    for name in ("SURE", "SOON"):
-        monkeypatch.setattr(deviation, name, 0)
+    monkeypatch.setattr(deviation, "SURE", 0)
+    monkeypatch.setattr(deviation, "SOON", 0)
+    monkeypatch.setattr(deviation, "_steps", lambda chain: steps)
     if proof == "times":
         monkeypatch.setattr(deviation, "_meeting", lambda chain: np.inf)
     else:
@@ -144,7 +147,7 @@ def test_each_proof_alone_holds_the_truth(proof: str, monkeypatch: pytest.Monkey
     row: list[Number] = list(Z[3])
     for found, truth in ((bias(chain, f), h), (fundamental_row(chain, 3), row)):
         assert_all_hold(found, truth)
-        assert 0 < found.error < 1e-6
+        assert 0 < found.error < (1e-6 if steps > 100 else np.inf)
 
 
 def test_many_states_of_which_only_the_last_tokens_matter() -> None:

@@ -140,11 +140,10 @@ def solve_poisson(chain: Operator, f: Floats, law: StationaryDistribution | None
     whole = Bound(centre, centre, centre).plus(known)
     meeting = _meeting(chain)
     with np.errstate(over="ignore"):
-        error = (high - low) * times.high  # where it is 0 at `often`
-    h = h - h[often]
+        error = (high - low) * times.high
     if meeting < float(error.max()) / (high - low):
         error = np.full_like(h, (high - low) * meeting)
-    error = error * (1 + 8 * ROUNDING) + 2 * ROUNDING * float(np.abs(h).max())
+    error = error * (1 + 8 * ROUNDING)
     if first is not None and first.error <= float(error.max()):
         return Poisson(first, whole, law)
     why = "" if np.isfinite(error).all() else times.why

@@ -22,7 +22,7 @@ from finitegpt.errors import TooLargeError
 from finitegpt.graph import MOST, Floats
 from finitegpt.operator import Operator, of_operator
 
-_MOST_PRODUCTS = 2e10  # a minute's work
+_MOST_PRODUCTS = 1e10  # a minute's work
 
 
 @of_operator

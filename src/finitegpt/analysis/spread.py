@@ -82,7 +82,7 @@ def _sure(chain: Operator, target: Mask, times: Floats, open_: Mask) -> Mask:
     other = open_[graph.source] & (length[graph.source] != length[graph.to] + 1)
     doubtful = np.zeros(chain.n_states, bool)
     doubtful[graph.source[other]] = True
-    sure = open_ & (length < 2.0**53) & ~doubtful
+    sure = open_ & (length < 2.0**53)
     if doubtful.any() and sure.any():
         sure &= cut(graph, target).reach(doubtful) == NEVER
     return sure

@@ -43,6 +43,7 @@ MOST_PRODUCTS = 1.5e11
 """Nor are those that would take so many products, which are some ten seconds, unless they have at most 4,096 states."""
 
 _AT_ONCE = 512  # so many states are eliminated faster than iterated
+_FEW = 2048  # so many are eliminated faster than their flows are balanced
 _SURE, _SOON = 4096, 8192
 _CERTAIN, _CERTAIN_ENOUGH = 1e-12, 1e-9
 _STEPS = 512
@@ -96,14 +97,21 @@ def only(laws: list[StationaryDistribution]) -> StationaryDistribution:
 def right_relatively(
     chain: Operator, law: StationaryDistribution, most: float = MOST_PRODUCTS
 ) -> StationaryDistribution:
-    """The same law with each probability right relatively, where eliminating its class takes at most so many
-    products."""
-    if np.isfinite(law.relative) or len(law.states) > LARGEST_GTH:
+    """The same law with each probability right relatively: by flows that balance, else by so many products at most.
+
+    As it is where neither proves that.
+    """
+    if np.isfinite(law.relative):
         return law
-    try:
-        return _eliminated(chain, law.states, most)
-    except TooLargeError:
-        return law
+    if len(law.states) > _FEW:
+        with suppress(TooLargeError):
+            found = _balanced(chain, law.states, None)
+            if np.isfinite(found.relative):
+                return found
+    if len(law.states) <= LARGEST_GTH:
+        with suppress(TooLargeError):
+            return _eliminated(chain, law.states, most)
+    return law
 
 
 def _one(chain: Operator, members: Ids, method: Method | None, progress: Progress | None) -> StationaryDistribution:

@@ -30,10 +30,10 @@ def expected_visits(chain: Operator, to: ArrayLike, until: ArrayLike | None = No
     ([10.0, 0.0], [inf, inf])
     """
     end = _ends(chain, until)
-    wanted = select(chain, to) & ~end
+    wanted = select(chain, to)
     caught = caught_outside(chain, end)
     ever = _leading(chain, end, caught & wanted)
-    open_ = ~(end | caught | ever)
+    open_ = ~(end | caught)
     sums = sums_until_left(chain, open_, (wanted & open_).astype(np.float64))
     values, low, high = (np.where(ever, np.inf, x) for x in (sums.values, sums.low, sums.high))
     return Bounds(values, low, high, sums.why)
