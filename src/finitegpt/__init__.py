@@ -8,6 +8,7 @@ from finitegpt.decoding import decode, greedy, temperature, top_k, top_p
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
 from finitegpt.model import Model, chain_of
+from finitegpt.reversal import time_reversal
 from finitegpt.run import Run
 from finitegpt.training import train
 
@@ -29,6 +30,7 @@ __all__ = [
     "greedy",
     "sources",
     "temperature",
+    "time_reversal",
     "top_k",
     "top_p",
     "train",
