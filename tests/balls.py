@@ -293,6 +293,37 @@ class Exact:
             gains = [total(p * ends(j) for j, p in self.P[i].items() if j not in place) for i in ids]
         return absorbed(Q, exits, gains)
 
+    def gathered(self, target: Mask, gains: Sequence[arb]) -> list[arb | float]:
+        """The mean sum of gains above 0, one for each of the last tokens, until then; infinite where it is not sure."""
+        time = self.passage(target)[: self.m]
+        ids = [i for i, x in enumerate(time) if not isinstance(x, float) and not target[i]]
+        out: list[arb | float] = [x if isinstance(x, float) else arb(0) for x in time]
+        place = {i: k for k, i in enumerate(ids)}
+        Q = [{place[j]: p for j, p in self.P[i].items() if j in place} for i in ids]
+        exits = [total(p for j, p in self.P[i].items() if j not in place) for i in ids]
+        for i, value in zip(ids, absorbed(Q, exits, [gains[i] for i in ids]), strict=True):
+            out[i] = value
+        return self.lift(out)
+
+    def spread(self, target: Mask) -> list[arb | float]:
+        """The variance of the time until then."""
+        time = self.passage(target)[: self.m]
+        squares = self.gathered(target, [arb(0) if isinstance(x, float) else 2 * x - 1 for x in time])[: self.m]
+        return self.lift([x if isinstance(x, float) else s - x * x for s, x in zip(squares, time, strict=True)])
+
+    def kemeny(self, k: int) -> arb:
+        """The sum over j of pi_j m_ij in a class."""
+        part, constant = self.classes[k], arb(0)
+        for j in part[1:]:
+            waiting = [i for i in part if i != j]
+            constant += self.laws[k][j] * self._waiting(waiting)[0]
+        return constant
+
+    def _waiting(self, ids: list[int]) -> list[arb]:
+        place = {i: k for k, i in enumerate(ids)}
+        Q = [{place[j]: p for j, p in self.P[i].items() if j in place} for i in ids]
+        return absorbed(Q, [total(p for j, p in self.P[i].items() if j not in place) for i in ids], [arb(1)] * len(ids))
+
     def _reaching(self, goals: set[int], stop: set[int]) -> set[int]:
         """From where goals can be reached without leaving a state of `stop`."""
         before: list[list[int]] = [[] for _ in range(self.m)]

@@ -394,6 +394,31 @@ def comparison(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
         yield name, Claim(claim.intervals, claim.truth, claim.texts, known)
 
 
+def recurrence(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """How long until a state is come back to, and Kemeny's constant of small classes."""
+
+    def back(exact: Exact) -> list[arb | float]:
+        out: list[arb | float] = [INFINITE] * case.chain.n_states
+        for pi in exact.laws:
+            out = [1 / p if p > 0 else x for p, x in zip(pi, out, strict=True)]
+        return out
+
+    yield "recurrence", of_bounds(analysis.mean_recurrence_times(case.chain), back)
+    if case.looks_back is None and case.rows <= 32:
+        for k, law in enumerate(_some(analysis.stationary_distributions(case.chain))):
+            bound = analysis.kemeny_constant(case.chain, law)
+            yield "Kemeny's constant", of_bound(bound, lambda exact, k=k: Ball(exact.kemeny(k)))
+
+
+def gathering(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
+    """Rewards until some states are reached, and how far the time until then scatters."""
+    target, reward = _target(case, rng), rng.random(case.rows) * rng.choice([1e-100, 1.0, 1e6]) + 1e-200
+    found = analysis.expected_reward(case.chain, np.tile(reward, case.chain.n_states // case.rows), target)
+    yield "reward", of_bounds(found, lambda exact: exact.gathered(target, [arb(x) for x in reward.tolist()]))
+    variances = analysis.first_passage_variances(case.chain, target)
+    yield "first passage, variance", of_bounds(variances, lambda exact: exact.spread(target))
+
+
 def classes(case: Case, rng: Rng) -> Iterator[tuple[str, Claim]]:
     """The graph: how many recurrent classes, of how many states, and the period."""
     if case.looks_back is not None:
@@ -508,6 +533,8 @@ QUESTIONS: tuple[Callable[[Case, Rng], Iterator[tuple[str, Claim]]], ...] = (
     mixing,
     variation,
     comparison,
+    recurrence,
+    gathering,
     classes,
     transitions,
     blocks,

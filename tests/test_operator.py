@@ -11,15 +11,27 @@ from finitegpt import Chain, temperature
 from finitegpt.analysis import (
     absorption_probabilities,
     average,
+    bias,
     communicating_classes,
+    commute_time,
+    commute_times,
+    discounted_reward,
+    expected_reward,
+    expected_visits,
+    first_passage_variances,
+    fundamental_column,
+    fundamental_row,
     hazard,
     hitting,
     hitting_probabilities,
+    kemeny_constant,
     mean_first_passage_times,
+    mean_recurrence_times,
     period,
     recurrent_classes,
     stationary_distribution,
     stationary_distributions,
+    visits_from,
 )
 from finitegpt.graph import Floats, Graph, Ids
 from finitegpt.operator import Operator
@@ -141,3 +153,31 @@ def test_a_method_that_is_none_is_refused() -> None:
 
     with pytest.raises(InputError, match="gth, power, aggregation"):
         stationary_distributions(random_chain("dense", 2, 2, 0), method="magic")  # type: ignore[arg-type]
+
+
+def test_what_follows_from_laws_and_visits_needs_no_more_of_an_operator() -> None:
+    product = Product(temperature(random_chain("dense", 2, 3, 5), 2), PARITY)
+    n, P = product.n_states, product.matrix.toarray()
+    pi, f = stationary_distribution(product).dense(), np.arange(n) % 5 - 1.0
+    Z = np.linalg.inv(np.eye(n) - P + pi)
+    m = (np.diag(Z) - Z) / pi
+    end = np.arange(n) % 7 == 2
+    N, inside = np.zeros((n, n)), np.ix_(~end, ~end)
+    N[inside] = np.linalg.inv(np.eye(n)[inside] - P[inside])
+    times = N.sum(1)
+    for found, expected in (
+        (mean_recurrence_times(product), 1 / pi),
+        (commute_times(product, 3), m[3] + m[:, 3]),
+        (fundamental_row(product, 3), Z[3]),
+        (fundamental_column(product, 3), Z[:, 3]),
+        (bias(product, f), (Z - pi) @ f),
+        (expected_visits(product, [5], end), N[:, 5]),
+        (visits_from(product, 5, end), N[5]),
+        (first_passage_variances(product, end), N @ (2 * times - 1) - times**2),
+        (expected_reward(product, f, end), N @ f),
+        (discounted_reward(product, f, 0.9), np.linalg.solve(np.eye(n) - 0.9 * P, f)),
+    ):
+        np.testing.assert_allclose(found.values, expected, atol=1e-9)
+        assert found.error < 1e-9
+    assert kemeny_constant(product).value == pytest.approx(np.trace(Z) - 1)
+    assert commute_time(product, 3, 8).value == pytest.approx(m[3, 8] + m[8, 3])
