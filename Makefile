@@ -34,7 +34,7 @@ oracles: ## beside PyDTMC, which needs NumPy 1, the oldest we support, and Storm
 	.venv-oracles/bin/python -m pytest --quiet tests/test_pydtmc.py tests/test_chain.py tests/test_exchange.py tests/test_migration.py
 	test -x .venv-formats/bin/python || $(PYTHON) -m venv .venv-formats
 	.venv-formats/bin/python -m pip --disable-pip-version-check install --quiet '.[arrow]' stormpy umbi pandas polars deeptime pytest hypothesis
-	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py tests/test_migration.py
+	.venv-formats/bin/python -m pytest --quiet tests/test_exchange.py tests/test_migration.py tests/test_storm.py
 
 bench: engine ## our times beside those of peers, as ratios
 	$(BIN)/python benchmarks/run.py
