@@ -10,7 +10,7 @@
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `recurrence`: how long it takes to come back, and `visits`: how often it is somewhere before an end
 - `rewards`: what is gathered on the way; `spread`: how far times scatter
-- `deviation`: how much more than usual comes in from a state; `derivatives`: what averages owe to each arrow
+- `deviation`, `fundamental`: how much more than usual comes in from a state; `derivatives`: what averages owe to arrows
 - `comparison`: how far it is from another chain
 
 Entropies are in nats unless a name says bits; times are in tokens.
@@ -21,8 +21,9 @@ from finitegpt.analysis.bound import Bound, Bounds
 from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_classes, period, recurrent_classes
 from finitegpt.analysis.comparison import Comparison, approach, compare, cross_entropy, data_entropy, extended
 from finitegpt.analysis.derivatives import Sensitivity, sensitivity
-from finitegpt.analysis.deviation import bias, fundamental_column, fundamental_row
+from finitegpt.analysis.deviation import bias
 from finitegpt.analysis.entropy import average, entropy_rate
+from finitegpt.analysis.fundamental import fundamental_column, fundamental_row
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times
 from finitegpt.analysis.minimal_machine import Machine, machine
 from finitegpt.analysis.mixing import mixing_time
