@@ -11,6 +11,7 @@ from finitegpt.analysis import (
     bias,
     deviation,
     extended,
+    fundamental,
     fundamental_column,
     fundamental_row,
     mean_first_passage_times,
@@ -23,6 +24,17 @@ from strategies import SEEDS
 
 SMALL = {2: 4, 3: 2, 4: 1, 5: 1}
 OZ = np.array([[0.5, 0.25, 0.25], [0.5, 0, 0.5], [0.25, 0.25, 0.5]])
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
+    for module in (deviation, fundamental):
+        monkeypatch.setattr(module, name, value)
+
+
+def by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the chain had too many states to eliminate."""
+    replace(monkeypatch, "SURE", 0)
+    monkeypatch.setattr(fundamental, "SOON", 0)
 
 
 def largest(Z: list[list[fmpq]]) -> float:
@@ -115,8 +127,7 @@ def test_steps_hold_what_elimination_says(kind: str, monkeypatch: pytest.MonkeyP
         return [bias(chain, f), fundamental_column(chain, 5), fundamental_row(chain, 5)]
 
     found = answers()
-    monkeypatch.setattr(deviation, "SURE", 0)
-    monkeypatch.setattr(deviation, "SOON", 0)
+    by_steps(monkeypatch)
     for exact, other in zip(found, answers(), strict=True):
         assert (other.low <= exact.high).all()
         assert (exact.low <= other.high).all()
@@ -131,11 +142,10 @@ def test_each_proof_alone_holds_the_truth(proof: str, steps: int, monkeypatch: p
     exact = Rational(chain)
     Z, pi = exact.fundamental, exact.law()
     h: list[Number] = [sum(((row[k] - pi[k]) * rational(float(f[k])) for k in range(16)), fmpq(0)) for row in Z]
-    monkeypatch.setattr(deviation, "SURE", 0)
-    monkeypatch.setattr(deviation, "SOON", 0)
-    monkeypatch.setattr(deviation, "_steps", lambda chain: steps)
+    by_steps(monkeypatch)
+    replace(monkeypatch, "most_steps", lambda chain: steps)
     if proof == "times":
-        monkeypatch.setattr(deviation, "_meeting", lambda chain: np.inf)
+        replace(monkeypatch, "meeting_time", lambda chain: np.inf)
     else:
         real = deviation.mean_first_passage_times
 
@@ -143,7 +153,7 @@ def test_each_proof_alone_holds_the_truth(proof: str, steps: int, monkeypatch: p
             found = real(chain, targets)
             return type(found)(found.values, found.low, np.full_like(found.high, np.inf), "no proof")
 
-        monkeypatch.setattr(deviation, "mean_first_passage_times", unproved)
+        replace(monkeypatch, "mean_first_passage_times", unproved)
     row: list[Number] = list(Z[3])
     for found, truth in ((bias(chain, f), h), (fundamental_row(chain, 3), row)):
         assert_all_hold(found, truth)

@@ -14,7 +14,7 @@
 - `absorption`: which class catches it in the end; `survival`: how it fares while it avoids states
 - `recurrence`: how long it takes to come back, and `visits`: how often it is somewhere before an end
 - `rewards`: what is gathered on the way; `spread`: how far times scatter
-- `deviation`: how much more than usual comes in from a state; `derivatives`: what averages owe to each arrow
+- `deviation`, `fundamental`: how much more than usual comes in from a state; `derivatives`: what averages owe to arrows
 - `comparison`: how far it is from another chain
 - `with_startup`: the chain with its start-up contexts as states, for what is asked of operators
 
@@ -38,10 +38,11 @@ from finitegpt.analysis.classes import Classes, communicating_classes, cyclic_cl
 from finitegpt.analysis.committors import backward_committor, forward_committor
 from finitegpt.analysis.comparison import Comparison, approach, compare, extended
 from finitegpt.analysis.derivatives import Sensitivity, sensitivity
-from finitegpt.analysis.deviation import bias, fundamental_column, fundamental_row
+from finitegpt.analysis.deviation import bias
 from finitegpt.analysis.dimension import canonical_correlations, rank
 from finitegpt.analysis.entropy import average, entropy_rate
 from finitegpt.analysis.entropy_in_time import entropy_curve
+from finitegpt.analysis.fundamental import fundamental_column, fundamental_row
 from finitegpt.analysis.growth import topological_entropy
 from finitegpt.analysis.hidden_past import crypticity
 from finitegpt.analysis.hitting import hitting_probabilities, mean_first_passage_times

@@ -19,7 +19,7 @@ from finitegpt.analysis.starts import law_of
 from finitegpt.analysis.stationary import StationaryDistribution, right_relatively, stationary_distributions
 from finitegpt.analysis.sums import around
 from finitegpt.errors import TooLargeError
-from finitegpt.graph import MOST, Floats
+from finitegpt.graph import Floats
 from finitegpt.operator import Operator, of_operator
 
 _MOST_PRODUCTS = 1e10  # a minute's work
@@ -155,6 +155,5 @@ def _returns(chain: Operator, members: np.ndarray, end: int, instead: str) -> tu
 
 
 def _total(values: Floats) -> float:
-    with np.errstate(over="ignore"):
-        about = float(values.sum())
-    return math.fsum(values.tolist()) if about < MOST / 2 else about
+    """The sum of numbers of 1 and more, or 0, rounded once; infinite where double precision does not hold it."""
+    return math.fsum((values * 2.0**-64).tolist()) * 2.0**64
