@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import finitegpt
-from finitegpt import Chain, GPTConfig, Model, TrainConfig
+from finitegpt import Chain, GPTConfig, Model, TrainConfig, states
 from finitegpt.analysis import communicating_classes, stationary_distribution
 from finitegpt.analysis import machine as smallest_machine
 from finitegpt.analysis.aggregation import aggregate
@@ -36,6 +36,7 @@ from finitegpt.graph import Graph
 from finitegpt.library import builds
 from finitegpt.sources import golden_mean
 from finitegpt.torch import GPT, from_model
+from finitegpt.walk import walk
 
 HERE = Path(__file__).parent
 HEADER = ["work", "against", "median", "min to max", "goal", "ours"]
@@ -179,7 +180,7 @@ def many_seeds() -> Iterator[Result]:
 
 
 def small_chains() -> Iterator[Result]:
-    """32 states, as they come: the object is made anew each time, and keeps nothing."""
+    """32 states, the object made anew each time, which keeps nothing; and a long walk."""
     rng = np.random.default_rng(0)
     p = rng.random((32, 32))
     p /= p.sum(1, keepdims=True)
@@ -196,6 +197,23 @@ def small_chains() -> Iterator[Result]:
         ("communicating classes", communicating_classes, lambda mc: mc.communication_classes),
     ):
         yield compare(f"32 states: {what}", ours(mine), "QuantEcon's MarkovChain", theirs(other), goal=1)
+
+    p = rng.dirichlet(np.ones(2), 2**10)
+    chain = Chain.from_probs(p / p.sum(1, keepdims=True), "01", 10)
+    first = list(chain.tokens(chain.label(0)))
+
+    def loop() -> list[int]:
+        return walk(lambda window: chain.log_probs[states.ids(window, 2)], first, 10**4, 10, 0)
+
+    yield compare(
+        "a million tokens of a chain of 2**10 states",
+        lambda: chain.sample(10**6, start=chain.label(0)),
+        "a loop in Python, token by token",
+        loop,
+        goal=50,
+        part=0.01,
+        pairs=3,
+    )
 
 
 def long_run() -> Iterator[Result]:

@@ -1,5 +1,6 @@
 """What is asked of a stationary distribution by the names of states."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from finitegpt import Chain, InputError, Run
+from finitegpt import Chain, InputError, Run, library
 from finitegpt.analysis import StationaryDistribution, entropy_rate, memory, select, stationary_distributions
 from oracles import chains
 
@@ -142,3 +143,12 @@ def test_what_is_printed_of_the_most_probable(notebook: Run) -> None:
     assert "<td>111</td>" in law._repr_html_()
     assert law.top(2)._repr_html_().count("<tr>") == 3
     assert isinstance(law, StationaryDistribution)
+
+
+def test_masses_are_summed_to_a_rounding() -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(2**16))
+    label = (np.arange(2**16) % 3 - 1).astype(np.int32)
+    sums = np.empty((3, 2))
+    library.default().fg_masses(len(probs), probs, label, 2, sums)
+    for found, which in zip(sums.sum(1), (0, 1, -1), strict=True):
+        assert found == pytest.approx(math.fsum(probs[label == which]), rel=2.0**-52, abs=0)

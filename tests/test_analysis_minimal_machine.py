@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from finitegpt import Chain, states
 from finitegpt.analysis import extended, machine, stationary_distributions
+from finitegpt.analysis.partition import ranked
 from finitegpt.sources import Source, even, golden_mean, periodic, sns, z1r
 from oracles import chains, decimals, exact_dense_law, exact_rows, from_logits, random_chain
 from strategies import SEEDS
@@ -174,3 +175,13 @@ def test_what_a_machine_costs_is_inside_its_intervals(chain: Chain, exponent: fl
         off = max(abs(p - q) for k in kept for p, q in zip(rows[k], decimals(found.probs)[found.label[k]], strict=True))
         assert Decimal(found.error.low) <= off <= Decimal(found.error.high)
         assert max(found.kl_rate.error, found.mass.error, found.ignored.error) < 1e-10
+
+
+@pytest.mark.parametrize("spread", [1, 50, 10**9])
+def test_blocks_are_numbered_by_where_they_first_occur(spread: int) -> None:
+    """By a table where keys are small, by sorting where they are not."""
+    keys = np.random.default_rng(spread).integers(0, 40, 500) * spread
+    order = list(dict.fromkeys(keys.tolist()))
+    many, rank = ranked(keys)
+    assert many == len(order)
+    assert rank.tolist() == [order.index(key) for key in keys.tolist()]

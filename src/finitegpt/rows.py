@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -298,6 +298,16 @@ def _vocabulary(vocab: Any) -> tuple[str, ...]:
     symbols = symbols_of(vocab)
     if not symbols:
         raise InputError(f"expected a vocabulary of at least one token, got {shown(vocab)}; try '01'")
+    try:
+        return _checked(symbols)
+    except TypeError:  # what has no hash is no text
+        require_symbols(symbols)
+        raise
+
+
+@lru_cache(maxsize=64)
+def _checked(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Once for a vocabulary, and not for each chain that is made of another."""
     require_symbols(symbols)
     return tuple(map(str, symbols))
 
