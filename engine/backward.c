@@ -10,26 +10,21 @@ void backward_place(backward_space *space, const fg_config *config, int32_t leng
     space->rows = take(memory, LANES * (4 * c + LANES) * 4);
 }
 
-/* dx += what a layer norm passes back of dh [n]; adds to the gradients dw and db. */
-static void norm_back(int64_t n, const vf *x, const vf *stats, const float *w, const vf *dh, float *dw, float *db,
-                      vf *dx) {
+/* dx += what a norm passes back of dh [n], which is changed; adds to the gradients of its weight and bias. */
+static void norm_back(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *dh, norm_weights dw, vf *dx) {
     const vf mean = stats[0], scale = stats[1];
     vf sum = {0}, product = {0};
     for (int64_t c = 0; c < n; c++) {
         vf hat = (x[c] - mean) * scale;
-        dw[c] += vsum(dh[c] * hat);
-        db[c] += vsum(dh[c]);
-        sum += dh[c] * w[c];
-        product += dh[c] * w[c] * hat;
+        if (w.w) dw.w[c] += vsum(dh[c] * hat);
+        if (w.b) dw.b[c] += vsum(dh[c]);
+        if (w.w) dh[c] *= w.w[c];
+        sum += dh[c];
+        product += dh[c] * hat;
     }
-    sum /= (float)n;
+    sum = w.rms ? splat(0) : sum / (float)n;
     product /= (float)n;
-    for (int64_t c = 0; c < n; c++) dx[c] += scale * (dh[c] * w[c] - sum - (x[c] - mean) * scale * product);
-}
-
-/* The normed stream again, from the statistics that the forward pass kept. */
-static void norm_again(int64_t n, const vf *x, const vf *stats, const float *w, const float *b, vf *h) {
-    for (int64_t c = 0; c < n; c++) h[c] = (x[c] - stats[0]) * stats[1] * w[c] + b[c];
+    for (int64_t c = 0; c < n; c++) dx[c] += scale * (dh[c] - sum - (x[c] - mean) * scale * product);
 }
 
 /* base[at[i]] += a[i]; lanes may fall on the same number. */
@@ -73,7 +68,8 @@ static void attend_back(const fg_config *config, const tree *t, int64_t block, c
     }
 }
 
-/* The loss of one block; dx becomes the gradient of the stream out of the last layer. */
+/* The loss of one block. logits [V] become its gradient, unless dx is NULL; dx [C] that of the stream out of the last
+ * layer. */
 static double head_back(const fg_config *config, const float *weights, const tape *tape, int64_t block, int64_t n,
                         const vf *targets, backward_space *space, float *gradient, vf *dx) {
     const int64_t c = config->n_embd;
@@ -82,15 +78,26 @@ static double head_back(const fg_config *config, const float *weights, const tap
     double loss = 0;
     head(config, weights, tape, block, stats, h, logits);
     log_softmax(v, logits);
-    for (int32_t k = 0; k < v; k++) total += targets[k];
     for (int32_t k = 0; k < v; k++) {
-        loss -= vsum(targets[k] * logits[k]);
-        logits[k] = total * vexp(logits[k]) - targets[k];
+        const vf part = targets[k] * logits[k];
+        loss -= vsum(vpick(targets[k] == 0, splat(0), part));
     }
-    linear_back(v, c, wte_at(weights), logits, dh);
-    linear_weights_back(v, c, n, logits, h, wte_at(gradient), 0, space->rows);
-    float *dw = final_norm_at(config, gradient);
-    norm_back(c, at(&tape->x, config->n_layer, block), stats, final_norm_at(config, weights), dh, dw, dw + c, dx);
+    if (!dx) return loss;
+    for (int32_t k = 0; k < v; k++) total += targets[k];
+    for (int32_t k = 0; k < v; k++) logits[k] = total * vexp(logits[k]) - targets[k];
+    const vf *x = at(&tape->x, config->n_layer, block);
+    linear_back(v, c, head_at(config, weights), logits, config->final_norm ? dh : dx);
+    linear_weights_back(v, c, n, logits, config->final_norm ? h : x, head_at(config, gradient), 0, space->rows);
+    if (config->final_norm)
+        norm_back(c, x, stats, final_norm_at(config, weights), dh, final_norm_at(config, gradient), dx);
+    return loss;
+}
+
+double loss_of(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
+               const uint8_t *wanted, backward_space *space) {
+    double loss = 0;
+    for (int64_t b = 0; b < t->n_blocks; b++)
+        if (wanted[b]) loss += head_back(config, weights, tape, b, 0, targets + b * config->vocab_size, space, 0, 0);
     return loss;
 }
 
@@ -108,14 +115,15 @@ static void embed_back(const fg_config *config, const tree *t, int64_t block, in
 }
 
 double backward(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
-                int64_t first_block, backward_space *space, float *gradient) {
+                const uint8_t *wanted, backward_space *space, float *gradient) {
     const int64_t c = config->n_embd, last = t->n_blocks - 1;
     vf *h = space->scratch, *g = h + c, *dg = g + 4 * c, *small = dg + 4 * c, *pairs = small + c;
     double loss = 0;
     for (int64_t i = 0; i < t->n_blocks * c; i++) space->dx[i] = splat(0);
-    for (int64_t b = first_block; b < t->n_blocks; b++)
-        loss += head_back(config, weights, tape, b, b < last ? LANES : t->n - last * LANES,
-                          targets + b * config->vocab_size, space, gradient, space->dx + b * c);
+    for (int64_t b = 0; b < t->n_blocks; b++)
+        if (wanted[b])
+            loss += head_back(config, weights, tape, b, b < last ? LANES : t->n - last * LANES,
+                              targets + b * config->vocab_size, space, gradient, space->dx + b * c);
     for (int32_t l = config->n_layer - 1; l >= 0; l--) {
         const layer w = layer_at(config, weights, l), dw = layer_at(config, gradient, l);
         for (int64_t i = 0; i < t->n_blocks * 3 * c; i++) space->dqkv[i] = splat(0);
@@ -124,29 +132,38 @@ double backward(const fg_config *config, const float *weights, const tree *t, ta
             const vf *x = at(&tape->x, l, b), *mid = at(&tape->mid, l, b), *fc = at(&tape->fc, l, b);
             const vf *stats = at(&tape->stats, l, b), *y = at(&tape->y, l, b);
             vf *dx = space->dx + b * c, *dqkv = space->dqkv + b * 3 * c;
-            if (l < config->n_layer - 1 || b >= first_block) {
+            if (l < config->n_layer - 1 || wanted[b]) {
                 linear_back(c, 4 * c, w.out_w, dx, dg);
                 for (int64_t d = 0; d < 4 * c; d++) {
                     vf slope;
-                    g[d] = vgelu(fc[d], &slope);
+                    g[d] = activate(config->activation, fc[d], &slope);
                     dg[d] *= slope;
                 }
                 linear_weights_back(c, 4 * c, n, dx, g, dw.out_w, dw.out_b, space->rows);
-                norm_again(c, mid, stats + 2, w.ln2_w, w.ln2_b, h);
+                norm_again(c, mid, stats + 2, w.ln2, h);
                 linear_weights_back(4 * c, c, n, dg, h, dw.fc_w, dw.fc_b, space->rows);
                 linear_back(4 * c, c, w.fc_w, dg, h);
-                norm_back(c, mid, stats + 2, w.ln2_w, h, dw.ln2_w, dw.ln2_b, dx);
+                norm_back(c, mid, stats + 2, w.ln2, h, dw.ln2, dx);
                 linear_back(c, c, w.proj_w, dx, small);
                 linear_weights_back(c, c, n, dx, y, dw.proj_w, dw.proj_b, space->rows);
                 attend_back(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), small, space->dqkv, pairs);
             }
-            norm_again(c, x, stats, w.ln1_w, w.ln1_b, h);
+            norm_again(c, x, stats, w.ln1, h);
             linear_weights_back(3 * c, c, n, dqkv, h, dw.attn_w, dw.attn_b, space->rows);
             linear_back(3 * c, c, w.attn_w, dqkv, h);
-            norm_back(c, x, stats, w.ln1_w, h, dw.ln1_w, dw.ln1_b, dx);
+            norm_back(c, x, stats, w.ln1, h, dw.ln1, dx);
         }
     }
-    for (int64_t b = 0; b <= last; b++)
-        embed_back(config, t, b, b < last ? LANES : t->n - last * LANES, space->dx + b * c, gradient);
+    for (int64_t b = 0; b <= last; b++) {
+        vf *dx = space->dx + b * c;
+        if (tape->embedded) { /* dx of what was normed, from dx of what came of it */
+            const norm_weights plain = {0, 0, 1};
+            const vf *x = tape->embedded + b * (c + 2);
+            for (int64_t d = 0; d < c; d++) h[d] = dx[d];
+            for (int64_t d = 0; d < c; d++) dx[d] = splat(0);
+            norm_back(c, x, x + c, plain, h, plain, dx);
+        }
+        embed_back(config, t, b, b < last ? LANES : t->n - last * LANES, dx, gradient);
+    }
     return loss;
 }

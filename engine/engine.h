@@ -4,12 +4,12 @@
  * and has the shape given in brackets. Arguments are not checked here: the Python and JavaScript bindings do that.
  *
  * Weights are one flat float32 array in the order of the notebook's named_parameters(), linear weights as (out, in):
- * wte (V, C), wpe (L, C), then for each layer ln_1, c_attn, c_proj, ln_2, c_fc, c_proj, then ln_f; each weight is
- * followed by its bias, which linear layers have only when config.bias is set.
+ * wte (V, C), wpe (L, C), then for each layer ln_1, c_attn, c_proj, ln_2, c_fc, c_proj, then ln_f, then lm_head (V, C)
+ * unless config.tied; each weight is followed by its bias, which linear layers have only when config.bias is set, and
+ * norms when they are LayerNorm. What a norm does not have is left out.
  *
- * `switches` turns parts of the model off, or scales them: [n_layer][n_head + 1] factors, a layer's heads first and
- * its MLP last; NULL leaves all of them on. A `workspace` is scratch memory of at least the number of bytes that
- * fg_workspace returns, aligned in any way.
+ * `switches` turns parts of the model off, or puts something else in their place; NULL leaves all of them on. A
+ * `workspace` is scratch memory of at least the number of bytes that fg_workspace returns, aligned in any way.
  */
 #ifndef FG_ENGINE_H
 #define FG_ENGINE_H
@@ -25,17 +25,40 @@ typedef struct {
     int32_t n_head;
     int32_t n_embd;          /* C, a multiple of n_head */
     int32_t bias;            /* whether linear layers have one */
+    int32_t tied;            /* whether the output layer is the token embedding */
+    int32_t activation;      /* of the MLP: 0 GELU, 1 GELU with tanh, 2 ReLU */
+    int32_t norm;            /* 0 LayerNorm, 1 RMSNorm, 2 RMSNorm without a weight */
+    int32_t embedding_norm;  /* whether the embedding is normed too, without a weight */
+    int32_t final_norm;      /* whether the stream is normed before the output layer */
 } fg_config;
 
-/* What to train on. A window is context_length tokens and the token that follows each of them. */
+/* What of each layer is left on, or put in its place. Heads count before they are projected. */
+typedef struct {
+    const float *scale; /* [n_layer][n_head + 1]: factors of a layer's heads and, last, of its MLP */
+    const float *shift; /* [n_layer][2][L][C]: what is then added to heads and to the MLP at each position, or NULL */
+} fg_switches;
+
+/* What to train on. A window is 1 to L tokens and the token that follows each of them. The loss of a step is the mean
+ * over all tokens that it predicts, each of which counts by its mask times the weight of its window. */
 typedef struct {
     const int32_t *tokens;   /* the data */
+    const float *mask;       /* one for each of tokens; NULL for 1 each */
     const int64_t *starts;   /* [steps][batch] or [batch]: where each window begins in tokens */
-    const float *weights;    /* [batch]: share of each window in the loss; NULL for 1/batch each */
+    const int32_t *lengths;  /* likewise, how long it is; NULL for L each */
+    const float *weights;    /* [batch]; NULL for 1 each */
     int64_t batch;           /* windows a step */
-    int32_t fresh;           /* whether every step has its own row of starts */
-    int32_t every_position;  /* the loss: of every position (1), or of the last one (0) */
+    int32_t fresh;           /* whether every step has its own row of starts and of lengths */
+    int32_t every_position;  /* whether all tokens of a window predict the next one (1), or its last token alone (0) */
 } fg_windows;
+
+/* AdamW (Loshchilov and Hutter 2019). */
+typedef struct {
+    const double *rates;     /* [steps]: the learning rate of each step */
+    double beta1, beta2;
+    double weight_decay;
+    double clip;             /* the largest norm of the gradient, to which larger ones are scaled down; 0 for any */
+    int32_t matrices;        /* whether matrices alone decay */
+} fg_optimizer;
 
 /* A chain: next-token log-probabilities in nats, every row of which is normalised in double precision when it is read.
  * Those below -708 are of arrows that are not there: exactly 0. */
@@ -51,8 +74,9 @@ FG_API int64_t fg_n_params(const fg_config *config);
 /* Bytes of scratch memory that any one call of a function below needs for windows a step of at most `batch`. */
 FG_API int64_t fg_workspace(const fg_config *config, int64_t batch);
 
-/* The weights [n_params] that PyTorch's CPU generator draws for this model after torch.manual_seed(seed). */
-FG_API void fg_init(const fg_config *config, uint32_t seed, float *weights);
+/* The weights [n_params] that PyTorch's CPU generator draws for this model after torch.manual_seed(seed), and the state
+ * [625] in which that leaves the generator. */
+FG_API void fg_init(const fg_config *config, uint32_t seed, float *weights, uint32_t *state);
 
 /* The state [625] of PyTorch's CPU generator after torch.manual_seed(seed). */
 FG_API void fg_seed(uint32_t seed, uint32_t *state);
@@ -60,28 +84,45 @@ FG_API void fg_seed(uint32_t seed, uint32_t *state);
 /* Draws `count` integers below `high`, as torch.randint(high, ...) does, and moves the generator on. */
 FG_API void fg_randint(uint32_t *state, int64_t count, uint32_t high, int64_t *out);
 
-/* The loss in nats over the first row of windows, and its gradient [n_params]. */
-FG_API double fg_gradient(const fg_config *config, const fg_windows *windows, const float *weights, float *gradient,
-                          void *workspace);
+/* Into how many parts the windows of a step are cut, which may be computed at the same time. */
+FG_API int64_t fg_parts(const fg_config *config, int64_t batch);
 
-/* `steps` AdamW steps, of which the first has number `first` (0 for a new run). Updates weights and both moments
- * [n_params]; writes the loss before each step [steps] and, unless NULL, the chain after each [steps][V**L][V]. */
-FG_API void fg_train(const fg_config *config, const fg_windows *windows, double learning_rate, double weight_decay,
-                     int64_t first, int64_t steps, float *weights, float *moment1, float *moment2, double *losses,
-                     float *chains, void *workspace);
+/* What one part adds to the loss in nats over a row of windows, and to its gradient [n_params]. */
+FG_API double fg_gradient(const fg_config *config, const fg_windows *windows, int64_t row, int64_t part,
+                          const float *weights, float *gradient, void *workspace);
+
+/* The sum of the squares of `count` numbers from `first` on of a gradient, which is the sum of parts [parts][n_params]. */
+FG_API double fg_square(const fg_config *config, int64_t parts, const float *gradients, int64_t first, int64_t count);
+
+/* One step of AdamW, number `step` from 0 on, for `count` numbers from `first` on, whose gradient is that sum times
+ * `scale`. Updates weights and both moments [n_params]. */
+FG_API void fg_update(const fg_config *config, const fg_optimizer *optimizer, double rate, int64_t step, double scale,
+                      int64_t parts, const float *gradients, int64_t first, int64_t count, float *weights,
+                      float *moment1, float *moment2);
+
+/* `steps` steps, of which the first has number `first` (0 for a new run): what the three functions above do. Writes the
+ * loss before each step [steps] and, unless NULL, the chain after each [steps][V**L][V]. */
+FG_API void fg_train(const fg_config *config, const fg_windows *windows, const fg_optimizer *optimizer, int64_t first,
+                     int64_t steps, float *weights, float *moment1, float *moment2, double *losses, float *chains,
+                     void *workspace);
+
+/* The loss in nats over the first row of windows. */
+FG_API double fg_loss(const fg_config *config, const fg_windows *windows, const float *weights, void *workspace);
 
 /* Next-token log-probabilities in nats [count][V] of the contexts of `length` tokens with ids first, first + 1, ... */
-FG_API void fg_evaluate(const fg_config *config, const float *weights, const float *switches, int32_t length,
+FG_API void fg_evaluate(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length,
                         int64_t first, int64_t count, float *out, void *workspace);
 
 /* The same [count][V] for any contexts [count][length]. */
-FG_API void fg_predict(const fg_config *config, const float *weights, const float *switches, int32_t length,
+FG_API void fg_predict(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length,
                        const int32_t *contexts, int64_t count, float *out, void *workspace);
 
-/* Inside the model for one context [length]: attention [n_layer][n_head][length][length], the residual stream after
- * the embedding and after every attention and MLP [2 * n_layer + 1][length][C], and next-token logits [V]. */
-FG_API void fg_inspect(const fg_config *config, const float *weights, const float *switches, int32_t length,
-                       const int32_t *context, float *attention, float *residual, float *logits, void *workspace);
+/* Inside the model for each of `count` contexts [length]: attention [n_layer][n_head][length][length], what the heads
+ * read [n_layer][length][C] before it is projected, the residual stream after the embedding and after every attention
+ * and MLP [2 * n_layer + 1][length][C], and next-token logits [V]. What is NULL is left out. */
+FG_API void fg_inspect(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length,
+                       const int32_t *contexts, int64_t count, float *attention, float *heads, float *residual,
+                       float *logits, void *workspace);
 
 /* One step forward: out[b - first][y] = sum over a of pi[a][b] p[a][b][y] for `count` suffixes b from `first` on; pi
  * [V][suffixes]. */

@@ -12,18 +12,20 @@ void evaluate_place(evaluate_space *s, const fg_config *config, int32_t length, 
     tree_place(&s->tree, length, nodes, memory);
     tape_place(&s->tape, config, length, nodes, 0, memory);
     s->nodes = take(memory, windows * 4);
+    s->wanted = take(memory, (nodes + LANES - 1) / LANES);
     s->h = take(memory, (config->n_embd + 2) * (int64_t)sizeof(vf));
     s->logits = take(memory, config->vocab_size * (int64_t)sizeof(vf));
     s->rows = take(memory, s->group * config->vocab_size * 4);
 }
 
 /* Runs the model on a tree and writes the log-probabilities of its leaves [leaves][V]. */
-static void leaves(const fg_config *config, const float *weights, const float *switches, evaluate_space *s,
+static void leaves(const fg_config *config, const float *weights, const fg_switches *switches, evaluate_space *s,
                    float *out) {
     const tree *t = &s->tree;
     const int64_t first_block = t->first_leaf / LANES;
     const int32_t v = config->vocab_size;
-    forward(config, weights, switches, t, &s->tape, first_block);
+    for (int64_t b = 0; b < t->n_blocks; b++) s->wanted[b] = b >= first_block;
+    forward(config, weights, switches, t, &s->tape, s->wanted);
     for (int64_t b = first_block; b < t->n_blocks; b++) {
         head(config, weights, &s->tape, b, s->h + config->n_embd, s->h, s->logits);
         log_softmax(v, s->logits);
@@ -35,7 +37,7 @@ static void leaves(const fg_config *config, const float *weights, const float *s
     }
 }
 
-void fg_evaluate(const fg_config *config, const float *weights, const float *switches, int32_t length, int64_t first,
+void fg_evaluate(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length, int64_t first,
                  int64_t count, float *out, void *workspace) {
     evaluate_space s;
     char *memory = workspace;
@@ -50,7 +52,7 @@ void fg_evaluate(const fg_config *config, const float *weights, const float *swi
     }
 }
 
-void fg_predict(const fg_config *config, const float *weights, const float *switches, int32_t length,
+void fg_predict(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length,
                 const int32_t *contexts, int64_t count, float *out, void *workspace) {
     evaluate_space s;
     char *memory = workspace;
@@ -58,7 +60,7 @@ void fg_predict(const fg_config *config, const float *weights, const float *swit
     const int32_t v = config->vocab_size;
     for (int64_t first = 0; first < count; first += s.group) {
         int64_t n = count - first < s.group ? count - first : s.group;
-        tree_of_windows(&s.tree, contexts + first * length, 0, n, s.nodes);
+        tree_of_windows(&s.tree, contexts + first * length, 0, 0, n, s.nodes);
         leaves(config, weights, switches, &s, s.rows);
         for (int64_t w = 0; w < n; w++) {
             int64_t leaf = s.nodes[(length - 1) * n + w] - s.tree.first_leaf;
@@ -68,34 +70,49 @@ void fg_predict(const fg_config *config, const float *weights, const float *swit
 }
 
 void inspect_place(inspect_space *s, const fg_config *config, int32_t length, char **memory) {
-    tree_place(&s->tree, length, length, memory);
-    tape_place(&s->tape, config, length, length, 1, memory);
-    s->nodes = take(memory, length * 4);
+    s->group = STATES / config->context_length > 1 ? STATES / config->context_length : 1;
+    const int64_t nodes = tree_capacity_windows(s->group, length);
+    tree_place(&s->tree, length, nodes, memory);
+    tape_place(&s->tape, config, length, nodes, 1, memory);
+    s->nodes = take(memory, nodes * 4);
     s->h = take(memory, (config->n_embd + 2) * (int64_t)sizeof(vf));
     s->logits = take(memory, config->vocab_size * (int64_t)sizeof(vf));
 }
 
-/* Feature f of a node, in a buffer. A single window's tree is a path: node and position are the same number. */
+/* Feature f of a node, in a buffer. */
 static float value(const buffer *b, int32_t l, int32_t node, int64_t f) {
     return at(b, l, node / LANES)[f][node % LANES];
 }
 
-void fg_inspect(const fg_config *config, const float *weights, const float *switches, int32_t length,
-                const int32_t *context, float *attention, float *residual, float *logits, void *workspace) {
+void fg_inspect(const fg_config *config, const float *weights, const fg_switches *switches, int32_t length,
+                const int32_t *contexts, int64_t count, float *attention, float *heads, float *residual, float *logits,
+                void *workspace) {
     inspect_space s;
     char *memory = workspace;
     inspect_place(&s, config, length, &memory);
-    tree_of_windows(&s.tree, context, 0, 1, s.nodes);
-    forward(config, weights, switches, &s.tree, &s.tape, 0);
-    for (int32_t l = 0; l < config->n_layer; l++)
-        for (int32_t h = 0; h < config->n_head; h++)
-            for (int32_t i = 0; i < length; i++)
-                for (int32_t j = 0; j < length; j++)
-                    *attention++ = j > i ? 0 : value(&s.tape.att, l, i, h * length + j);
-    for (int32_t l = 0; l < 2 * config->n_layer + 1; l++)
-        for (int32_t i = 0; i < length; i++)
-            for (int64_t c = 0; c < config->n_embd; c++)
-                *residual++ = value(l % 2 ? &s.tape.mid : &s.tape.x, l / 2, i, c);
-    head(config, weights, &s.tape, (length - 1) / LANES, s.h + config->n_embd, s.h, s.logits);
-    for (int32_t v = 0; v < config->vocab_size; v++) logits[v] = s.logits[v][(length - 1) % LANES];
+    const int64_t c = config->n_embd;
+    for (int64_t first = 0; first < count; first += s.group) {
+        const int64_t n = count - first < s.group ? count - first : s.group;
+        tree_of_windows(&s.tree, contexts + first * length, 0, 0, n, s.nodes);
+        forward(config, weights, switches, &s.tree, &s.tape, 0);
+        for (int64_t w = 0; w < n; w++) {
+            const int32_t *node = s.nodes + w; /* of position i it is node[i * n] */
+            for (int32_t l = 0; attention && l < config->n_layer; l++)
+                for (int32_t h = 0; h < config->n_head; h++)
+                    for (int32_t i = 0; i < length; i++)
+                        for (int32_t j = 0; j < length; j++)
+                            *attention++ = j > i ? 0 : value(&s.tape.att, l, node[i * n], h * length + j);
+            for (int32_t l = 0; heads && l < config->n_layer; l++)
+                for (int32_t i = 0; i < length; i++)
+                    for (int64_t d = 0; d < c; d++) *heads++ = value(&s.tape.y, l, node[i * n], d);
+            for (int32_t l = 0; residual && l < 2 * config->n_layer + 1; l++)
+                for (int32_t i = 0; i < length; i++)
+                    for (int64_t d = 0; d < c; d++)
+                        *residual++ = value(l % 2 ? &s.tape.mid : &s.tape.x, l / 2, node[i * n], d);
+            if (!logits) continue;
+            const int32_t last = node[(length - 1) * n];
+            head(config, weights, &s.tape, last / LANES, s.h + c, s.h, s.logits);
+            for (int32_t v = 0; v < config->vocab_size; v++) *logits++ = s.logits[v][last % LANES];
+        }
+    }
 }

@@ -18,6 +18,7 @@ void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capaci
     place(&t->mid, c, layers, kept, memory);
     place(&t->fc, 4 * c, layers, kept, memory);
     place(&t->stats, 4, layers, kept, memory);
+    t->embedded = config->embedding_norm ? take(memory, blocks * (c + 2) * (int64_t)sizeof(vf)) : 0;
     t->scratch = take(memory, 5 * c * (int64_t)sizeof(vf) + length * (int64_t)sizeof(ancestor));
 }
 
@@ -31,15 +32,26 @@ static void embed(const fg_config *config, const float *weights, const tree *t, 
     }
 }
 
-void norm(int64_t n, const vf *x, const float *w, const float *b, vf *h, vf *stats) {
+void norm_again(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *h) {
+    const vf mean = stats[0], scale = stats[1];
+    if (w.b)
+        for (int64_t c = 0; c < n; c++) h[c] = (x[c] - mean) * scale * w.w[c] + w.b[c];
+    else if (w.w)
+        for (int64_t c = 0; c < n; c++) h[c] = x[c] * scale * w.w[c];
+    else
+        for (int64_t c = 0; c < n; c++) h[c] = x[c] * scale;
+}
+
+void norm(int64_t n, const vf *x, norm_weights w, vf *h, vf *stats) {
     vf mean = {0}, square = {0};
-    for (int64_t c = 0; c < n; c++) mean += x[c];
-    mean /= (float)n;
+    if (!w.rms) {
+        for (int64_t c = 0; c < n; c++) mean += x[c];
+        mean /= (float)n;
+    }
     for (int64_t c = 0; c < n; c++) square += (x[c] - mean) * (x[c] - mean);
-    vf scale = 1.0f / vsqrt(square / (float)n + 1e-5f);
-    for (int64_t c = 0; c < n; c++) h[c] = (x[c] - mean) * scale * w[c] + b[c];
     stats[0] = mean;
-    stats[1] = scale;
+    stats[1] = 1.0f / vsqrt(square / (float)n + 1e-5f);
+    norm_again(n, x, stats, w, h);
 }
 
 /* For each ancestor the sum over `size` features, from f on, of q times the ancestor's. */
@@ -106,36 +118,50 @@ static void attend(const fg_config *config, const tree *t, int64_t block, const 
     }
 }
 
-void forward(const fg_config *config, const float *weights, const float *switches, const tree *t, tape *tape,
-             int64_t first_block) {
-    const int64_t c = config->n_embd, size = c / config->n_head;
+/* Factors of heads or of an MLP, and what is put in their place at each lane's position. */
+static void switched(vf *y, int64_t n, int64_t size, const float *scale, const float *shift, const int32_t *depth) {
+    for (int64_t d = 0; d < n; d++) y[d] *= scale[d / size];
+    if (shift)
+        for (int i = 0; i < LANES; i++)
+            for (int64_t d = 0; d < n; d++) ((float *)y)[d * LANES + i] += shift[depth[i] * n + d];
+}
+
+void forward(const fg_config *config, const float *weights, const fg_switches *switches, const tree *t, tape *tape,
+             const uint8_t *wanted) {
+    const int64_t c = config->n_embd, size = c / config->n_head, positions = (int64_t)config->context_length * c;
+    const norm_weights plain = {0, 0, 1};
     vf *h = tape->scratch, *g = h + c;
-    for (int64_t b = 0; b < t->n_blocks; b++) embed(config, weights, t, b, at(&tape->x, 0, b));
+    for (int64_t b = 0; b < t->n_blocks; b++) {
+        vf *x = tape->embedded ? tape->embedded + b * (c + 2) : at(&tape->x, 0, b);
+        embed(config, weights, t, b, x);
+        if (tape->embedded) norm(c, x, plain, at(&tape->x, 0, b), x + c);
+    }
     for (int32_t l = 0; l < config->n_layer; l++) {
         const layer w = layer_at(config, weights, l);
-        const float *on = switches ? switches + l * (config->n_head + 1) : 0;
+        const float *on = switches ? switches->scale + l * (config->n_head + 1) : 0;
+        const float *instead = switches && switches->shift ? switches->shift + 2 * l * positions : 0;
         for (int64_t b = 0; b < t->n_blocks; b++) {
             vf *x = at(&tape->x, l, b), *out = at(&tape->x, l + 1, b), *qkv = at(&tape->qkv, l, b);
             vf *y = at(&tape->y, l, b), *mid = at(&tape->mid, l, b), *fc = at(&tape->fc, l, b);
             vf *stats = at(&tape->stats, l, b);
-            norm(c, x, w.ln1_w, w.ln1_b, h, stats);
-            if (l == config->n_layer - 1 && b < first_block) {
+            norm(c, x, w.ln1, h, stats);
+            if (l == config->n_layer - 1 && wanted && !wanted[b]) {
                 linear(2 * c, c, w.attn_w + c * c, w.attn_b ? w.attn_b + c : 0, h, qkv + c);
                 continue;
             }
             linear(3 * c, c, w.attn_w, w.attn_b, h, qkv);
             attend(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), y,
                    (ancestor *)(g + 4 * c));
-            if (on)
-                for (int64_t d = 0; d < c; d++) y[d] *= on[d / size];
+            if (on) switched(y, c, size, on, instead, t->depth + b * LANES);
             linear(c, c, w.proj_w, w.proj_b, y, mid);
             for (int64_t d = 0; d < c; d++) mid[d] += x[d];
-            norm(c, mid, w.ln2_w, w.ln2_b, h, stats + 2);
+            norm(c, mid, w.ln2, h, stats + 2);
             linear(4 * c, c, w.fc_w, w.fc_b, h, fc);
             vf slope;
-            for (int64_t d = 0; d < 4 * c; d++) g[d] = vgelu(fc[d], &slope);
+            for (int64_t d = 0; d < 4 * c; d++) g[d] = activate(config->activation, fc[d], &slope);
             linear(c, 4 * c, w.out_w, w.out_b, g, out);
-            for (int64_t d = 0; d < c; d++) out[d] = mid[d] + (on ? on[config->n_head] * out[d] : out[d]);
+            if (on) switched(out, c, c, on + config->n_head, instead ? instead + positions : 0, t->depth + b * LANES);
+            for (int64_t d = 0; d < c; d++) out[d] += mid[d];
         }
     }
 }
@@ -143,9 +169,12 @@ void forward(const fg_config *config, const float *weights, const float *switche
 void head(const fg_config *config, const float *weights, const tape *tape, int64_t block, vf *stats, vf *h,
           vf *logits) {
     const int64_t c = config->n_embd;
-    const float *w = final_norm_at(config, weights);
-    norm(c, at(&tape->x, config->n_layer, block), w, w + c, h, stats);
-    linear(config->vocab_size, c, wte_at(weights), 0, h, logits);
+    const vf *x = at(&tape->x, config->n_layer, block);
+    if (config->final_norm) {
+        norm(c, x, final_norm_at(config, weights), h, stats);
+        x = h;
+    }
+    linear(config->vocab_size, c, head_at(config, weights), 0, x, logits);
 }
 
 void log_softmax(int32_t n, vf *logits) {

@@ -145,42 +145,43 @@ static void fill(float *p, int64_t n, float value) {
         for (int64_t i = 0; i < n; i++) p[i] = value;
 }
 
-void fg_init(const fg_config *config, uint32_t seed, float *weights) {
+static void fill_norm(norm_weights w, int64_t n) {
+    fill(w.w, n, 1);
+    fill(w.b, n, 0);
+}
+
+void fg_init(const fg_config *config, uint32_t seed, float *weights, uint32_t *state) {
     int64_t c = config->n_embd, wte = config->vocab_size * c, wpe = config->context_length * c;
     const double std = 0.02, residual_std = 0.02 / __builtin_sqrt(2.0 * config->n_layer);
-    uint32_t state[625];
     generator g = {state, 0, 0};
     fg_seed(seed, state);
     /* Constructors: normal embeddings, then one uniform number for every weight of a linear layer. */
     normal(&g, wte, 1, wte_at(weights));
     normal(&g, wpe, 1, wpe_at(config, weights));
     skip(&g, config->n_layer * (12 * c * c + (config->bias ? 9 * c : 0)) + wte);
-    /* The model's own initialisation, module by module; the tied lm_head comes last and overwrites wte. */
+    /* The model's own initialisation, module by module; lm_head comes last, and where it is tied overwrites wte. */
     normal(&g, wte, std, wte_at(weights));
     normal(&g, wpe, std, wpe_at(config, weights));
     for (int32_t i = 0; i < config->n_layer; i++) {
         layer l = layer_at(config, weights, i);
-        fill(l.ln1_w, c, 1);
-        fill(l.ln1_b, c, 0);
+        fill_norm(l.ln1, c);
         normal(&g, 3 * c * c, std, l.attn_w);
         fill(l.attn_b, 3 * c, 0);
         normal(&g, c * c, std, l.proj_w);
         fill(l.proj_b, c, 0);
-        fill(l.ln2_w, c, 1);
-        fill(l.ln2_b, c, 0);
+        fill_norm(l.ln2, c);
         normal(&g, 4 * c * c, std, l.fc_w);
         fill(l.fc_b, 4 * c, 0);
         normal(&g, 4 * c * c, std, l.out_w);
         fill(l.out_b, c, 0);
     }
-    normal(&g, wte, std, wte_at(weights));
+    normal(&g, wte, std, head_at(config, weights));
     for (int32_t i = 0; i < config->n_layer; i++) {
         layer l = layer_at(config, weights, i);
         normal(&g, c * c, residual_std, l.proj_w);
         normal(&g, 4 * c * c, residual_std, l.out_w);
     }
-    fill(final_norm_at(config, weights), c, 1);
-    fill(final_norm_at(config, weights) + c, c, 0);
+    if (config->final_norm) fill_norm(final_norm_at(config, weights), c);
 }
 
 void fg_randint(uint32_t *state, int64_t count, uint32_t high, int64_t *out) {

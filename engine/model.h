@@ -5,15 +5,26 @@
 #include "engine.h"
 #include "tree.h"
 
+/* The weight [C] and the bias [C] of a norm, NULL where it has none, and whether it leaves the mean where it is. */
+typedef struct {
+    float *w, *b;
+    int32_t rms;
+} norm_weights;
+
 /* Where each tensor of one layer lies in a flat array of weights, or of gradients. Biases may be NULL. */
 typedef struct {
-    float *ln1_w, *ln1_b, *attn_w, *attn_b, *proj_w, *proj_b, *ln2_w, *ln2_b, *fc_w, *fc_b, *out_w, *out_b;
+    norm_weights ln1, ln2;
+    float *attn_w, *attn_b, *proj_w, *proj_b, *fc_w, *fc_b, *out_w, *out_b;
 } layer;
 
 layer layer_at(const fg_config *config, const float *flat, int32_t index);
 static inline float *wte_at(const float *flat) { return (float *)flat; }
 float *wpe_at(const fg_config *config, const float *flat);
-float *final_norm_at(const fg_config *config, const float *flat); /* weight [C], then bias [C] */
+norm_weights final_norm_at(const fg_config *config, const float *flat);
+float *head_at(const fg_config *config, const float *flat);
+
+/* Where the tensors of one kind end among which `place` lies, and whether they are matrices. */
+int64_t tensor_end(const fg_config *config, int64_t place, int32_t *matrix);
 
 /* One kind of activation. A stride of 0 makes all layers, or all blocks, use the same memory. */
 typedef struct {
@@ -31,16 +42,17 @@ typedef struct {
     buffer y;     /* C: what the heads read */
     buffer mid;   /* C: the residual stream between attention and MLP */
     buffer fc;    /* 4C: the MLP before its nonlinearity */
-    buffer stats; /* 4: mean and 1 / standard deviation of both layer norms */
+    buffer stats; /* 4: mean and 1 / standard deviation of both norms */
+    vf *embedded; /* [blocks][C + 2]: the embedding before it is normed and its statistics, where it is */
     vf *scratch;  /* 5C, then length ancestors */
 } tape;
 
 /* keep: whether activations of every layer are kept, for a backward pass or an inspection. */
 void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capacity, int keep, char **memory);
 
-/* Fills the tape. In the last layer, blocks below first_block get keys and values only. */
-void forward(const fg_config *config, const float *weights, const float *switches, const tree *t, tape *tape,
-             int64_t first_block);
+/* Fills the tape. In the last layer, blocks that are not wanted get keys and values only; NULL if all are. */
+void forward(const fg_config *config, const float *weights, const fg_switches *switches, const tree *t, tape *tape,
+             const uint8_t *wanted);
 
 /* Where the features of one ancestor of each lane lie: at one place, in two blocks, or scattered. */
 typedef struct {
@@ -90,12 +102,23 @@ __attribute__((always_inline)) static inline four fetch4(const ancestor *from, i
     return (four){fetch(from, f), fetch(from, f + 1), fetch(from, f + 2), fetch(from, f + 3)};
 }
 
-/* Layer norm (eps 1e-5) of x [n]; stats receives the mean and 1 / standard deviation. */
-void norm(int64_t n, const vf *x, const float *w, const float *b, vf *h, vf *stats);
+/* The norm (eps 1e-5) of x [n]; stats receives the mean, 0 for RMSNorm, and 1 / standard deviation. */
+void norm(int64_t n, const vf *x, norm_weights w, vf *h, vf *stats);
+
+/* The normed stream again, from its statistics. */
+void norm_again(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *h);
 
 /* Next-token logits [V] of one block, from the stream out of the last layer. h [C] receives the normed stream. */
 void head(const fg_config *config, const float *weights, const tape *tape, int64_t block, vf *stats, vf *h,
           vf *logits);
+
+/* The nonlinearity of the MLP, and its slope. */
+static inline vf activate(int32_t kind, vf x, vf *slope) {
+    if (kind == 0) return vgelu(x, slope);
+    if (kind == 1) return vgelu_tanh(x, slope);
+    *slope = vpick(x > 0, splat(1), splat(0));
+    return vmax(x, splat(0));
+}
 
 /* Turns logits [V] into log-probabilities in place. */
 void log_softmax(int32_t n, vf *logits);
@@ -110,8 +133,12 @@ typedef struct {
 void backward_place(backward_space *space, const fg_config *config, int32_t length, int64_t capacity, char **memory);
 
 /* Adds to gradient (n_params and LANES more) what targets say. targets [blocks][V]: for each node and token its share
- * in the loss, 0 for nodes without one. Only blocks from first_block on may have targets. Returns the loss in nats. */
+ * in the loss, 0 for nodes without one. Only wanted blocks may have targets. Returns the loss in nats. */
 double backward(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
-                int64_t first_block, backward_space *space, float *gradient);
+                const uint8_t *wanted, backward_space *space, float *gradient);
+
+/* The loss alone. */
+double loss_of(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
+               const uint8_t *wanted, backward_space *space);
 
 #endif

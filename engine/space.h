@@ -10,8 +10,10 @@ typedef struct {
     tape tape;
     backward_space back;
     int32_t *nodes;  /* [context_length][group] */
+    uint8_t *wanted; /* [blocks]: those that have targets */
     vf *targets;     /* [blocks][V] */
     float *gradient; /* [n_params + LANES] */
+    float *total;    /* the same, of all parts so far */
 } train_space;
 
 void train_place(train_space *s, const fg_config *config, int64_t batch, char **memory);
@@ -20,17 +22,19 @@ typedef struct {
     int64_t group; /* states that are computed at once */
     tree tree;
     tape tape;
-    int32_t *nodes; /* [length][group] */
-    vf *h, *logits; /* C + 2; V */
-    float *rows;    /* [group][V] */
+    int32_t *nodes;  /* [length][group] */
+    uint8_t *wanted; /* [blocks]: those with leaves */
+    vf *h, *logits;  /* C + 2; V */
+    float *rows;     /* [group][V] */
 } evaluate_space;
 
 void evaluate_place(evaluate_space *s, const fg_config *config, int32_t length, char **memory);
 
 typedef struct {
+    int64_t group; /* contexts that are looked into at once */
     tree tree;
     tape tape;
-    int32_t *nodes; /* [length] */
+    int32_t *nodes; /* [length][group] */
     vf *h, *logits; /* C + 2; V */
 } inspect_space;
 

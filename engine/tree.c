@@ -82,13 +82,15 @@ void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count) {
     finish(t);
 }
 
-void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, int64_t count, int32_t *nodes) {
+void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, const int32_t *lengths, int64_t count,
+                     int32_t *nodes) {
     int32_t *child = t->child + 1; /* child[-1] is the first node of depth 0 */
     t->n = 0;
     child[-1] = -1;
     for (int32_t depth = 0; depth < t->length; depth++) {
         t->first_leaf = t->n;
         for (int64_t w = 0; w < count; w++) {
+            if (lengths && depth >= lengths[w]) continue;
             int32_t token = tokens[(starts ? starts[w] : w * t->length) + depth];
             int32_t parent = depth ? nodes[(depth - 1) * count + w] : -1;
             int32_t node = child[parent];

@@ -32,8 +32,9 @@ int64_t tree_capacity_range(int64_t count, int32_t length);
 /* All contexts with ids first .. first + count - 1; leaf number k belongs to id first + k. */
 void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count);
 
-/* The windows tokens[starts[w]] ..., or tokens[w * length] ... where starts is NULL. nodes [length][count] receives
- * the node of every position of every window. */
-void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, int64_t count, int32_t *nodes);
+/* The windows tokens[starts[w]] ..., or tokens[w * length] ... where starts is NULL, each of lengths[w] tokens, or of
+ * length where that is NULL. nodes [length][count] receives the node of every position of every window. */
+void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, const int32_t *lengths, int64_t count,
+                     int32_t *nodes);
 
 #endif

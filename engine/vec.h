@@ -121,4 +121,13 @@ static inline vf vgelu(vf x, vf *slope) {
     return x * phi;
 }
 
+/* GELU as GPT-2 takes it (Hendrycks and Gimpel 2016), x / (1 + exp(-2 u)) with u = sqrt(2/pi) (x + 0.044715 x^3), which
+ * is x (1 + tanh u) / 2; and its slope. */
+static inline vf vgelu_tanh(vf x, vf *slope) {
+    vf square = x * x, e = vexp(x * (-1.59576912f - 0.0713548163f * square)); /* exp(-2 u) */
+    vf phi = 1.0f / (1.0f + e), rest = e * phi; /* 1 - phi, with its digits */
+    *slope = phi + x * phi * rest * (1.59576912f + 0.214064449f * square);
+    return x * phi;
+}
+
 #endif

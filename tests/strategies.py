@@ -21,10 +21,11 @@ class Case(NamedTuple):
 
 @st.composite
 def configs(draw: st.DrawFn, *, most_states: int = 1024, least_width: int = 1) -> GPTConfig:
-    """Shapes of models: V not only powers of two, L, layers and heads from 1, with and without biases."""
+    """Shapes of models: V not only powers of two, L, layers and heads from 1, of every kind."""
     vocab_size = draw(st.integers(2, 7))
     longest = max(L for L in range(1, 8) if vocab_size**L <= most_states)
     n_head = draw(st.integers(1, 4))
+    norm = draw(st.sampled_from(("layernorm", "layernorm", "rmsnorm")))
     narrowest = -(-least_width // n_head)
     return GPTConfig(
         vocab_size=vocab_size,
@@ -33,6 +34,12 @@ def configs(draw: st.DrawFn, *, most_states: int = 1024, least_width: int = 1) -
         n_head=n_head,
         n_embd=n_head * draw(st.integers(narrowest, max(6, narrowest))),
         bias=draw(st.booleans()),
+        tied=draw(st.booleans()),
+        activation=draw(st.sampled_from(("gelu", "gelu", "gelu_tanh", "relu"))),
+        norm=norm,
+        norm_weight=norm == "layernorm" or draw(st.booleans()),
+        embedding_norm=norm == "rmsnorm" and draw(st.booleans()),
+        final_norm=norm == "layernorm" or draw(st.booleans()),
     )
 
 

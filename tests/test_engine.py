@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finitegpt import GPTConfig, InputError, TooLargeError, states
-from finitegpt.engine import Engine, Windows
+from finitegpt.engine import Engine, Optimizer, Switches, Windows
 from finitegpt.library import builds
 from oracles import decimals, exact_entropy, exact_rows
 from strategies import SEEDS, Case, cases, configs
@@ -75,7 +75,7 @@ def test_inspection_agrees_with_evaluation(engine: Engine, config: GPTConfig, se
     context = np.array(
         data.draw(st.lists(st.integers(0, config.vocab_size - 1), min_size=1, max_size=config.context_length)), np.int32
     )
-    attention, residual, logits = engine.inspect(config, weights, context)
+    attention, _, residual, logits = (inside[0] for inside in engine.inspect(config, weights, context[None]))
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert not np.triu(attention, 1).any()
     row = logits - np.logaddexp.reduce(logits)
@@ -89,11 +89,11 @@ def test_switches(engine: Engine, config: GPTConfig, seed: int) -> None:
     n = config.vocab_size**config.context_length
     on = np.ones((config.n_layer, config.n_head + 1), np.float32)
     np.testing.assert_array_equal(
-        engine.evaluate(config, weights, 0, n, switches=on), engine.evaluate(config, weights, 0, n)
+        engine.evaluate(config, weights, 0, n, switches=Switches(on)), engine.evaluate(config, weights, 0, n)
     )
     # With every part off the stream stays as it was embedded, so only the last token matters (no biases here).
     if not config.bias:
-        off = engine.evaluate(config, weights, 0, n, switches=0 * on)
+        off = engine.evaluate(config, weights, 0, n, switches=Switches(0 * on))
         np.testing.assert_allclose(off, np.tile(off[: config.vocab_size], (n // config.vocab_size, 1)), atol=1e-5)
 
 
@@ -103,7 +103,7 @@ def test_shares_are_repetitions(engine: Engine, case: Case) -> None:
     weights = engine.init(config, case.seed)
     distinct, counts = np.unique(windows.starts, return_counts=True)
     shares = (counts / counts.sum()).astype(np.float32)
-    merged = Windows(windows.tokens, distinct, shares, windows.every_position)
+    merged = Windows(windows.tokens, distinct, weights=shares, every_position=windows.every_position)
     loss, gradient = engine.gradient(config, windows, weights)
     loss_merged, gradient_merged = engine.gradient(config, merged, weights)
     assert loss_merged == pytest.approx(loss, rel=1e-6)
@@ -132,10 +132,9 @@ def test_training_in_parts_is_training_at_once(engine: Engine) -> None:
                 engine.train(
                     NOTEBOOK,
                     windows,
-                    lr=1e-2,
-                    weight_decay=0.1,
+                    rates=np.full(steps, 1e-2),
+                    optimizer=Optimizer(),
                     first=first,
-                    steps=steps,
                     weights=weights,
                     moments=moments,
                 )
@@ -149,13 +148,17 @@ def test_training_in_parts_is_training_at_once(engine: Engine) -> None:
 def test_chains_of_every_step_are_those_of_its_weights(engine: Engine) -> None:
     tokens = np.array([1, 1, 0, 1, 0, 0, 1, 1], np.int32)
     windows = Windows(tokens, np.arange(5))
-    settings = {"lr": 1e-3, "weight_decay": 0.1}
+    rates = np.full(4, 1e-3)
     weights, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
     chains = np.empty((4, 8, 2), np.float32)
-    engine.train(NOTEBOOK, windows, first=0, steps=4, weights=weights, moments=moments, chains=chains, **settings)
+    engine.train(
+        NOTEBOOK, windows, rates=rates, optimizer=Optimizer(), first=0, weights=weights, moments=moments, chains=chains
+    )
     again, moments = engine.init(NOTEBOOK, 0), np.zeros((2, NOTEBOOK.n_params), np.float32)
     for step in range(4):
-        engine.train(NOTEBOOK, windows, first=step, steps=1, weights=again, moments=moments, **settings)
+        engine.train(
+            NOTEBOOK, windows, rates=rates[:1], optimizer=Optimizer(), first=step, weights=again, moments=moments
+        )
         np.testing.assert_array_equal(chains[step], all_rows(engine, NOTEBOOK, again))
 
 
@@ -290,11 +293,11 @@ def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
         lambda: engine.init(NOTEBOOK, -1),
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, length=4),
         lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, out=np.empty((8, 3), np.float32)),
-        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, switches=np.ones((4, 4), np.float32)),
+        lambda: engine.evaluate(NOTEBOOK, weights, 0, 8, switches=Switches(np.ones((4, 4), np.float32))),
         lambda: engine.predict(NOTEBOOK, weights, np.full((1, 3), 2, np.int32)),
         lambda: engine.predict(NOTEBOOK, weights, np.zeros((1, 4), np.int32)),
         lambda: engine.predict(NOTEBOOK, weights, np.zeros((1, 0), np.int32)),
-        lambda: engine.inspect(NOTEBOOK, weights, np.full(3, -1, np.int32)),
+        lambda: engine.inspect(NOTEBOOK, weights, np.full((1, 3), -1, np.int32)),
         lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([7])), weights),
         lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([-1])), weights),
         lambda: engine.gradient(NOTEBOOK, Windows(tokens, np.array([], np.int64)), weights),

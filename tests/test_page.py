@@ -28,6 +28,7 @@ from finitegpt.analysis import (
     total_variation,
 )
 from finitegpt.cli import main
+from finitegpt.config import ACTIVATIONS
 from finitegpt.data import NOTEBOOK_SEQUENCE
 from finitegpt.page import strings
 from finitegpt.picture.layout import arrow, ring
@@ -65,7 +66,14 @@ def floats(values: list[Any]) -> np.ndarray:
 
 def shape(config: GPTConfig) -> dict[str, Any]:
     names = ("vocabSize", "contextLength", "nLayer", "nHead", "nEmbd", "bias")
-    return dict(zip(names, config.to_dict().values(), strict=True))
+    kinds = {
+        "tied": config.tied,
+        "activation": ACTIVATIONS.index(config.activation),
+        "norm": 0 if config.norm == "layernorm" else 1 if config.norm_weight else 2,
+        "embeddingNorm": config.embedding_norm,
+        "finalNorm": config.final_norm,
+    }
+    return dict(zip(names, config.to_dict().values(), strict=False)) | kinds
 
 
 def chains() -> list[Chain]:

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from finitegpt import GPTConfig, Model, states, weights
-from finitegpt.engine import Engine, Windows
+from finitegpt.engine import Engine, Optimizer, Windows
 from finitegpt.torch import GPT, from_model
 from strategies import SEEDS, Case, cases, configs
 
@@ -161,7 +161,15 @@ def test_chain_after_fifty_steps(case: Case) -> None:
     # PyTorch in single precision is itself up to .9 away from PyTorch in double.
     assume(np.abs(np.exp(chain(single)) - np.exp(chain(double))).max() < 3e-5)
     mine, moments = initial.copy(), np.zeros((2, case.config.n_params), np.float32)
-    engine.train(case.config, case.windows, lr=1e-3, weight_decay=0.1, first=0, steps=50, weights=mine, moments=moments)
+    engine.train(
+        case.config,
+        case.windows,
+        rates=np.full(50, 1e-3),
+        optimizer=Optimizer(),
+        first=0,
+        weights=mine,
+        moments=moments,
+    )
     n = case.config.vocab_size**case.config.context_length
     probs = np.exp(engine.evaluate(case.config, mine, 0, n))
     assert np.abs(probs - np.exp(chain(single))).max() < 1e-3
@@ -183,7 +191,13 @@ def test_each_step_from_pytorchs_own_state(engine: Engine, case: Case, done: int
         loss.backward()
         adamw.step()
     losses = engine.train(
-        case.config, case.windows, lr=1e-3, weight_decay=0.1, first=done, steps=1, weights=before, moments=moments
+        case.config,
+        case.windows,
+        rates=np.full(1, 1e-3),
+        optimizer=Optimizer(),
+        first=done,
+        weights=before,
+        moments=moments,
     )
     assert losses[0] == pytest.approx(loss.item(), rel=2e-6)
     for row, key in enumerate(("exp_avg", "exp_avg_sq")):

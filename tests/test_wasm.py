@@ -8,6 +8,7 @@ import wasmtime
 
 import finitegpt
 from finitegpt import GPTConfig, Run
+from finitegpt.config import ACTIVATIONS
 from finitegpt.engine import Engine
 
 
@@ -43,8 +44,10 @@ class Wasm:
 
 
 def wasm_config(wasm: Wasm, config: GPTConfig) -> int:
-    fields = ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias")
-    return wasm.put(np.array([getattr(config, name) for name in fields], np.int32))
+    fields = ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias", "tied")
+    kinds = [ACTIVATIONS.index(config.activation), 0 if config.norm == "layernorm" else 2 - config.norm_weight]
+    values = [getattr(config, name) for name in fields] + kinds + [config.embedding_norm, config.final_norm]
+    return wasm.put(np.array(values, np.int32))
 
 
 def test_the_notebook_in_webassembly(notebook: Run) -> None:
@@ -53,13 +56,16 @@ def test_the_notebook_in_webassembly(notebook: Run) -> None:
     assert wasm.call("fg_n_params", c) == n
     weights, moments = wasm.room(4 * n), wasm.put(np.zeros(2 * n, np.float32))
     workspace = wasm.room(int(wasm.call("fg_workspace", c, data.n_windows)))
-    wasm.call("fg_init", c, 1337, weights)
+    wasm.call("fg_init", c, 1337, weights, wasm.room(4 * 625))
     np.testing.assert_array_equal(wasm.get(weights, n, np.float32), Engine().init(config, 1337))
     tokens, starts = wasm.put(data.tokens), wasm.put(np.arange(data.n_windows))
-    # struct fg_windows, with pointers of 32 bits: three of them, padding, batch, fresh, every_position
-    windows = wasm.put(np.array([tokens, starts, 0, 0, data.n_windows, 0, 0, 0], np.int32))
+    # struct fg_windows, with pointers of 32 bits: five of them, padding, batch, fresh, every_position
+    windows = wasm.put(np.array([tokens, 0, starts, 0, 0, 0, data.n_windows, 0, 0, 0], np.int32))
+    rates = wasm.put(np.full(50, 1e-3))  # struct fg_optimizer: a pointer, padding, four doubles, a flag
+    numbers = np.array([0.9, 0.999, 0.1, 0]).view(np.int32)
+    optimizer = wasm.put(np.array([rates, 0, *numbers, 0, 0], np.int32))
     losses, out = wasm.room(8 * 50), wasm.room(4 * 16)
-    wasm.call("fg_train", c, windows, 1e-3, 0.1, 0, 50, weights, moments, moments + 4 * n, losses, 0, workspace)
+    wasm.call("fg_train", c, windows, optimizer, 0, 50, weights, moments, moments + 4 * n, losses, 0, workspace)
     np.testing.assert_allclose(wasm.get(losses, 50, np.float64), notebook.losses, atol=1e-5)
     wasm.call("fg_evaluate", c, weights, 0, 3, 0, 8, out, workspace)
     np.testing.assert_allclose(np.exp(wasm.get(out, 16, np.float32)).reshape(8, 2), notebook.chain.probs, atol=1e-5)

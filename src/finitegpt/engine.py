@@ -5,6 +5,7 @@ own; calls may run in as many threads as wanted.
 """
 
 import ctypes
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import library, states
-from finitegpt.config import GPTConfig
+from finitegpt.config import ACTIVATIONS, GPTConfig
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 
@@ -24,13 +25,20 @@ Floats = NDArray[np.float32 | np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Which windows of `tokens` (n,) each training step sees, and how much each counts."""
+    """Which windows of `tokens` (n,) each training step sees, and how much each counts.
+
+    The loss is the mean over all tokens that are predicted, each of which counts by its mask times its window's weight.
+    """
 
     tokens: NDArray[np.int32]
     starts: NDArray[np.int64]
     """Where windows begin: (batch,) for the same windows in every step, (steps, batch) for others in each."""
-    shares: Float32 | None = None
-    """Weight of each window in the loss (batch,); None for 1 / batch each."""
+    lengths: NDArray[np.int32] | None = None
+    """How long each is, from 1 to L, in the shape of `starts`; None for L each."""
+    weights: Float32 | None = None
+    """Weight of each window in the loss (batch,); None for 1 each."""
+    mask: Float32 | None = None
+    """How much each token counts where it is to be predicted (n,); None for 1 each."""
     every_position: bool = False
     """Whether the loss is that of every position of a window, or of its last one."""
 
@@ -38,6 +46,28 @@ class Windows:
     def batch(self) -> int:
         """Windows a step."""
         return self.starts.shape[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What of each layer is left on, or put in its place."""
+
+    scale: Float32
+    """Factors (n_layer, n_head + 1) of the heads and, last, of the MLP of each layer."""
+    shift: Float32 | None = None
+    """What is then added (n_layer, 2, L, C) to what the heads read, and to what the MLP adds, at each position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """AdamW (Loshchilov and Hutter 2019)."""
+
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float | None = None
+    """The largest norm of the gradient, to which larger ones are scaled down; None for any."""
+    matrices: bool = False
+    """Whether matrices alone decay."""
 
 
 class Engine:
@@ -53,12 +83,17 @@ class Engine:
 
     def init(self, config: GPTConfig, seed: int) -> Float32:
         """The weights (n_params,) that PyTorch draws on a CPU for this model after `torch.manual_seed(seed)`."""
+        return self.begin(config, seed)[0]
+
+    def begin(self, config: GPTConfig, seed: int) -> tuple[Float32, NDArray[np.uint32]]:
+        """These weights, and the state (625,) in which drawing them leaves PyTorch's generator, for `randint`."""
         require_memory(16 * config.n_params, "the weights, their gradient and AdamW's moments", "a smaller model")
         if not 0 <= seed < 2**32:
             raise InputError(f"expected a seed from 0 to 2**32 - 1, got {seed}; try 1337")
         weights = np.empty(config.n_params, np.float32)
-        self._library.fg_init(_config(config), seed, weights)
-        return weights
+        generator = np.empty(625, np.uint32)
+        self._library.fg_init(_config(config), seed, weights, generator)
+        return weights, generator
 
     def generator(self, seed: int) -> NDArray[np.uint32]:
         """The state (625,) of PyTorch's CPU generator after `torch.manual_seed(seed)`, for `randint`."""
@@ -80,36 +115,55 @@ class Engine:
         """The loss in nats over one step's windows, and its gradient (n_params,)."""
         _check_windows(config, windows, 1)
         _check("weights", weights, (config.n_params,))
-        gradient = np.empty_like(weights)
-        loss = self._library.fg_gradient(
-            _config(config),
-            _windows(windows),
-            weights,
-            gradient,
-            self._workspace(config, windows.batch),
-        )
-        return loss, gradient
+        parts, space = self.parts(config, windows.batch), self.workspace(config, windows.batch)
+        gradients = np.empty((parts, config.n_params), np.float32)
+        loss = sum(self.part(config, windows, 0, k, weights, gradients[k], space) for k in range(parts))
+        return loss, gradients.sum(0)
+
+    def parts(self, config: GPTConfig, batch: int) -> int:
+        """Into how many parts the windows of a step are cut, whose gradients may be computed at the same time."""
+        return self._library.fg_parts(_config(config), batch)
+
+    def part(
+        self,
+        config: GPTConfig,
+        windows: Windows,
+        row: int,
+        part: int,
+        weights: Float32,
+        gradient: Float32,
+        workspace: NDArray[np.uint8],
+    ) -> float:
+        """What one part of a row of windows, which are not checked, adds to the loss; its `gradient` (n_params,)."""
+        return self._library.fg_gradient(_config(config), _windows(windows), row, part, weights, gradient, workspace)
+
+    def loss(self, config: GPTConfig, windows: Windows, weights: Float32) -> float:
+        """The loss in nats over one step's windows."""
+        _check_windows(config, windows, 1)
+        _check("weights", weights, (config.n_params,))
+        return self._library.fg_loss(_config(config), _windows(windows), weights, self.workspace(config, windows.batch))
 
     def train(
         self,
         config: GPTConfig,
         windows: Windows,
         *,
-        lr: float,
-        weight_decay: float,
+        rates: Float64,
+        optimizer: Optimizer,
         first: int,
-        steps: int,
         weights: Float32,
         moments: Float32,
         chains: Float32 | None = None,
     ) -> NDArray[np.float64]:
-        """Takes AdamW steps number `first` to `first + steps - 1`; returns the loss before each, in nats (steps,).
+        """Takes a step of each of the learning `rates` (steps,), the first being step number `first` from 0 on.
 
+        Returns the loss before each, in nats (steps,).
         Updates `weights` (n_params,) and `moments` (2, n_params) in place, and writes the chain after each step to
         `chains` (steps, V**L, V) if given.
         """
+        steps = len(rates)
         _check_windows(config, windows, steps)
-        _check("weights", weights, (config.n_params,))
+        _check("rates", rates, (steps,), np.float64)
         _check("moments", moments, (2, config.n_params), written=True)
         _check("weights", weights, (config.n_params,), written=True)
         if chains is not None:
@@ -119,8 +173,7 @@ class Engine:
         self._library.fg_train(
             _config(config),
             _windows(windows),
-            lr,
-            weight_decay,
+            _optimizer(optimizer, rates),
             first,
             steps,
             weights,
@@ -128,7 +181,7 @@ class Engine:
             moments[1],
             losses,
             chains,
-            self._workspace(config, windows.batch),
+            self.workspace(config, windows.batch),
         )
         return losses
 
@@ -140,13 +193,12 @@ class Engine:
         count: int,
         *,
         length: int | None = None,
-        switches: Float32 | None = None,
+        switches: Switches | None = None,
         out: Float32 | None = None,
     ) -> Float32:
         """Next-token log-probabilities in nats (count, V) of the contexts with ids `first` .. `first + count - 1`.
 
-        `length` is their length, by default the context length. `switches` (n_layer, n_head + 1) scales the heads
-        and, last, the MLP of each layer. `out` receives the result if given.
+        `length` is their length, by default the context length. `out` receives the result if given.
         """
         length = config.context_length if length is None else length
         self._check_model(config, weights, length, switches)
@@ -159,17 +211,17 @@ class Engine:
         self._library.fg_evaluate(
             _config(config),
             weights,
-            switches,
+            _switches(switches),
             length,
             first,
             count,
             out,
-            self._workspace(config, 1),
+            self.workspace(config, 1),
         )
         return out
 
     def predict(
-        self, config: GPTConfig, weights: Float32, contexts: NDArray[np.int32], *, switches: Float32 | None = None
+        self, config: GPTConfig, weights: Float32, contexts: NDArray[np.int32], *, switches: Switches | None = None
     ) -> Float32:
         """Next-token log-probabilities in nats (n, V) of any contexts (n, length) of tokens."""
         contexts = np.ascontiguousarray(contexts, np.int32)
@@ -180,41 +232,51 @@ class Engine:
         self._library.fg_predict(
             _config(config),
             weights,
-            switches,
+            _switches(switches),
             length,
             contexts,
             count,
             out,
-            self._workspace(config, 1),
+            self.workspace(config, 1),
         )
         return out
 
     def inspect(
-        self, config: GPTConfig, weights: Float32, context: NDArray[np.int32], *, switches: Float32 | None = None
-    ) -> tuple[Float32, Float32, Float32]:
-        """Attention (n_layer, n_head, k, k), residual stream (2 n_layer + 1, k, C) and logits (V,) of a context (k,).
+        self, config: GPTConfig, weights: Float32, contexts: NDArray[np.int32], *, switches: Switches | None = None
+    ) -> tuple[Float32, Float32, Float32, Float32]:
+        """Inside the model for contexts (n, k): four arrays.
 
-        The residual stream is that after the embedding and after every attention and every MLP.
+        Attention (n, n_layer, n_head, k, k); what the heads read (n, n_layer, k, C), before it is projected; the
+        residual stream (n, 2 n_layer + 1, k, C) after the embedding and after every attention and every MLP; and
+        logits (n, V).
         """
-        context = np.ascontiguousarray(context, np.int32)
-        (length,) = context.shape
+        contexts = np.ascontiguousarray(contexts, np.int32)
+        count, length = contexts.shape
         self._check_model(config, weights, length, switches)
-        _check_tokens(config, context)
-        attention = np.empty((config.n_layer, config.n_head, length, length), np.float32)
-        residual = np.empty((2 * config.n_layer + 1, length, config.n_embd), np.float32)
-        logits = np.empty(config.vocab_size, np.float32)
+        _check_tokens(config, contexts)
+        layers, C = config.n_layer, config.n_embd
+        shapes = [
+            (count, layers, config.n_head, length, length),
+            (count, layers, length, C),
+            (count, 2 * layers + 1, length, C),
+            (count, config.vocab_size),
+        ]
+        require_memory(4 * sum(math.prod(shape) for shape in shapes), "the inside of the model", "fewer contexts")
+        attention, heads, residual, logits = (np.empty(shape, np.float32) for shape in shapes)
         self._library.fg_inspect(
             _config(config),
             weights,
-            switches,
+            _switches(switches),
             length,
-            context,
+            contexts,
+            count,
             attention,
+            heads,
             residual,
             logits,
-            self._workspace(config, 1),
+            self.workspace(config, 1),
         )
-        return attention, residual, logits
+        return attention, heads, residual, logits
 
     def push(
         self, log_probs: Floats, distribution: Float64, first: int, count: int, out: Float64 | None = None
@@ -296,21 +358,57 @@ class Engine:
         _check("after", after, before.shape, np.float64)
         return self._library.fg_change(len(before), before, after)
 
-    def _workspace(self, config: GPTConfig, batch: int) -> NDArray[np.uint8]:
+    def workspace(self, config: GPTConfig, batch: int) -> NDArray[np.uint8]:
+        """Scratch memory for any one call on windows of at most `batch` a step."""
         size = self._library.fg_workspace(_config(config), batch)
         require_memory(size, "the engine's workspace", "a smaller model or batch")
         return np.empty(size, np.uint8)
 
-    def _check_model(self, config: GPTConfig, weights: Float32, length: int, switches: Float32 | None) -> None:
+    def _check_model(self, config: GPTConfig, weights: Float32, length: int, switches: Switches | None) -> None:
         _check("weights", weights, (config.n_params,))
         if not 1 <= length <= config.context_length:
             raise InputError(f"expected contexts of 1 to {config.context_length} tokens, got {length}; try another")
         if switches is not None:
-            _check("switches", switches, (config.n_layer, config.n_head + 1))
+            _check("switches", switches.scale, (config.n_layer, config.n_head + 1))
+            if switches.shift is not None:
+                _check("shift", switches.shift, (config.n_layer, 2, config.context_length, config.n_embd))
 
 
 def _config(config: GPTConfig) -> Any:
-    return ctypes.byref(library.Config(*(getattr(config, field[0]) for field in library.Config._fields_)))
+    return ctypes.byref(
+        library.Config(
+            config.vocab_size,
+            config.context_length,
+            config.n_layer,
+            config.n_head,
+            config.n_embd,
+            config.bias,
+            config.tied,
+            ACTIVATIONS.index(config.activation),
+            0 if config.norm == "layernorm" else 1 if config.norm_weight else 2,
+            config.embedding_norm,
+            config.final_norm,
+        )
+    )
+
+
+def _switches(switches: Switches | None) -> Any:
+    if switches is None:
+        return None
+    shift = None if switches.shift is None else switches.shift.ctypes.data
+    return ctypes.byref(library.Switches(switches.scale.ctypes.data, shift))
+
+
+def _optimizer(optimizer: Optimizer, rates: Float64) -> Any:
+    return ctypes.byref(
+        library.Optimizer(
+            rates.ctypes.data,
+            *optimizer.betas,
+            optimizer.weight_decay,
+            optimizer.clip or 0,
+            optimizer.matrices,
+        )
+    )
 
 
 def _chain(log_probs: Floats) -> Any:
@@ -327,13 +425,19 @@ def _windows(windows: Windows) -> Any:
     return ctypes.byref(
         library.Windows(
             windows.tokens.ctypes.data,
+            _place(windows.mask),
             windows.starts.ctypes.data,
-            None if windows.shares is None else windows.shares.ctypes.data,
+            _place(windows.lengths),
+            _place(windows.weights),
             windows.batch,
             windows.starts.ndim == 2,
             windows.every_position,
         )
     )
+
+
+def _place(array: NDArray[Any] | None) -> int | None:
+    return None if array is None else array.ctypes.data
 
 
 def _check(
@@ -364,9 +468,17 @@ def _check_windows(config: GPTConfig, windows: Windows, steps: int) -> None:
     _check("tokens", windows.tokens, windows.tokens.shape[:1], np.int32)
     shape = (windows.batch,) if windows.starts.ndim == 1 else (steps, windows.batch)
     _check("starts", windows.starts, shape, np.int64)
-    if windows.shares is not None:
-        _check("shares", windows.shares, (windows.batch,))
+    if windows.weights is not None:
+        _check("weights of windows", windows.weights, (windows.batch,))
+    if windows.mask is not None:
+        _check("mask", windows.mask, windows.tokens.shape)
     _check_tokens(config, windows.tokens)
-    last = len(windows.tokens) - config.context_length - 1
-    if windows.starts.size == 0 or windows.starts.min() < 0 or windows.starts.max() > last:
+    L = config.context_length
+    if windows.lengths is not None:
+        _check("lengths", windows.lengths, shape, np.int32)
+        if windows.lengths.size and not 1 <= windows.lengths.min() <= windows.lengths.max() <= L:
+            raise InputError(f"expected windows of 1 to {L} tokens, got others; try a longer context")
+    ends = windows.starts + (L if windows.lengths is None else windows.lengths)
+    if windows.starts.size == 0 or windows.starts.min() < 0 or ends.max() >= len(windows.tokens):
+        last = len(windows.tokens) - L - 1
         raise InputError(f"expected windows that begin at 0 to {last}, got others or none; try a longer sequence")

@@ -16,7 +16,11 @@ class Config(ctypes.Structure):
     """fg_config."""
 
     _fields_ = [
-        (name, ctypes.c_int32) for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias")
+        (name, ctypes.c_int32)
+        for name in (
+            *("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias", "tied", "activation"),
+            *("norm", "embedding_norm", "final_norm"),
+        )
     ]
 
 
@@ -25,11 +29,32 @@ class Windows(ctypes.Structure):
 
     _fields_ = [
         ("tokens", ctypes.c_void_p),
+        ("mask", ctypes.c_void_p),
         ("starts", ctypes.c_void_p),
+        ("lengths", ctypes.c_void_p),
         ("weights", ctypes.c_void_p),
         ("batch", ctypes.c_int64),
         ("fresh", ctypes.c_int32),
         ("every_position", ctypes.c_int32),
+    ]
+
+
+class Switches(ctypes.Structure):
+    """fg_switches."""
+
+    _fields_ = [("scale", ctypes.c_void_p), ("shift", ctypes.c_void_p)]
+
+
+class Optimizer(ctypes.Structure):
+    """fg_optimizer."""
+
+    _fields_ = [
+        ("rates", ctypes.c_void_p),
+        ("beta1", ctypes.c_double),
+        ("beta2", ctypes.c_double),
+        ("weight_decay", ctypes.c_double),
+        ("clip", ctypes.c_double),
+        ("matrices", ctypes.c_int32),
     ]
 
 
@@ -66,14 +91,18 @@ _ARGUMENTS = {
 _SIGNATURES = {  # kernel -> what it returns, its arguments
     "fg_n_params": ("l", "p"),
     "fg_workspace": ("l", "pl"),
-    "fg_init": ("", "pup"),
+    "fg_init": ("", "pupp"),
     "fg_seed": ("", "up"),
     "fg_randint": ("", "plup"),
-    "fg_gradient": ("d", "ppppp"),
-    "fg_train": ("", "ppddllpppppp"),
+    "fg_parts": ("l", "pl"),
+    "fg_gradient": ("d", "ppllppp"),
+    "fg_square": ("d", "plpll"),
+    "fg_update": ("", "ppdldlpllppp"),
+    "fg_train": ("", "pppllpppppp"),
+    "fg_loss": ("d", "pppp"),
     "fg_evaluate": ("", "pppillpp"),
     "fg_predict": ("", "pppiplpp"),
-    "fg_inspect": ("", "pppippppp"),
+    "fg_inspect": ("", "pppiplppppp"),
     "fg_push": ("", "ppllp"),
     "fg_pull": ("", "ppllp"),
     "fg_entropy": ("", "pllp"),

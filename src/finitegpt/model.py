@@ -13,7 +13,7 @@ from finitegpt import states, weights, words
 from finitegpt.arguments import array, flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
-from finitegpt.engine import Engine
+from finitegpt.engine import Engine, Switches
 from finitegpt.errors import InputError
 from finitegpt.limits import allocate, require_room
 from finitegpt.naming import Names, shortened
@@ -107,8 +107,10 @@ class Model:
         row = self._tokens(context)
         if row.ndim != 1:
             raise InputError(f"expected one context of shape (k,), got {row.shape}; try [0, 1]")
-        attention, residual, logits = Engine().inspect(self.config, self.weights, row, switches=_switches(switches))
-        return Inspection(attention=attention, residual=residual, logits=logits)
+        attention, _, residual, logits = Engine().inspect(
+            self.config, self.weights, row[None], switches=_switches(switches)
+        )
+        return Inspection(attention=attention[0], residual=residual[0], logits=logits[0])
 
     def chain(
         self,
@@ -140,7 +142,7 @@ class Model:
         self,
         n: int,
         length: int,
-        switches: NDArray[np.float32] | None,
+        switches: Switches | None,
         executor: Executor | None,
         progress: Callable[[int, int], None] | None,
     ) -> Rows:
@@ -223,7 +225,7 @@ def _evaluate(
     config: GPTConfig,
     weights: NDArray[np.float32],
     length: int,
-    switches: NDArray[np.float32] | None,
+    switches: Switches | None,
     states: tuple[int, int],
 ) -> Rows:
     return Engine().evaluate(config, weights, *states, length=length, switches=switches)
@@ -275,10 +277,10 @@ def require_chain(
     require_room(size, what, "a shorter context")
 
 
-def _switches(values: ArrayLike | None) -> NDArray[np.float32] | None:
+def _switches(values: ArrayLike | None) -> Switches | None:
     if values is None:
         return None
     found = numbers("switches", values, instead="ones of shape (n_layer, n_head + 1)")
     if not np.isfinite(found).all():
         raise InputError("expected finite switches, got others; try ones")
-    return np.ascontiguousarray(found, np.float32)
+    return Switches(np.ascontiguousarray(found, np.float32))

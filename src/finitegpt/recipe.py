@@ -24,12 +24,29 @@ class Settings(TypedDict, total=False):
     n_head: int
     n_embd: int
     bias: bool
+    tied: bool
+    activation: Literal["gelu", "gelu_tanh", "relu"]
+    norm: Literal["layernorm", "rmsnorm"]
+    norm_weight: bool
+    embedding_norm: bool
+    final_norm: bool
     steps: int
     lr: float
     weight_decay: float
     seed: int
     batch_size: int | None
     loss: Literal["last", "all"]
+    betas: tuple[float, float]
+    warmup: int
+    decay: Literal["constant", "linear", "cosine"]
+    min_lr: float
+    clip: float | None
+    decay_matrices: bool
+    batches: Literal["random", "in_turn"]
+    batch_seed: int | None
+    validate_every: int | None
+    keep: Literal["last", "best"]
+    patience: int | None
 
 
 _OF_MODEL = {field.name for field in fields(GPTConfig)}

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from finitegpt import weights
 from finitegpt.config import GPTConfig
@@ -18,6 +17,13 @@ from finitegpt.errors import InputError
 from finitegpt.model import Model
 
 __all__ = ["GPT", "GPTConfig", "from_model", "from_nanogpt", "to_hugging_face", "to_model"]
+
+
+def norm(config: GPTConfig, *, weight: bool = True) -> nn.Module:
+    """LayerNorm or RMSNorm as the config says."""
+    if config.norm == "layernorm" and weight:
+        return nn.LayerNorm(config.n_embd)
+    return nn.RMSNorm(config.n_embd, eps=1e-5, elementwise_affine=weight and config.norm_weight)
 
 
 class CausalSelfAttention(nn.Module):
@@ -44,16 +50,19 @@ class CausalSelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Four times as wide inside, with the exact GELU."""
+    """Four times as wide inside, with a GELU or a ReLU."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.activation = {"gelu": nn.GELU(), "gelu_tanh": nn.GELU(approximate="tanh"), "relu": nn.ReLU()}[
+            config.activation
+        ]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        return self.c_proj(F.gelu(self.c_fc(x)))
+        return self.c_proj(self.activation(self.c_fc(x)))
 
 
 class Block(nn.Module):
@@ -61,9 +70,9 @@ class Block(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.ln_1 = norm(config)
         self.attn = CausalSelfAttention(config)
-        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.ln_2 = norm(config)
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,11 +92,13 @@ class GPT(nn.Module):
                 "wte": nn.Embedding(config.vocab_size, config.n_embd),
                 "wpe": nn.Embedding(config.context_length, config.n_embd),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
-                "ln_f": nn.LayerNorm(config.n_embd),
+                "ln_f": norm(config) if config.final_norm else nn.Identity(),
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.transformer["wte"].weight = self.lm_head.weight  # one tensor, two uses
+        if config.tied:
+            self.transformer["wte"].weight = self.lm_head.weight  # one tensor, two uses
+        self.embedding_norm = norm(config, weight=False) if config.embedding_norm else nn.Identity()
         self.apply(self._draw)
         for name, parameter in self.named_parameters():
             if name.endswith("c_proj.weight"):
@@ -104,6 +115,7 @@ class GPT(nn.Module):
         """Next-token logits of tokens (B, T), T <= L: (B, V) after the last, or (B, T, V) after each."""
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.transformer["wte"](tokens) + self.transformer["wpe"](positions)  # (B, T, C)
+        x = self.embedding_norm(x)
         for block in self.transformer["h"]:  # type: ignore[union-attr]
             x = block(x)
         x = self.transformer["ln_f"](x if every_position else x[:, -1])
@@ -115,13 +127,17 @@ def from_model(model: Model) -> GPT:
     with torch.random.fork_rng(devices=[]):
         module = GPT(model.config)
     tensors = {name: torch.from_numpy(array.copy()) for name, array in model.named.items()}
-    module.load_state_dict({**tensors, "lm_head.weight": tensors["transformer.wte.weight"]})
+    tensors.setdefault("lm_head.weight", tensors["transformer.wte.weight"])
+    module.load_state_dict(tensors)
     return module
 
 
 def to_model(module: GPT, vocab: str | tuple[str, ...]) -> Model:
     """The engine's model with a module's weights."""
-    return Model.from_named(module.config, vocab, _arrays(module.state_dict()))
+    named = _arrays(module.state_dict())
+    if module.config.tied:
+        del named["lm_head.weight"]
+    return Model.from_named(module.config, vocab, named)
 
 
 def from_nanogpt(checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *, n_head: int | None = None) -> Model:
@@ -133,6 +149,7 @@ def from_nanogpt(checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *,
     arguments = checkpoint.get("model_args", {})
     named = _arrays(checkpoint.get("model", checkpoint))
     named = {name.removeprefix("_orig_mod."): array for name, array in named.items()}
+    named = {name: array for name, array in named.items() if not name.endswith((".attn.bias", "lm_head.weight"))}
     n_head = arguments.get("n_head", n_head)
     if n_head is None:
         raise InputError("expected n_head, which a state_dict alone does not tell, got none; try n_head=4")

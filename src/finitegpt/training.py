@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from finitegpt import states
 from finitegpt.arguments import flag, require_function, whole
+from finitegpt.batches import generator_of, windows_of
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Tokens
-from finitegpt.engine import Engine, Windows
+from finitegpt.descent import descend
+from finitegpt.engine import Engine, Optimizer
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
 from finitegpt.model import Model
@@ -23,7 +25,6 @@ from finitegpt.recipe import Settings, prepare, require_settings
 from finitegpt.run import Run
 
 _SLICE_SECONDS = 0.05
-_REDRAWN = 2**22
 
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the last loss."""
@@ -82,13 +83,12 @@ def train(
         while done < steps and not stopped.is_set():
             size = min(size, steps - done)
             began = time.perf_counter()
-            losses[done : done + size] = engine.train(
+            losses[done : done + size] = descend(
                 begun.shape,
-                _windows(engine, begun.data, begun.config, size, begun.generator),
-                lr=begun.config.lr,
-                weight_decay=begun.config.weight_decay,
+                windows_of(begun.data, begun.config, size, begun.generator),
+                rates=begun.config.rates(done, size),
+                optimizer=_optimizer(begun.config),
                 first=done,
-                steps=size,
                 weights=begun.weights,
                 moments=begun.moments,
                 chains=None if trajectory is None else trajectory[done + 1 : done + 1 + size],
@@ -132,12 +132,13 @@ class _Begun:
 
 def _begun(data: Data, shape: GPTConfig, config: TrainConfig, keep_steps: bool) -> _Begun:
     engine = Engine()
-    weights, first = engine.init(shape, config.seed), None
+    (weights, generator), first = engine.begin(shape, config.seed), None
     if keep_steps:
         _require_room(shape, config.steps)
         n = states.n_states(shape.vocab_size, shape.context_length)
         first = engine.evaluate(shape, weights, 0, n)[None]
-    moments, generator = np.zeros((2, shape.n_params), np.float32), engine.generator(config.seed)
+    moments = np.zeros((2, shape.n_params), np.float32)
+    generator = generator_of(data, config, generator)
     return _Begun(data, shape, config, weights, moments, generator, np.empty(0), first)
 
 
@@ -159,11 +160,7 @@ def _resumed(run: Run, others: Mapping[str, Any], settings: Mapping[str, Any]) -
             "try train(run.data, run.model.config, run.train)"
         )
     engine, config = Engine(), replace(run.train, steps=done + steps)
-    generator = engine.generator(config.seed)
-    rest = done * (config.batch_size or 0)
-    while rest > 0:  # what has been drawn is drawn again
-        engine.randint(generator, min(rest, _REDRAWN), run.data.n_windows)
-        rest -= _REDRAWN
+    generator = generator_of(run.data, config, engine.begin(run.model.config, config.seed)[1], done)
     return _Begun(
         run.data,
         run.model.config,
@@ -176,15 +173,8 @@ def _resumed(run: Run, others: Mapping[str, Any], settings: Mapping[str, Any]) -
     )
 
 
-def _windows(engine: Engine, data: Data, settings: TrainConfig, steps: int, generator: NDArray[np.uint32]) -> Windows:
-    every = settings.loss == "all"
-    if settings.batch_size is None:
-        starts, counts = data.distinct
-        shares = (counts / counts.sum()).astype(np.float32)
-        return Windows(data.tokens, starts, shares, every_position=every)
-    batch = settings.batch_size
-    drawn = engine.randint(generator, steps * batch, data.n_windows)
-    return Windows(data.tokens, drawn.reshape(steps, batch), every_position=every)
+def _optimizer(config: TrainConfig) -> Optimizer:
+    return Optimizer(config.weight_decay, config.betas, config.clip, config.decay_matrices)
 
 
 def _room_for_steps(shape: GPTConfig, steps: int) -> NDArray[np.float32]:

@@ -31,15 +31,22 @@ def shapes(config: GPTConfig) -> dict[str, tuple[int, ...]]:
         if bias:
             result[f"{name}.bias"] = shape[:1]
 
+    def add_norm(name: str) -> None:
+        if config.norm_weight:
+            add(name, C, bias=config.norm == "layernorm")
+
     for i in range(config.n_layer):
         block = f"transformer.h.{i}"
-        add(f"{block}.ln_1", C, bias=True)
+        add_norm(f"{block}.ln_1")
         add(f"{block}.attn.c_attn", 3 * C, C, bias=config.bias)
         add(f"{block}.attn.c_proj", C, C, bias=config.bias)
-        add(f"{block}.ln_2", C, bias=True)
+        add_norm(f"{block}.ln_2")
         add(f"{block}.mlp.c_fc", 4 * C, C, bias=config.bias)
         add(f"{block}.mlp.c_proj", C, 4 * C, bias=config.bias)
-    add("transformer.ln_f", C, bias=True)
+    if config.final_norm:
+        add_norm("transformer.ln_f")
+    if not config.tied:
+        result["lm_head.weight"] = (config.vocab_size, C)
     return result
 
 
@@ -55,12 +62,9 @@ def views(config: GPTConfig, flat: NDArray[np.float32]) -> dict[str, NDArray[np.
 def flatten(config: GPTConfig, named: Mapping[str, Any]) -> NDArray[np.float32]:
     """The flat array (n_params,) of named tensors; InputError where one is missing, unknown or of another shape.
 
-    A tied `lm_head.weight` and the attention masks `attn.bias` of nanoGPT checkpoints may be there and are left out.
+    Nothing is left out: a tensor that the model does not have is refused by its name.
     """
-    expected = shapes(config)
-    rest = {
-        name: value for name, value in named.items() if name != "lm_head.weight" and not name.endswith(".attn.bias")
-    }
+    expected, rest = shapes(config), dict(named)
     missing, unknown = sorted(expected.keys() - rest.keys()), sorted(rest.keys() - expected.keys())
     if missing or unknown:
         problem = f"no {missing[0]!r}" if missing else f"an unknown {unknown[0]!r}"

@@ -26,7 +26,7 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
     while (training.done() < plan.steps) training.advance();
     const weights = training.keptWeights[training.keptWeights.length - 1];
     results.push({
-      losses: training.losses(0), chains: training.chains(0), weights, inside: engine.inspect(shape, weights, null, [0, 1]),
+      losses: training.losses(0), chains: training.chains(0), weights, inside: engine.inspect(shape, weights, null, [0, 1].slice(0, shape.contextLength)),
     });
   } else if (name === "longRun") {
     const { Engine } = await import(new URL("engine.js", PAGE).href);

@@ -88,7 +88,14 @@ export class Engine {
   /** @param {Shape} shape */
   config(shape) {
     const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
-    return this.put(Int32Array.of(vocabSize, contextLength, nLayer, nHead, nEmbd, bias ? 1 : 0));
+    const { tied = true, activation = 0, norm = 0, embeddingNorm = false, finalNorm = true } = shape;
+    const flags = [bias, tied, activation, norm, embeddingNorm, finalNorm].map(Number);
+    return this.put(Int32Array.of(vocabSize, contextLength, nLayer, nHead, nEmbd, ...flags));
+  }
+
+  /** struct fg_switches, or NULL. @param {Float32Array | null} switches */
+  switches(switches) {
+    return switches ? this.put(Int32Array.of(this.put(switches), 0)) : 0;
   }
 
   /**
@@ -100,7 +107,7 @@ export class Engine {
       const config = this.config(shape);
       const n = shape.vocabSize ** length;
       const place = this.put(weights);
-      const off = switches ? this.put(switches) : 0;
+      const off = this.switches(switches);
       const out = this.room(4 * n * shape.vocabSize);
       const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
       this.exports.fg_evaluate(config, place, off, length, 0n, BigInt(n), out, workspace);
@@ -117,7 +124,7 @@ export class Engine {
       const config = this.config(shape);
       const length = context.length;
       const place = this.put(weights);
-      const off = switches ? this.put(switches) : 0;
+      const off = this.switches(switches);
       const tokens = this.put(Int32Array.from(context));
       const sizes = [
         shape.nLayer * shape.nHead * length * length,
@@ -125,8 +132,9 @@ export class Engine {
         shape.vocabSize,
       ];
       const [attention, residual, logits] = sizes.map((size) => this.room(4 * size));
+      const none = 0;
       const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
-      this.exports.fg_inspect(config, place, off, length, tokens, attention, residual, logits, workspace);
+      this.exports.fg_inspect(config, place, off, length, tokens, 1n, attention, none, residual, logits, workspace);
       return {
         attention: this.float32(attention, sizes[0]).slice(),
         residual: this.float32(residual, sizes[1]).slice(),
@@ -154,15 +162,21 @@ export class Engine {
     const batch = plan.batch || plan.starts.length;
     const starts = plan.batch ? this.room(8 * batch) : this.put(BigInt64Array.from(plan.starts, BigInt));
     const shares = plan.batch ? 0 : this.put(plan.shares);
-    const generator = plan.batch ? this.room(4 * 625) : 0;
-    if (plan.batch) this.exports.fg_seed(plan.seed, generator);
-    const windows = this.put(Int32Array.of(tokens, starts, shares, 0, batch, 0, 0, plan.everyPosition ? 1 : 0));
+    const generator = this.room(4 * 625);
+    const fresh = 0; // each step has one row, which is drawn before it
+    const windows = this.put(
+      Int32Array.of(tokens, 0, starts, 0, shares, 0, batch, 0, fresh, plan.everyPosition ? 1 : 0),
+    );
+    const rate = this.put(Float64Array.of(plan.lr));
+    const optimizer = this.room(48);
+    this.int32(optimizer, 12).set([rate, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    this.float64(optimizer + 8, 4).set([0.9, 0.999, plan.weightDecay, 0]);
     const workspace = this.room(Number(this.exports.fg_workspace(config, BigInt(batch))));
     const evaluate = (/** @type {number} */ k) =>
       this.exports.fg_evaluate(
         config, weights, 0, shape.contextLength, 0n, BigInt(row / shape.vocabSize), chains + 4 * row * k, workspace,
       );
-    this.exports.fg_init(config, plan.seed, weights);
+    this.exports.fg_init(config, plan.seed, weights, generator);
     evaluate(0);
     const keptWeights = [this.float32(weights, n).slice()];
     let done = 0;
@@ -174,8 +188,8 @@ export class Engine {
         const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
         const chain = keep ? chains + 4 * row * keptWeights.length : 0;
         this.exports.fg_train(
-          config, windows, plan.lr, plan.weightDecay, BigInt(done), 1n, weights, moments, moments + 4 * n,
-          losses + 8 * done, chain, workspace,
+          config, windows, optimizer, BigInt(done), 1n, weights, moments, moments + 4 * n, losses + 8 * done, chain,
+          workspace,
         );
         done += 1;
         if (keep) keptWeights.push(this.float32(weights, n).slice());

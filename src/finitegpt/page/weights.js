@@ -4,12 +4,14 @@ import { gaussians } from "./random.js";
 
 /**
  * The shape of a model.
- * @typedef {{vocabSize: number, contextLength: number, nLayer: number, nHead: number, nEmbd: number, bias: boolean}} Shape
+ * @typedef {{vocabSize: number, contextLength: number, nLayer: number, nHead: number, nEmbd: number, bias: boolean,
+ *   tied?: boolean, activation?: number, norm?: number, embeddingNorm?: boolean, finalNorm?: boolean}} Shape
+ *   `activation` and `norm` as engine.h numbers them; what is left out is as in the notebook.
  * @typedef {{name: string, shape: number[], start: number, size: number}} Tensor
  */
 
 /** Every tensor by nanoGPT's name, in the order of the flat array. @param {Shape} shape @returns {Tensor[]} */
-export function tensors({ vocabSize, contextLength, nLayer, nEmbd: C, bias }) {
+export function tensors({ vocabSize, contextLength, nLayer, nEmbd: C, bias, tied = true, norm = 0, finalNorm = true }) {
   /** @type {Tensor[]} */
   const all = [];
   let start = 0;
@@ -22,17 +24,21 @@ export function tensors({ vocabSize, contextLength, nLayer, nEmbd: C, bias }) {
     add(`${name}.weight`, ...shape);
     if (biased) add(`${name}.bias`, shape[0]);
   };
+  const addNorm = (/** @type {string} */ name) => {
+    if (norm < 2) layer(name, norm === 0, C);
+  };
   add("transformer.wte.weight", vocabSize, C);
   add("transformer.wpe.weight", contextLength, C);
   for (let k = 0; k < nLayer; k++) {
-    layer(`transformer.h.${k}.ln_1`, true, C);
+    addNorm(`transformer.h.${k}.ln_1`);
     layer(`transformer.h.${k}.attn.c_attn`, bias, 3 * C, C);
     layer(`transformer.h.${k}.attn.c_proj`, bias, C, C);
-    layer(`transformer.h.${k}.ln_2`, true, C);
+    addNorm(`transformer.h.${k}.ln_2`);
     layer(`transformer.h.${k}.mlp.c_fc`, bias, 4 * C, C);
     layer(`transformer.h.${k}.mlp.c_proj`, bias, C, 4 * C);
   }
-  layer("transformer.ln_f", true, C);
+  if (finalNorm) addNorm("transformer.ln_f");
+  if (!tied) add("lm_head.weight", vocabSize, C);
   return all;
 }
 
