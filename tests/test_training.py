@@ -213,7 +213,7 @@ def test_a_training_that_was_stopped_goes_on_to_its_end() -> None:
 
 
 def test_what_is_drawn_again_may_be_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finitegpt.training._REDRAWN", 7)
+    monkeypatch.setattr("finitegpt.batches._REDRAWN", 7)
     begun = train(TEXT, steps=5, batch_size=3)
     np.testing.assert_array_equal(train(begun, steps=5).losses, train(TEXT, steps=10, batch_size=3).losses)
 

@@ -78,7 +78,7 @@ def train(
     trajectory = _room_for_steps(begun.shape, steps) if begun.trajectory is not None else None
     if trajectory is not None:
         trajectory[: done + 1] = begun.trajectory
-    engine, size = Engine(), 1
+    size = 1
     with _stop_on_interrupt() as stopped:
         while done < steps and not stopped.is_set():
             size = min(size, steps - done)
