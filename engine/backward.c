@@ -2,22 +2,48 @@
 #include "memory.h"
 #include "model.h"
 
-void backward_place(backward_space *space, const fg_config *config, int32_t length, int64_t capacity, char **memory) {
-    int64_t c = config->n_embd, blocks = (capacity + LANES - 1) / LANES, v = sizeof(vf);
-    space->dx = take(memory, blocks * c * v);
-    space->dqkv = take(memory, blocks * 3 * c * v);
-    space->scratch = take(memory, (10 * c + length + config->vocab_size + 2) * v + length * (int64_t)sizeof(ancestor));
-    space->rows = take(memory, LANES * (4 * c + LANES) * 4);
+/* Blocks of the output layer that are worked through together: fewer where the vocabulary is large. */
+static int64_t head_chunk(const fg_config *config) {
+    const int64_t most = 4096 / config->vocab_size;
+    return most < 1 ? 1 : most < chunk_of(config) ? most : chunk_of(config);
 }
 
-/* dx += what a norm passes back of dh [n], which is changed; adds to the gradients of its weight and bias. */
-static void norm_back(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *dh, norm_weights dw, vf *dx) {
+void backward_place(backward_space *space, const fg_config *config, int32_t length, int64_t capacity, char **memory) {
+    const int64_t c = config->n_embd, blocks = (capacity + LANES - 1) / LANES, chunk = chunk_of(config), v = sizeof(vf);
+    space->dx = take(memory, blocks * c * v);
+    space->dqkv = take(memory, blocks * 3 * c * v);
+    space->chunk = take(memory, 9 * c * chunk * v);
+    space->sums = take(memory, 13 * c * v);
+    space->logits = take(memory, (config->vocab_size + 2 * c + 2) * head_chunk(config) * v);
+    space->rows = take(memory, LANES * padded(4 * c) * chunk * 4);
+    space->attend = take(memory, attention_space(config, length));
+}
+
+/* Sums over lanes, and over blocks, that are added up lane by lane first. Each kind has its own vectors of space->sums. */
+typedef struct {
+    vf *ln1, *ln2; /* 2C each: of the weight, then of the bias */
+    vf *attn, *proj, *fc, *out;
+} lane_sums;
+
+static lane_sums sums_at(const fg_config *config, vf *p) {
+    const int64_t c = config->n_embd;
+    for (int64_t i = 0; i < 13 * c; i++) p[i] = splat(0);
+    return (lane_sums){p, p + 2 * c, p + 4 * c, p + 7 * c, p + 8 * c, p + 12 * c};
+}
+
+static void sum_lanes(int64_t n, const vf *sums, float *out) {
+    if (out)
+        for (int64_t i = 0; i < n; i++) out[i] += vsum(sums[i]);
+}
+
+/* dx += what a norm passes back of dh [n], which is changed; adds to the sums [2n] for its weight and bias. */
+static void norm_back(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *dh, vf *sums, vf *dx) {
     const vf mean = stats[0], scale = stats[1];
     vf sum = {0}, product = {0};
     for (int64_t c = 0; c < n; c++) {
         vf hat = (x[c] - mean) * scale;
-        if (w.w) dw.w[c] += vsum(dh[c] * hat);
-        if (w.b) dw.b[c] += vsum(dh[c]);
+        if (w.w) sums[c] += dh[c] * hat;
+        if (w.b) sums[n + c] += dh[c];
         if (w.w) dh[c] *= w.w[c];
         sum += dh[c];
         product += dh[c] * hat;
@@ -27,143 +53,147 @@ static void norm_back(int64_t n, const vf *x, const vf *stats, norm_weights w, v
     for (int64_t c = 0; c < n; c++) dx[c] += scale * (dh[c] - sum - (x[c] - mean) * scale * product);
 }
 
-/* base[at[i]] += a[i]; lanes may fall on the same number. */
-static inline void scatter_add(float *base, const int32_t *where, vf a) {
-    for (int i = 0; i < LANES; i++) base[where[i]] += a[i];
+/* The gradient of a matrix and, lane by lane, of its bias. */
+static void matrix_back(int64_t rows, int64_t columns, int64_t blocks, const vf *dy, const vf *x, float *dw, vf *dbias,
+                        float *space) {
+    linear_weights_back(rows, columns, blocks, dy, rows, x, columns, dw, space);
+    if (dbias)
+        for (int64_t b = 0; b < blocks; b++)
+            for (int64_t r = 0; r < rows; r++) dbias[r] += dy[b * rows + r];
 }
 
-/* Adds to dqkv of a block and its ancestors. scratch has length vectors, then length ancestors. */
-static void attend_back(const fg_config *config, const tree *t, int64_t block, const vf *qkv, const vf *att,
-                        const vf *dy, vf *dqkv, vf *scratch) {
-    const int64_t c = config->n_embd, size = c / config->n_head, length = t->length;
-    const vf *q = qkv + block * 3 * c;
-    vf *dq = dqkv + block * 3 * c, *ds = scratch;
-    ancestor *from = (ancestor *)(scratch + length);
-    const int32_t reach = t->depth[block * LANES + LANES - 1] + 1;
-    const vf scale = 1.0f / vsqrt(splat((float)size));
-    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
-    for (int64_t first = 0; first < c; first += size, att += length) {
-        vf mean = {0};
-        for (int32_t j = 0; j < reach; j++) {
-            vf dp = {0};
-            for (int64_t d = first; d < first + size; d++) dp += dy[d] * fetch(&from[j], 2 * c + d);
-            ds[j] = dp;
-            mean += att[j] * dp;
-        }
-        for (int32_t j = 0; j < reach; j++) {
-            const vf weight = att[j], slope = weight * (ds[j] - mean) * scale;
-            float *to = from[j].one ? (float *)dqkv + (from[j].one - (const float *)qkv) : (float *)dqkv;
-            const int32_t *where = (const int32_t *)&from[j].offset;
-            for (int64_t d = first; d < first + size; d++) {
-                dq[d] += slope * fetch(&from[j], c + d);
-                if (from[j].one) {
-                    to[(c + d) * LANES] += vsum(slope * q[d]);
-                    to[(2 * c + d) * LANES] += vsum(weight * dy[d]);
-                } else {
-                    scatter_add(to + (c + d) * LANES, where, slope * q[d]);
-                    scatter_add(to + (2 * c + d) * LANES, where, weight * dy[d]);
-                }
-            }
-        }
-    }
-}
-
-/* The loss of one block. logits [V] become its gradient, unless dx is NULL; dx [C] that of the stream out of the last
- * layer. */
-static double head_back(const fg_config *config, const float *weights, const tape *tape, int64_t block, int64_t n,
-                        const vf *targets, backward_space *space, float *gradient, vf *dx) {
-    const int64_t c = config->n_embd;
-    const int32_t v = config->vocab_size;
-    vf *logits = space->scratch, *h = logits + v, *dh = h + c, *stats = dh + c, total = {0};
+/* The loss of some blocks; dx [blocks][C] becomes the gradient of the stream out of the last layer, unless it is NULL. */
+static double head_back(const fg_config *config, const float *weights, const vf *x, int64_t blocks, const vf *targets,
+                        backward_space *space, vf *sums, float *gradient, vf *dx) {
+    const int64_t c = config->n_embd, v = config->vocab_size;
+    vf *logits = space->logits, *h = logits + blocks * v, *dh = h + blocks * c, *stats = dh + blocks * c;
     double loss = 0;
-    head(config, weights, tape, block, stats, h, logits);
-    log_softmax(v, logits);
-    for (int32_t k = 0; k < v; k++) {
-        const vf part = targets[k] * logits[k];
-        loss -= vsum(vpick(targets[k] == 0, splat(0), part));
+    head(config, weights, blocks, x, stats, h, logits);
+    for (int64_t b = 0; b < blocks; b++) {
+        vf *row = logits + b * v, total = {0};
+        const vf *share = targets + b * v;
+        log_softmax((int32_t)v, row);
+        for (int64_t k = 0; k < v; k++) {
+            total += share[k];
+            loss -= vsum(vpick(share[k] == 0, splat(0), share[k] * row[k])); /* not 0 times infinity */
+        }
+        if (dx)
+            for (int64_t k = 0; k < v; k++) row[k] = total * vexp(row[k]) - share[k];
     }
     if (!dx) return loss;
-    for (int32_t k = 0; k < v; k++) total += targets[k];
-    for (int32_t k = 0; k < v; k++) logits[k] = total * vexp(logits[k]) - targets[k];
-    const vf *x = at(&tape->x, config->n_layer, block);
-    linear_back(v, c, head_at(config, weights), logits, config->final_norm ? dh : dx);
-    linear_weights_back(v, c, n, logits, config->final_norm ? h : x, head_at(config, gradient), 0, space->rows);
-    if (config->final_norm)
-        norm_back(c, x, stats, final_norm_at(config, weights), dh, final_norm_at(config, gradient), dx);
+    const int normed = config->final_norm;
+    linear_back((matrix){v, c, head_at(config, weights), 0}, blocks, logits, v, normed ? dh : dx, c);
+    matrix_back(v, c, blocks, logits, normed ? h : x, head_at(config, gradient), 0, space->rows);
+    for (int64_t b = 0; normed && b < blocks; b++)
+        norm_back(c, x + b * c, stats + b * 2, final_norm_at(config, weights), dh + b * c, sums, dx + b * c);
     return loss;
 }
 
-double loss_of(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
-               const uint8_t *wanted, backward_space *space) {
+/* Loss and gradient of all wanted blocks; the loss alone where gradient is NULL. */
+static double heads_back(const fg_config *config, const float *weights, const tree *t, const tape *tape,
+                         const vf *targets, const uint8_t *wanted, backward_space *space, float *gradient) {
+    const int64_t c = config->n_embd, most = head_chunk(config);
+    const lane_sums sums = sums_at(config, space->sums);
     double loss = 0;
-    for (int64_t b = 0; b < t->n_blocks; b++)
-        if (wanted[b]) loss += head_back(config, weights, tape, b, 0, targets + b * config->vocab_size, space, 0, 0);
+    for (int64_t b = 0, n; b < t->n_blocks; b += n) {
+        for (n = 1; n < most && b + n < t->n_blocks && wanted[b + n] == wanted[b];) n++;
+        if (wanted[b])
+            loss += head_back(config, weights, at(&tape->x, config->n_layer, b), n, targets + b * config->vocab_size,
+                              space, sums.ln1, gradient, gradient ? space->dx + b * c : 0);
+    }
+    if (gradient && config->final_norm) {
+        const norm_weights dw = final_norm_at(config, gradient);
+        sum_lanes(c, sums.ln1, dw.w);
+        sum_lanes(c, sums.ln1 + c, dw.b);
+    }
     return loss;
 }
 
-static void embed_back(const fg_config *config, const tree *t, int64_t block, int64_t n, const vf *dx,
+double loss_of(const fg_config *config, const float *weights, const tree *t, const tape *tape, const vf *targets,
+               const uint8_t *wanted, backward_space *space) {
+    return heads_back(config, weights, t, tape, targets, wanted, space, 0);
+}
+
+/* From the stream out of a layer to what it says of the stream between attention and MLP, in dx, and of queries, keys
+ * and values. */
+static void layer_back(const fg_config *config, const layer *w, const layer *dw, const tree *t, const tape *tape,
+                       int32_t l, int64_t first, int64_t n, backward_space *space, lane_sums sums) {
+    const int64_t c = config->n_embd, kept = attention_kept(config, t->length);
+    const vf *mid = at(&tape->mid, l, first), *fc = at(&tape->fc, l, first), *stats = at(&tape->stats, l, first);
+    const vf *y = at(&tape->y, l, first);
+    vf *dx = space->dx + first * c, *h = space->chunk, *g = h + n * c, *dg = g + n * 4 * c;
+    linear_back((matrix){c, 4 * c, w->out_w, 0}, n, dx, c, dg, 4 * c);
+    for (int64_t i = 0; i < n * 4 * c; i++) {
+        vf slope;
+        g[i] = activate(config->activation, fc[i], &slope);
+        dg[i] *= slope;
+    }
+    matrix_back(c, 4 * c, n, dx, g, dw->out_w, dw->out_b ? sums.out : 0, space->rows);
+    for (int64_t b = 0; b < n; b++) norm_again(c, mid + b * c, stats + b * 4 + 2, w->ln2, h + b * c);
+    matrix_back(4 * c, c, n, dg, h, dw->fc_w, dw->fc_b ? sums.fc : 0, space->rows);
+    linear_back((matrix){4 * c, c, w->fc_w, 0}, n, dg, 4 * c, h, c);
+    for (int64_t b = 0; b < n; b++)
+        norm_back(c, mid + b * c, stats + b * 4 + 2, w->ln2, h + b * c, sums.ln2, dx + b * c);
+    linear_back((matrix){c, c, w->proj_w, 0}, n, dx, c, h, c);
+    matrix_back(c, c, n, dx, y, dw->proj_w, dw->proj_b ? sums.proj : 0, space->rows);
+    for (int64_t b = n - 1; b >= 0; b--) /* descendants first: dqkv is whole when a block's turn comes */
+        attend_back(config, t, first + b, at(&tape->qkv, l, 0), at(&tape->att, l, first) + b * kept, y + b * c,
+                    h + b * c, space->dqkv, space->attend);
+}
+
+static void embed_back(const fg_config *config, const tree *t, int64_t block, const vf *dx, float *rows,
                        float *gradient) {
-    const int64_t width = config->n_embd;
-    for (int64_t i = 0; i < n; i++) {
-        float *token = wte_at(gradient) + t->token[block * LANES + i] * width;
-        float *position = wpe_at(config, gradient) + t->depth[block * LANES + i] * width;
-        for (int64_t c = 0; c < width; c++) {
-            token[c] += ((const float *)dx)[c * LANES + i];
-            position[c] += ((const float *)dx)[c * LANES + i];
-        }
+    const int64_t c = config->n_embd, width = padded(c);
+    turn(c, dx, rows);
+    for (int64_t i = 0; i < LANES; i++, rows += width) {
+        if (block * LANES + i >= t->n) break;
+        float *token = wte_at(gradient) + t->token[block * LANES + i] * c;
+        float *position = wpe_at(config, gradient) + t->depth[block * LANES + i] * c;
+        for (int64_t d = 0; d < c; d++) token[d] += rows[d];
+        for (int64_t d = 0; d < c; d++) position[d] += rows[d];
     }
 }
 
-double backward(const fg_config *config, const float *weights, const tree *t, tape *tape, const vf *targets,
+double backward(const fg_config *config, const float *weights, const tree *t, const tape *tape, const vf *targets,
                 const uint8_t *wanted, backward_space *space, float *gradient) {
-    const int64_t c = config->n_embd, last = t->n_blocks - 1;
-    vf *h = space->scratch, *g = h + c, *dg = g + 4 * c, *small = dg + 4 * c, *pairs = small + c;
-    double loss = 0;
+    const int64_t c = config->n_embd, chunk = chunk_of(config);
     for (int64_t i = 0; i < t->n_blocks * c; i++) space->dx[i] = splat(0);
-    for (int64_t b = 0; b < t->n_blocks; b++)
-        if (wanted[b])
-            loss += head_back(config, weights, tape, b, b < last ? LANES : t->n - last * LANES,
-                              targets + b * config->vocab_size, space, gradient, space->dx + b * c);
+    double loss = heads_back(config, weights, t, tape, targets, wanted, space, gradient);
     for (int32_t l = config->n_layer - 1; l >= 0; l--) {
         const layer w = layer_at(config, weights, l), dw = layer_at(config, gradient, l);
+        const lane_sums sums = sums_at(config, space->sums);
+        const uint8_t *some = l == config->n_layer - 1 ? wanted : 0;
         for (int64_t i = 0; i < t->n_blocks * 3 * c; i++) space->dqkv[i] = splat(0);
-        for (int64_t b = last; b >= 0; b--) { /* descendants first: dqkv is whole when a block's turn comes */
-            const int64_t n = b < last ? LANES : t->n - last * LANES;
-            const vf *x = at(&tape->x, l, b), *mid = at(&tape->mid, l, b), *fc = at(&tape->fc, l, b);
-            const vf *stats = at(&tape->stats, l, b), *y = at(&tape->y, l, b);
-            vf *dx = space->dx + b * c, *dqkv = space->dqkv + b * 3 * c;
-            if (l < config->n_layer - 1 || wanted[b]) {
-                linear_back(c, 4 * c, w.out_w, dx, dg);
-                for (int64_t d = 0; d < 4 * c; d++) {
-                    vf slope;
-                    g[d] = activate(config->activation, fc[d], &slope);
-                    dg[d] *= slope;
-                }
-                linear_weights_back(c, 4 * c, n, dx, g, dw.out_w, dw.out_b, space->rows);
-                norm_again(c, mid, stats + 2, w.ln2, h);
-                linear_weights_back(4 * c, c, n, dg, h, dw.fc_w, dw.fc_b, space->rows);
-                linear_back(4 * c, c, w.fc_w, dg, h);
-                norm_back(c, mid, stats + 2, w.ln2, h, dw.ln2, dx);
-                linear_back(c, c, w.proj_w, dx, small);
-                linear_weights_back(c, c, n, dx, y, dw.proj_w, dw.proj_b, space->rows);
-                attend_back(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), small, space->dqkv, pairs);
-            }
-            norm_again(c, x, stats, w.ln1, h);
-            linear_weights_back(3 * c, c, n, dqkv, h, dw.attn_w, dw.attn_b, space->rows);
-            linear_back(3 * c, c, w.attn_w, dqkv, h);
-            norm_back(c, x, stats, w.ln1, h, dw.ln1, dx);
+        for (int64_t end = t->n_blocks, n; end > 0; end -= n) {
+            for (n = 1; n < chunk && n < end && (!some || some[end - 1 - n] == some[end - 1]);) n++;
+            const int64_t first = end - n;
+            const vf *x = at(&tape->x, l, first), *stats = at(&tape->stats, l, first);
+            vf *dx = space->dx + first * c, *dqkv = space->dqkv + first * 3 * c, *h = space->chunk;
+            if (!some || some[first]) layer_back(config, &w, &dw, t, tape, l, first, n, space, sums);
+            for (int64_t b = 0; b < n; b++) norm_again(c, x + b * c, stats + b * 4, w.ln1, h + b * c);
+            matrix_back(3 * c, c, n, dqkv, h, dw.attn_w, dw.attn_b ? sums.attn : 0, space->rows);
+            linear_back((matrix){3 * c, c, w.attn_w, 0}, n, dqkv, 3 * c, h, c);
+            for (int64_t b = 0; b < n; b++)
+                norm_back(c, x + b * c, stats + b * 4, w.ln1, h + b * c, sums.ln1, dx + b * c);
         }
+        sum_lanes(c, sums.ln1, dw.ln1.w);
+        sum_lanes(c, sums.ln1 + c, dw.ln1.b);
+        sum_lanes(c, sums.ln2, dw.ln2.w);
+        sum_lanes(c, sums.ln2 + c, dw.ln2.b);
+        sum_lanes(3 * c, sums.attn, dw.attn_b);
+        sum_lanes(c, sums.proj, dw.proj_b);
+        sum_lanes(4 * c, sums.fc, dw.fc_b);
+        sum_lanes(c, sums.out, dw.out_b);
     }
-    for (int64_t b = 0; b <= last; b++) {
+    for (int64_t b = 0; b < t->n_blocks; b++) {
         vf *dx = space->dx + b * c;
         if (tape->embedded) { /* dx of what was normed, from dx of what came of it */
-            const norm_weights plain = {0, 0, 1};
             const vf *x = tape->embedded + b * (c + 2);
-            for (int64_t d = 0; d < c; d++) h[d] = dx[d];
+            for (int64_t d = 0; d < c; d++) space->chunk[d] = dx[d];
             for (int64_t d = 0; d < c; d++) dx[d] = splat(0);
-            norm_back(c, x, x + c, plain, h, plain, dx);
+            norm_back(c, x, x + c, (norm_weights){0, 0, 1}, space->chunk, 0, dx);
         }
-        embed_back(config, t, b, b < last ? LANES : t->n - last * LANES, dx, gradient);
+        embed_back(config, t, b, dx, space->rows, gradient);
     }
     return loss;
 }

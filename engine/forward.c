@@ -2,34 +2,38 @@
 #include "memory.h"
 #include "model.h"
 
-static void place(buffer *b, int64_t features, int64_t layers, int64_t blocks, char **memory) {
-    b->data = take(memory, features * layers * blocks * (int64_t)sizeof(vf));
-    b->block = blocks > 1 ? features : 0;
-    b->layer = layers > 1 ? features * blocks : 0;
+static void place(buffer *b, int64_t features, int64_t layers, int64_t blocks, int64_t chunk, char **memory) {
+    const int64_t held = blocks ? blocks : chunk;
+    b->data = take(memory, features * layers * held * (int64_t)sizeof(vf));
+    b->block = blocks ? features : 0;
+    b->layer = layers > 1 ? features * held : 0;
 }
 
 void tape_place(tape *t, const fg_config *config, int32_t length, int64_t capacity, int keep, char **memory) {
-    int64_t c = config->n_embd, blocks = (capacity + LANES - 1) / LANES;
-    int64_t layers = keep ? config->n_layer : 1, kept = keep ? blocks : 1;
-    place(&t->x, c, keep ? layers + 1 : 1, blocks, memory);
-    place(&t->qkv, 3 * c, layers, blocks, memory);
-    place(&t->att, (int64_t)config->n_head * length, layers, kept, memory);
-    place(&t->y, c, layers, kept, memory);
-    place(&t->mid, c, layers, kept, memory);
-    place(&t->fc, 4 * c, layers, kept, memory);
-    place(&t->stats, 4, layers, kept, memory);
+    const int64_t c = config->n_embd, blocks = (capacity + LANES - 1) / LANES, chunk = chunk_of(config);
+    const int64_t layers = keep ? config->n_layer : 1, kept = keep ? blocks : 0;
+    place(&t->x, c, keep ? layers + 1 : 1, blocks, chunk, memory);
+    place(&t->qkv, 3 * c, layers, blocks, chunk, memory);
+    place(&t->att, attention_kept(config, length), layers, kept, chunk, memory);
+    place(&t->y, c, layers, kept, chunk, memory);
+    place(&t->mid, c, layers, kept, chunk, memory);
+    place(&t->fc, 4 * c, layers, kept, chunk, memory);
+    place(&t->stats, 4, layers, kept, chunk, memory);
     t->embedded = config->embedding_norm ? take(memory, blocks * (c + 2) * (int64_t)sizeof(vf)) : 0;
-    t->scratch = take(memory, 5 * c * (int64_t)sizeof(vf) + length * (int64_t)sizeof(ancestor));
+    t->scratch = take(memory, 5 * c * chunk * (int64_t)sizeof(vf));
+    t->attend = take(memory, attention_space(config, length));
 }
 
-static void embed(const fg_config *config, const float *weights, const tree *t, int64_t block, vf *x) {
-    const float *wte = wte_at(weights), *wpe = wpe_at(config, weights);
-    int64_t width = config->n_embd;
+static void embed(const fg_config *config, const float *weights, const tree *t, int64_t block, vf *x, vf *positions) {
+    const int64_t c = config->n_embd;
+    const float *token[LANES], *position[LANES];
     for (int i = 0; i < LANES; i++) {
-        const float *token = wte + t->token[block * LANES + i] * width;
-        const float *position = wpe + t->depth[block * LANES + i] * width;
-        for (int64_t c = 0; c < width; c++) ((float *)x)[c * LANES + i] = token[c] + position[c];
+        token[i] = wte_at(weights) + t->token[block * LANES + i] * c;
+        position[i] = wpe_at(config, weights) + t->depth[block * LANES + i] * c;
     }
+    turn_back(c, token, x);
+    turn_back(c, position, positions);
+    for (int64_t d = 0; d < c; d++) x[d] += positions[d];
 }
 
 void norm_again(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *h) {
@@ -54,70 +58,6 @@ void norm(int64_t n, const vf *x, norm_weights w, vf *h, vf *stats) {
     norm_again(n, x, stats, w, h);
 }
 
-/* For each ancestor the sum over `size` features, from f on, of q times the ancestor's. */
-static inline void score(int32_t reach, int64_t size, const ancestor *from, int64_t f, const vf *q, vf *scores) {
-    for (int32_t j = 0; j < reach; j++) {
-        vf sum = {0};
-        int64_t d = 0;
-        for (; d + 4 <= size; d += 4) {
-            const four k = fetch4(&from[j], f + d);
-            sum += q[d] * k.v0 + q[d + 1] * k.v1 + q[d + 2] * k.v2 + q[d + 3] * k.v3;
-        }
-        for (; d < size; d++) sum += q[d] * fetch(&from[j], f + d);
-        scores[j] = sum;
-    }
-}
-
-/* For each of `size` features, from f on, the sum over all ancestors of att times the ancestor's. */
-static inline void mix(int32_t reach, int64_t size, const ancestor *from, int64_t f, const vf *att, vf *y) {
-    int64_t d = 0;
-    for (; d + 4 <= size; d += 4) {
-        four sum = {{0}, {0}, {0}, {0}};
-        for (int32_t j = 0; j < reach; j++) {
-            const four v = fetch4(&from[j], f + d);
-            const vf weight = att[j];
-            sum.v0 += weight * v.v0;
-            sum.v1 += weight * v.v1;
-            sum.v2 += weight * v.v2;
-            sum.v3 += weight * v.v3;
-        }
-        y[d] = sum.v0;
-        y[d + 1] = sum.v1;
-        y[d + 2] = sum.v2;
-        y[d + 3] = sum.v3;
-    }
-    for (; d < size; d++) {
-        vf sum = {0};
-        for (int32_t j = 0; j < reach; j++) sum += att[j] * fetch(&from[j], f + d);
-        y[d] = sum;
-    }
-}
-
-/* Causal self-attention: every node looks at its ancestors and itself. `from` has room for length ancestors. */
-static void attend(const fg_config *config, const tree *t, int64_t block, const vf *qkv, vf *att, vf *y,
-                   ancestor *from) {
-    const int64_t c = config->n_embd, size = c / config->n_head;
-    const vf *q = qkv + block * 3 * c;
-    const vi depth = *(const vi *)(t->depth + block * LANES);
-    const int32_t reach = depth[LANES - 1] + 1, all = depth[0] + 1; /* lanes come in order of depth */
-    const vf scale = 1.0f / vsqrt(splat((float)size)), nothing = splat(-1e30f);
-    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
-    for (int64_t first = 0; first < c; first += size, att += t->length) {
-        vf top = nothing, total = {0};
-        score(reach, size, from, c + first, q + first, att);
-        for (int32_t j = all; j < reach; j++) att[j] = vpick(depth >= j, att[j], nothing);
-        for (int32_t j = 0; j < reach; j++) top = vmax(top, att[j]);
-        for (int32_t j = 0; j < reach; j++) {
-            att[j] = vexp((att[j] - top) * scale);
-            if (j >= all) att[j] = vpick(depth >= j, att[j], splat(0));
-            total += att[j];
-        }
-        total = 1.0f / total;
-        for (int32_t j = 0; j < reach; j++) att[j] *= total;
-        mix(reach, size, from, 2 * c + first, att, y + first);
-    }
-}
-
 /* Factors of heads or of an MLP, and what is put in their place at each lane's position. */
 static void switched(vf *y, int64_t n, int64_t size, const float *scale, const float *shift, const int32_t *depth) {
     for (int64_t d = 0; d < n; d++) y[d] *= scale[d / size];
@@ -126,55 +66,78 @@ static void switched(vf *y, int64_t n, int64_t size, const float *scale, const f
             for (int64_t d = 0; d < n; d++) ((float *)y)[d * LANES + i] += shift[depth[i] * n + d];
 }
 
+/* What switches say of one layer. */
+typedef struct {
+    const float *scale, *heads, *mlp; /* or NULL */
+} layer_switches;
+
+static layer_switches switches_at(const fg_config *config, const fg_switches *switches, int32_t l) {
+    const int64_t positions = (int64_t)config->context_length * config->n_embd;
+    layer_switches s = {0, 0, 0};
+    if (switches) s.scale = switches->scale + l * (config->n_head + 1);
+    if (switches && switches->shift) s.heads = switches->shift + 2 * l * positions, s.mlp = s.heads + positions;
+    return s;
+}
+
+static void layer_forward(const fg_config *config, const layer *w, layer_switches on, const tree *t, tape *tape,
+                          int32_t l, int64_t first, int64_t n, int wanted) {
+    const int64_t c = config->n_embd, size = c / config->n_head, kept = attention_kept(config, t->length);
+    vf *x = at(&tape->x, l, first), *out = at(&tape->x, l + 1, first), *qkv = at(&tape->qkv, l, first);
+    vf *y = at(&tape->y, l, first), *mid = at(&tape->mid, l, first), *fc = at(&tape->fc, l, first);
+    vf *stats = at(&tape->stats, l, first), *h = tape->scratch, *g = h + n * c, slope;
+    const int32_t *depth = t->depth + first * LANES;
+    for (int64_t b = 0; b < n; b++) norm(c, x + b * c, w->ln1, h + b * c, stats + b * 4);
+    if (!wanted) {
+        const matrix keys = {2 * c, c, w->attn_w + c * c, w->attn_b ? w->attn_b + c : 0};
+        linear(keys, n, h, c, qkv + c, 3 * c);
+        return;
+    }
+    linear((matrix){3 * c, c, w->attn_w, w->attn_b}, n, h, c, qkv, 3 * c);
+    for (int64_t b = 0; b < n; b++)
+        attend(config, t, first + b, at(&tape->qkv, l, 0), at(&tape->att, l, first) + b * kept, y + b * c,
+               tape->attend);
+    if (on.scale)
+        for (int64_t b = 0; b < n; b++) switched(y + b * c, c, size, on.scale, on.heads, depth + b * LANES);
+    linear((matrix){c, c, w->proj_w, w->proj_b}, n, y, c, mid, c);
+    for (int64_t i = 0; i < n * c; i++) mid[i] += x[i];
+    for (int64_t b = 0; b < n; b++) norm(c, mid + b * c, w->ln2, h + b * c, stats + b * 4 + 2);
+    linear((matrix){4 * c, c, w->fc_w, w->fc_b}, n, h, c, fc, 4 * c);
+    for (int64_t i = 0; i < n * 4 * c; i++) g[i] = activate(config->activation, fc[i], &slope);
+    linear((matrix){c, 4 * c, w->out_w, w->out_b}, n, g, 4 * c, out, c);
+    if (on.scale)
+        for (int64_t b = 0; b < n; b++)
+            switched(out + b * c, c, c, on.scale + config->n_head, on.mlp, depth + b * LANES);
+    for (int64_t i = 0; i < n * c; i++) out[i] += mid[i];
+}
+
 void forward(const fg_config *config, const float *weights, const fg_switches *switches, const tree *t, tape *tape,
              const uint8_t *wanted) {
-    const int64_t c = config->n_embd, size = c / config->n_head, positions = (int64_t)config->context_length * c;
+    const int64_t c = config->n_embd, chunk = chunk_of(config);
     const norm_weights plain = {0, 0, 1};
-    vf *h = tape->scratch, *g = h + c;
     for (int64_t b = 0; b < t->n_blocks; b++) {
         vf *x = tape->embedded ? tape->embedded + b * (c + 2) : at(&tape->x, 0, b);
-        embed(config, weights, t, b, x);
+        embed(config, weights, t, b, x, tape->scratch);
         if (tape->embedded) norm(c, x, plain, at(&tape->x, 0, b), x + c);
     }
     for (int32_t l = 0; l < config->n_layer; l++) {
         const layer w = layer_at(config, weights, l);
-        const float *on = switches ? switches->scale + l * (config->n_head + 1) : 0;
-        const float *instead = switches && switches->shift ? switches->shift + 2 * l * positions : 0;
-        for (int64_t b = 0; b < t->n_blocks; b++) {
-            vf *x = at(&tape->x, l, b), *out = at(&tape->x, l + 1, b), *qkv = at(&tape->qkv, l, b);
-            vf *y = at(&tape->y, l, b), *mid = at(&tape->mid, l, b), *fc = at(&tape->fc, l, b);
-            vf *stats = at(&tape->stats, l, b);
-            norm(c, x, w.ln1, h, stats);
-            if (l == config->n_layer - 1 && wanted && !wanted[b]) {
-                linear(2 * c, c, w.attn_w + c * c, w.attn_b ? w.attn_b + c : 0, h, qkv + c);
-                continue;
-            }
-            linear(3 * c, c, w.attn_w, w.attn_b, h, qkv);
-            attend(config, t, b, at(&tape->qkv, l, 0), at(&tape->att, l, b), y,
-                   (ancestor *)(g + 4 * c));
-            if (on) switched(y, c, size, on, instead, t->depth + b * LANES);
-            linear(c, c, w.proj_w, w.proj_b, y, mid);
-            for (int64_t d = 0; d < c; d++) mid[d] += x[d];
-            norm(c, mid, w.ln2, h, stats + 2);
-            linear(4 * c, c, w.fc_w, w.fc_b, h, fc);
-            vf slope;
-            for (int64_t d = 0; d < 4 * c; d++) g[d] = activate(config->activation, fc[d], &slope);
-            linear(c, 4 * c, w.out_w, w.out_b, g, out);
-            if (on) switched(out, c, c, on + config->n_head, instead ? instead + positions : 0, t->depth + b * LANES);
-            for (int64_t d = 0; d < c; d++) out[d] += mid[d];
+        const layer_switches on = switches_at(config, switches, l);
+        const uint8_t *some = l == config->n_layer - 1 ? wanted : 0;
+        for (int64_t b = 0, n; b < t->n_blocks; b += n) {
+            for (n = 1; n < chunk && b + n < t->n_blocks && (!some || some[b + n] == some[b]);) n++;
+            layer_forward(config, &w, on, t, tape, l, b, n, !some || some[b]);
         }
     }
 }
 
-void head(const fg_config *config, const float *weights, const tape *tape, int64_t block, vf *stats, vf *h,
-          vf *logits) {
+void head(const fg_config *config, const float *weights, int64_t blocks, const vf *x, vf *stats, vf *h, vf *logits) {
     const int64_t c = config->n_embd;
-    const vf *x = at(&tape->x, config->n_layer, block);
     if (config->final_norm) {
-        norm(c, x, final_norm_at(config, weights), h, stats);
+        const norm_weights w = final_norm_at(config, weights);
+        for (int64_t b = 0; b < blocks; b++) norm(c, x + b * c, w, h + b * c, stats + b * 2);
         x = h;
     }
-    linear(config->vocab_size, c, head_at(config, weights), 0, x, logits);
+    linear((matrix){config->vocab_size, c, head_at(config, weights), 0}, blocks, x, c, logits, config->vocab_size);
 }
 
 void log_softmax(int32_t n, vf *logits) {

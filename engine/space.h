@@ -25,7 +25,6 @@ typedef struct {
     int32_t *nodes;  /* [length][group] */
     uint8_t *wanted; /* [blocks]: those with leaves */
     vf *h, *logits;  /* C + 2; V */
-    float *rows;     /* [group][V] */
 } evaluate_space;
 
 void evaluate_place(evaluate_space *s, const fg_config *config, int32_t length, char **memory);

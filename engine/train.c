@@ -3,23 +3,26 @@
 
 #include "memory.h"
 
-enum { NODES = 2048 }; /* windows are worked through in groups of about so many nodes, to stay within the cache */
-enum { PARTS = 16 };   /* at most so many parts of a step can be computed at the same time */
+enum { NODES = 2048 }; /* windows are worked through in groups of at most so many nodes, to stay within the cache */
+enum { PART = 256 };   /* and are cut into parts of at least about so many, to be computed at the same time, */
+enum { PARTS = 16 };   /* of which there are at most so many */
 
-static const int64_t PARTS_SIZE = 1 << 26; /* and their gradients together are at most so many numbers */
-
-static int64_t group_of(const fg_config *config, int64_t batch) {
-    int64_t group = NODES / config->context_length;
-    if (group < LANES) group = LANES;
-    return group < batch ? group : batch;
-}
+static const int64_t PARTS_SIZE = 1 << 26; /* whose gradients together are at most so many numbers */
 
 /* Neither the parts nor their sum depend on how many threads there are. */
 int64_t fg_parts(const fg_config *config, int64_t batch) {
-    const int64_t group = group_of(config, batch), groups = (batch + group - 1) / group;
-    int64_t parts = groups < PARTS ? groups : PARTS;
-    while (parts > 1 && parts * fg_n_params(config) > PARTS_SIZE) parts--;
-    return parts;
+    const int64_t nodes = tree_capacity_windows(batch, config->context_length);
+    int64_t parts = 1;
+    while (parts < PARTS && parts < batch && parts * PART < nodes && 2 * parts * fg_n_params(config) <= PARTS_SIZE)
+        parts *= 2;
+    return parts < batch ? parts : batch;
+}
+
+/* Windows in a group; a part has whole groups, but for the last one. */
+static int64_t group_of(const fg_config *config, int64_t batch) {
+    const int64_t parts = fg_parts(config, batch), part = (batch + parts - 1) / parts;
+    const int64_t most = NODES / tree_capacity_windows(1, config->context_length), groups = (part + most - 1) / most;
+    return most < 1 ? 1 : (part + groups - 1) / groups;
 }
 
 void train_place(train_space *s, const fg_config *config, int64_t batch, char **memory) {
@@ -88,13 +91,13 @@ static void lay_out(const fg_config *config, const fg_windows *windows, const ro
 /* The share of one part in the loss and, unless `gradient` is NULL, in its gradient. */
 static double part_of(const fg_config *config, const fg_windows *windows, const row_of_windows *row, int64_t part,
                       const float *weights, float *gradient, train_space *s) {
-    const int64_t groups = (windows->batch + s->group - 1) / s->group, parts = fg_parts(config, windows->batch);
+    const int64_t parts = fg_parts(config, windows->batch), size = (windows->batch + parts - 1) / parts;
+    const int64_t end = (part + 1) * size < windows->batch ? (part + 1) * size : windows->batch;
     double loss = 0;
     if (gradient)
         for (int64_t i = 0; i < fg_n_params(config) + LANES; i++) gradient[i] = 0;
-    for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
-        const int64_t first = g * s->group, left = windows->batch - first;
-        lay_out(config, windows, row, first, left < s->group ? left : s->group, s);
+    for (int64_t first = part * size; first < end; first += s->group) {
+        lay_out(config, windows, row, first, end - first < s->group ? end - first : s->group, s);
         forward(config, weights, 0, &s->tree, &s->tape, s->wanted);
         loss += gradient ? backward(config, weights, &s->tree, &s->tape, s->targets, s->wanted, &s->back, gradient)
                          : loss_of(config, weights, &s->tree, &s->tape, s->targets, s->wanted, &s->back);

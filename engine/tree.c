@@ -3,45 +3,55 @@
 #include "memory.h"
 
 void tree_place(tree *t, int32_t length, int64_t capacity, char **memory) {
-    int64_t blocks = (capacity + LANES - 1) / LANES;
+    const int64_t blocks = (capacity + LANES - 1) / LANES, paths = length <= LONGEST_PATH ? length : 0;
     t->length = length;
     t->token = take(memory, blocks * LANES * 4);
     t->depth = take(memory, blocks * LANES * 4);
-    t->path = take(memory, blocks * LANES * length * 4);
-    t->shared = take(memory, blocks * length * 4);
-    t->near = take(memory, blocks * length * 4);
+    t->first = take(memory, blocks * 4);
+    t->path = take(memory, blocks * LANES * paths * 4);
+    t->shared = take(memory, blocks * paths * 4);
+    t->near = take(memory, blocks * paths * 4);
+    t->parent = take(memory, capacity * 4);
     t->child = take(memory, (capacity + 1) * 4);
     t->sibling = take(memory, capacity * 4);
 }
 
-int64_t tree_capacity_windows(int64_t count, int32_t length) { return count * length; }
+static int64_t blocks_of(int32_t length) { return (length + LANES - 1) / LANES; }
 
-int64_t tree_capacity_range(int64_t count, int32_t length) { return 2 * count + 2 * (int64_t)length; }
+int64_t tree_capacity_windows(int64_t count, int32_t length) {
+    return count * (length < LANES ? length : blocks_of(length) * LANES);
+}
+
+int64_t tree_capacity_range(int64_t count, int32_t length) {
+    return length <= LONGEST_PATH ? 2 * count + 2 * (int64_t)length : 0;
+}
+
+static void add(tree *t, int64_t parent, int32_t depth, int32_t token) {
+    t->token[t->n] = token;
+    t->depth[t->n] = depth;
+    t->parent[t->n++] = depth ? (int32_t)parent : 0;
+}
 
 static int32_t *path_of(const tree *t, int64_t node) {
     return t->path + node / LANES * t->length * LANES + node % LANES;
 }
 
-static void add(tree *t, int64_t parent, int32_t depth, int32_t token) {
-    int64_t node = t->n++;
-    t->token[node] = token;
-    t->depth[node] = depth;
-    int32_t *path = path_of(t, node);
-    if (depth) {
-        const int32_t *above = path_of(t, parent);
-        for (int32_t j = 0; j < depth; j++) path[j * LANES] = above[j * LANES];
-    }
-    for (int32_t j = depth; j < t->length; j++) path[j * LANES] = (int32_t)node;
-}
-
-/* Fills the last block up and finds where ancestors are shared or near each other. */
+/* Fills the last block up, and finds all paths and where ancestors are shared or near each other. */
 static void finish(tree *t) {
     t->n_blocks = (t->n + LANES - 1) / LANES;
-    for (int64_t node = t->n; node < t->n_blocks * LANES; node++) {
-        t->token[node] = t->token[t->n - 1];
-        t->depth[node] = t->depth[t->n - 1];
-        int32_t *path = path_of(t, node), *last = path_of(t, t->n - 1);
-        for (int32_t j = 0; j < t->length; j++) path[j * LANES] = last[j * LANES];
+    t->sequences = 0;
+    for (int64_t node = 0; node < t->n_blocks * LANES; node++) {
+        int32_t *path = path_of(t, node), depth = 0;
+        if (node < t->n) {
+            const int32_t *above = path_of(t, t->parent[node]);
+            for (depth = t->depth[node]; depth > 0; depth--) path[(depth - 1) * LANES] = above[(depth - 1) * LANES];
+            for (depth = t->depth[node]; depth < t->length; depth++) path[depth * LANES] = (int32_t)node;
+        } else {
+            const int32_t *last = path_of(t, t->n - 1);
+            t->token[node] = t->token[t->n - 1];
+            t->depth[node] = t->depth[t->n - 1];
+            for (; depth < t->length; depth++) path[depth * LANES] = last[depth * LANES];
+        }
     }
     for (int64_t b = 0; b < t->n_blocks; b++) {
         const vi depth = *(const vi *)(t->depth + b * LANES);
@@ -82,8 +92,9 @@ void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count) {
     finish(t);
 }
 
-void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, const int32_t *lengths, int64_t count,
-                     int32_t *nodes) {
+/* Every distinct prefix becomes a node. */
+static void share(tree *t, const int32_t *tokens, const int64_t *starts, const int32_t *lengths, int64_t count,
+                  int32_t *nodes) {
     int32_t *child = t->child + 1; /* child[-1] is the first node of depth 0 */
     t->n = 0;
     child[-1] = -1;
@@ -105,5 +116,34 @@ void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, cons
             nodes[depth * count + w] = node;
         }
     }
-    finish(t);
+}
+
+void tree_of_windows(tree *t, const int32_t *tokens, const int64_t *starts, const int32_t *lengths, int64_t count,
+                     int32_t *nodes) {
+    const int32_t length = t->length;
+    int64_t blocks = 0; /* of sequences */
+    for (int64_t w = 0; w < count; w++) blocks += blocks_of(lengths ? lengths[w] : length);
+    if (length <= LONGEST_PATH) {
+        share(t, tokens, starts, lengths, count, nodes);
+        if (length < LANES || 2 * t->n <= blocks * LANES) {
+            finish(t);
+            return;
+        }
+    }
+    t->sequences = 1;
+    t->n_blocks = blocks;
+    t->n = blocks * LANES;
+    int32_t block = 0;
+    for (int64_t w = 0; w < count; w++) {
+        const int32_t n = lengths ? lengths[w] : length, start = block;
+        const int32_t *from = tokens + (starts ? starts[w] : w * length);
+        for (int32_t j = 0; j < n; j++) nodes[j * count + w] = start * LANES + j;
+        for (; block < start + blocks_of(n); block++) {
+            t->first[block] = start;
+            for (int32_t j = (block - start) * LANES, i = block * LANES; i < (block + 1) * LANES; i++, j++) {
+                t->depth[i] = j < n ? j : n - 1;
+                t->token[i] = from[t->depth[i]];
+            }
+        }
+    }
 }

@@ -1,8 +1,12 @@
-/* The tree of contexts: every distinct prefix of a set of windows is one node, computed once.
+/* Windows laid out in blocks of LANES nodes.
  *
- * A causal model's activations at a position depend on the tokens up to it alone, so windows that begin alike share
- * them. Nodes are numbered level by level, so an ancestor has a smaller number than its descendants, and come in
- * blocks of LANES; the last block is filled up with lanes that stand for nothing and receive no gradient.
+ * As a tree every distinct prefix is one node, computed once: a causal model's activations at a position depend on the
+ * tokens up to it alone. Nodes are numbered level by level, so an ancestor has a smaller number than its descendants.
+ *
+ * As sequences every window has blocks of its own, one position after the other: for long windows, which share next to
+ * nothing, and whose paths would fill the memory.
+ *
+ * The last block of a tree, and of every sequence, is filled up with lanes that stand for nothing and receive no gradient.
  */
 #ifndef FG_TREE_H
 #define FG_TREE_H
@@ -10,15 +14,20 @@
 #include "engine.h"
 #include "vec.h"
 
+enum { LONGEST_PATH = 64 }; /* of a tree */
+
 typedef struct {
     int64_t n, n_blocks;
-    int64_t first_leaf;  /* leaves, the nodes of depth length - 1, are numbered from here to n */
+    int64_t first_leaf;   /* of a range: leaves, the nodes of depth length - 1, are numbered from here to n */
     int32_t length;
-    int32_t *token;      /* [n_blocks * LANES] */
-    int32_t *depth;      /* [n_blocks * LANES]: 0 for the first token of a window */
-    int32_t *path;       /* [n_blocks][length][LANES]: the node's ancestor at each depth, itself at its own and below */
-    int32_t *shared;     /* [n_blocks][length]: that ancestor where all lanes that have one have the same, else -1 */
-    int32_t *near;       /* [n_blocks][length]: the first of two blocks that hold them for all lanes, else -1 */
+    int32_t sequences;    /* whether these are sequences */
+    int32_t *token;       /* [n_blocks * LANES] */
+    int32_t *depth;       /* [n_blocks * LANES]: 0 for the first token of a window */
+    int32_t *first;       /* [n_blocks] of sequences: the block in which the window of this one begins */
+    int32_t *path;        /* [n_blocks][length][LANES]: the node's ancestor at each depth, itself at its own and below */
+    int32_t *shared;      /* [n_blocks][length]: that ancestor where all lanes that have one have the same, else -1 */
+    int32_t *near;        /* [n_blocks][length]: the first of two blocks that hold them for all lanes, else -1 */
+    int32_t *parent;      /* [capacity] */
     int32_t *child, *sibling; /* [capacity]: scratch of tree_of_windows */
 } tree;
 
@@ -29,7 +38,7 @@ void tree_place(tree *t, int32_t length, int64_t capacity, char **memory);
 int64_t tree_capacity_windows(int64_t count, int32_t length);
 int64_t tree_capacity_range(int64_t count, int32_t length);
 
-/* All contexts with ids first .. first + count - 1; leaf number k belongs to id first + k. */
+/* All contexts with ids first .. first + count - 1, of at most LONGEST_PATH tokens; leaf number k belongs to id first + k. */
 void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count);
 
 /* The windows tokens[starts[w]] ..., or tokens[w * length] ... where starts is NULL, each of lengths[w] tokens, or of
