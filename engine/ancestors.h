@@ -105,17 +105,24 @@ static inline scatter scatter_at(const tree *t, int64_t block, int32_t j, vf *bu
     return s;
 }
 
-/* Adds a to feature f of each lane's ancestor. */
-__attribute__((always_inline)) static inline void scatter_add(const scatter *to, int64_t f, vf a) {
-    if (to->ancestors) {
-        for (int32_t k = 0; k < to->ancestors; k++)
-            ((float *)(to->block[k] + f))[to->lane[k]] += vsum((vf)((vi)a & to->mask[k]));
-    } else if (to->passes) {
-        for (int32_t p = 0; p < to->passes; p++)
-            to->block[p][f] += (vf)((vi)vlookup(a, a, to->from[p]) & to->mask[p]);
-    } else {
-        for (int i = to->low; i < to->high; i++) to->base[to->offset[i] + f * LANES] += a[i];
+/* Adds weight times a [n] to features f, f + 1, ... of each lane's ancestor. */
+static inline void scatter_add(const scatter *to, int64_t f, int64_t n, vf weight, const vf *a) {
+    for (int32_t k = 0; k < to->ancestors; k++) {
+        const vf own = (vf)((vi)weight & to->mask[k]);
+        float *sums = (float *)(to->block[k] + f) + to->lane[k];
+        for (int64_t d = 0; d < n; d++) sums[d * LANES] += vsum(own * a[d]);
     }
+    for (int32_t p = 0; p < to->passes; p++) {
+        const vi from = to->from[p], mask = to->mask[p];
+        vf *sums = to->block[p] + f;
+        for (int64_t d = 0; d < n; d++) {
+            const vf each = weight * a[d];
+            sums[d] += (vf)((vi)vlookup(each, each, from) & mask);
+        }
+    }
+    if (to->ancestors || to->passes) return;
+    for (int64_t d = 0; d < n; d++)
+        for (int i = to->low; i < to->high; i++) to->base[to->offset[i] + (f + d) * LANES] += (weight * a[d])[i];
 }
 
 #endif

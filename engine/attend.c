@@ -30,18 +30,29 @@ int64_t attention_space(const fg_config *config, int32_t length) {
     return ancestors > scores ? ancestors : scores;
 }
 
-/* For each ancestor the sum over `size` features, from f on, of q times the ancestor's. */
-static inline void score(int32_t reach, int64_t size, const ancestor *from, int64_t f, const vf *q, vf *scores) {
-    for (int32_t j = 0; j < reach; j++) {
-        vf sum = {0};
-        int64_t d = 0;
-        for (; d + 4 <= size; d += 4) {
-            const four k = fetch4(&from[j], f + d);
-            sum += q[d] * k.v0 + q[d + 1] * k.v1 + q[d + 2] * k.v2 + q[d + 3] * k.v3;
-        }
-        for (; d < size; d++) sum += q[d] * fetch(&from[j], f + d);
-        scores[j] = sum;
+/* The sum over `size` features, from f on, of q times the ancestor's. */
+static inline vf scored(int64_t size, const ancestor *from, int64_t f, const vf *q) {
+    vf sum = {0};
+    int64_t d = 0;
+    for (; d + 4 <= size; d += 4) {
+        const four k = fetch4(from, f + d);
+        sum += q[d] * k.v0 + q[d + 1] * k.v1 + q[d + 2] * k.v2 + q[d + 3] * k.v3;
     }
+    for (; d < size; d++) sum += q[d] * fetch(from, f + d);
+    return sum;
+}
+
+/* out += scale times the ancestor's `size` features, from f on. */
+static inline void add_scaled(int64_t size, const ancestor *from, int64_t f, vf scale, vf *out) {
+    int64_t d = 0;
+    for (; d + 4 <= size; d += 4) {
+        const four k = fetch4(from, f + d);
+        out[d] += scale * k.v0;
+        out[d + 1] += scale * k.v1;
+        out[d + 2] += scale * k.v2;
+        out[d + 3] += scale * k.v3;
+    }
+    for (; d < size; d++) out[d] += scale * fetch(from, f + d);
 }
 
 /* For each of `size` features, from f on, the sum over all ancestors of att times the ancestor's. */
@@ -79,7 +90,7 @@ static void attend_tree(const fg_config *config, const tree *t, int64_t block, c
     for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
     for (int64_t first = 0; first < c; first += size, att += t->length) {
         vf top = nothing, total = {0};
-        score(reach, size, from, c + first, q + first, att);
+        for (int32_t j = 0; j < reach; j++) att[j] = scored(size, &from[j], c + first, q + first);
         for (int32_t j = all; j < reach; j++) att[j] = vpick(depth >= j, att[j], nothing);
         for (int32_t j = 0; j < reach; j++) top = vmax(top, att[j]);
         for (int32_t j = 0; j < reach; j++) {
@@ -105,10 +116,8 @@ static void attend_tree_back(const fg_config *config, const tree *t, int64_t blo
         const int64_t first = h * size;
         vf mean = {0}, *s = ds + h * length;
         for (int32_t j = 0; j < reach; j++) {
-            vf dp = {0};
-            for (int64_t d = first; d < first + size; d++) dp += dy[d] * fetch(&from[j], 2 * c + d);
-            s[j] = dp;
-            mean += att[h * length + j] * dp;
+            s[j] = scored(size, &from[j], 2 * c + first, dy + first);
+            mean += att[h * length + j] * s[j];
         }
         for (int32_t j = 0; j < reach; j++) s[j] = att[h * length + j] * (s[j] - mean) * scale;
     }
@@ -116,11 +125,9 @@ static void attend_tree_back(const fg_config *config, const tree *t, int64_t blo
         const scatter to = scatter_at(t, block, j, dqkv, 3 * c);
         for (int64_t h = 0; h < config->n_head; h++) {
             const vf slope = ds[h * length + j], weight = att[h * length + j];
-            for (int64_t d = h * size; d < (h + 1) * size; d++) {
-                dq[d] += slope * fetch(&from[j], c + d);
-                scatter_add(&to, c + d, slope * q[d]);
-                scatter_add(&to, 2 * c + d, weight * dy[d]);
-            }
+            add_scaled(size, &from[j], c + h * size, slope, dq + h * size);
+            scatter_add(&to, c + h * size, size, slope, q + h * size);
+            scatter_add(&to, 2 * c + h * size, size, weight, dy + h * size);
         }
     }
 }

@@ -53,18 +53,23 @@ static void norm_back(int64_t n, const vf *x, const vf *stats, norm_weights w, v
     for (int64_t c = 0; c < n; c++) dx[c] += scale * (dh[c] - sum - (x[c] - mean) * scale * product);
 }
 
+/* Lanes of `n` blocks from `first` on that are nodes. */
+static int64_t lanes_of(const tree *t, int64_t first, int64_t n) {
+    return first + n == t->n_blocks ? t->n - first * LANES : n * LANES;
+}
+
 /* The gradient of a matrix and, lane by lane, of its bias. */
-static void matrix_back(int64_t rows, int64_t columns, int64_t blocks, const vf *dy, const vf *x, float *dw, vf *dbias,
+static void matrix_back(int64_t rows, int64_t columns, int64_t lanes, const vf *dy, const vf *x, float *dw, vf *dbias,
                         float *space) {
-    linear_weights_back(rows, columns, blocks, dy, rows, x, columns, dw, space);
+    linear_weights_back(rows, columns, lanes, dy, rows, x, columns, dw, space);
     if (dbias)
-        for (int64_t b = 0; b < blocks; b++)
+        for (int64_t b = 0; b * LANES < lanes; b++)
             for (int64_t r = 0; r < rows; r++) dbias[r] += dy[b * rows + r];
 }
 
 /* The loss of some blocks; dx [blocks][C] becomes the gradient of the stream out of the last layer, unless it is NULL. */
-static double head_back(const fg_config *config, const float *weights, const vf *x, int64_t blocks, const vf *targets,
-                        backward_space *space, vf *sums, float *gradient, vf *dx) {
+static double head_back(const fg_config *config, const float *weights, const vf *x, int64_t blocks, int64_t lanes,
+                        const vf *targets, backward_space *space, vf *sums, float *gradient, vf *dx) {
     const int64_t c = config->n_embd, v = config->vocab_size;
     vf *logits = space->logits, *h = logits + blocks * v, *dh = h + blocks * c, *stats = dh + blocks * c;
     double loss = 0;
@@ -83,7 +88,7 @@ static double head_back(const fg_config *config, const float *weights, const vf 
     if (!dx) return loss;
     const int normed = config->final_norm;
     linear_back((matrix){v, c, head_at(config, weights), 0}, blocks, logits, v, normed ? dh : dx, c);
-    matrix_back(v, c, blocks, logits, normed ? h : x, head_at(config, gradient), 0, space->rows);
+    matrix_back(v, c, lanes, logits, normed ? h : x, head_at(config, gradient), 0, space->rows);
     for (int64_t b = 0; normed && b < blocks; b++)
         norm_back(c, x + b * c, stats + b * 2, final_norm_at(config, weights), dh + b * c, sums, dx + b * c);
     return loss;
@@ -98,8 +103,8 @@ static double heads_back(const fg_config *config, const float *weights, const tr
     for (int64_t b = 0, n; b < t->n_blocks; b += n) {
         for (n = 1; n < most && b + n < t->n_blocks && wanted[b + n] == wanted[b];) n++;
         if (wanted[b])
-            loss += head_back(config, weights, at(&tape->x, config->n_layer, b), n, targets + b * config->vocab_size,
-                              space, sums.ln1, gradient, gradient ? space->dx + b * c : 0);
+            loss += head_back(config, weights, at(&tape->x, config->n_layer, b), n, lanes_of(t, b, n),
+                              targets + b * config->vocab_size, space, sums.ln1, gradient, gradient ? space->dx + b * c : 0);
     }
     if (gradient && config->final_norm) {
         const norm_weights dw = final_norm_at(config, gradient);
@@ -118,7 +123,7 @@ double loss_of(const fg_config *config, const float *weights, const tree *t, con
  * and values. */
 static void layer_back(const fg_config *config, const layer *w, const layer *dw, const tree *t, const tape *tape,
                        int32_t l, int64_t first, int64_t n, backward_space *space, lane_sums sums) {
-    const int64_t c = config->n_embd, kept = attention_kept(config, t->length);
+    const int64_t c = config->n_embd, kept = attention_kept(config, t->length), lanes = lanes_of(t, first, n);
     const vf *mid = at(&tape->mid, l, first), *fc = at(&tape->fc, l, first), *stats = at(&tape->stats, l, first);
     const vf *y = at(&tape->y, l, first);
     vf *dx = space->dx + first * c, *h = space->chunk, *g = h + n * c, *dg = g + n * 4 * c;
@@ -128,14 +133,14 @@ static void layer_back(const fg_config *config, const layer *w, const layer *dw,
         g[i] = activate(config->activation, fc[i], &slope);
         dg[i] *= slope;
     }
-    matrix_back(c, 4 * c, n, dx, g, dw->out_w, dw->out_b ? sums.out : 0, space->rows);
+    matrix_back(c, 4 * c, lanes, dx, g, dw->out_w, dw->out_b ? sums.out : 0, space->rows);
     for (int64_t b = 0; b < n; b++) norm_again(c, mid + b * c, stats + b * 4 + 2, w->ln2, h + b * c);
-    matrix_back(4 * c, c, n, dg, h, dw->fc_w, dw->fc_b ? sums.fc : 0, space->rows);
+    matrix_back(4 * c, c, lanes, dg, h, dw->fc_w, dw->fc_b ? sums.fc : 0, space->rows);
     linear_back((matrix){4 * c, c, w->fc_w, 0}, n, dg, 4 * c, h, c);
     for (int64_t b = 0; b < n; b++)
         norm_back(c, mid + b * c, stats + b * 4 + 2, w->ln2, h + b * c, sums.ln2, dx + b * c);
     linear_back((matrix){c, c, w->proj_w, 0}, n, dx, c, h, c);
-    matrix_back(c, c, n, dx, y, dw->proj_w, dw->proj_b ? sums.proj : 0, space->rows);
+    matrix_back(c, c, lanes, dx, y, dw->proj_w, dw->proj_b ? sums.proj : 0, space->rows);
     for (int64_t b = n - 1; b >= 0; b--) /* descendants first: dqkv is whole when a block's turn comes */
         attend_back(config, t, first + b, at(&tape->qkv, l, 0), at(&tape->att, l, first) + b * kept, y + b * c,
                     h + b * c, space->dqkv, space->attend);
@@ -171,7 +176,7 @@ double backward(const fg_config *config, const float *weights, const tree *t, co
             vf *dx = space->dx + first * c, *dqkv = space->dqkv + first * 3 * c, *h = space->chunk;
             if (!some || some[first]) layer_back(config, &w, &dw, t, tape, l, first, n, space, sums);
             for (int64_t b = 0; b < n; b++) norm_again(c, x + b * c, stats + b * 4, w.ln1, h + b * c);
-            matrix_back(3 * c, c, n, dqkv, h, dw.attn_w, dw.attn_b ? sums.attn : 0, space->rows);
+            matrix_back(3 * c, c, lanes_of(t, first, n), dqkv, h, dw.attn_w, dw.attn_b ? sums.attn : 0, space->rows);
             linear_back((matrix){3 * c, c, w.attn_w, 0}, n, dqkv, 3 * c, h, c);
             for (int64_t b = 0; b < n; b++)
                 norm_back(c, x + b * c, stats + b * 4, w.ln1, h + b * c, sums.ln1, dx + b * c);

@@ -5,7 +5,7 @@
 #if defined(__AVX512F__)
 enum { TALL = 8, WIDE = 3 };
 #elif defined(__AVX2__)
-enum { TALL = 6, WIDE = 1 };
+enum { TALL = 4, WIDE = 1 };
 #else
 enum { TALL = 4, WIDE = 1 };
 #endif
@@ -37,7 +37,7 @@ INLINE void product_tile(const int tall, const int wide, int64_t n, const float 
 }
 
 /* y [blocks][rows] of x [blocks][n], w by rows and columns at any distance. */
-static void product(int64_t rows, int64_t n, const float *w, int64_t wr, int64_t wk, const float *bias, int64_t blocks,
+INLINE void product(int64_t rows, int64_t n, const float *w, int64_t wr, int64_t wk, const float *bias, int64_t blocks,
                     const vf *x, int64_t xs, vf *y, int64_t ys) {
     for (int64_t r = 0; r < rows;) {
         const int64_t left = rows - r, tall = left >= TALL ? TALL : left >= 4 ? 4 : left >= 2 ? 2 : 1;
@@ -74,13 +74,13 @@ void linear_back(matrix m, int64_t blocks, const vf *dy, int64_t ds, vf *dx, int
 }
 
 /* Rows r to r + tall of dw, and `wide` vectors of their columns. */
-INLINE void weights_tile(const int tall, const int wide, int64_t blocks, const float *d, int64_t ds, const float *x,
+INLINE void weights_tile(const int tall, const int wide, int64_t lanes, const float *d, int64_t ds, const float *x,
                          int64_t width, float *dw, int64_t columns) {
     vf sums[TALL][WIDE];
     UNROLL for (int r = 0; r < tall; r++)
         UNROLL for (int q = 0; q < wide; q++) sums[r][q] = splat(0);
-    for (int64_t b = 0; b < blocks; b++, d += ds * LANES)
-        for (int i = 0; i < LANES; i++, x += width) {
+    for (; lanes > 0; lanes -= LANES, d += ds * LANES)
+        for (int i = 0; i < (lanes < LANES ? lanes : LANES); i++, x += width) {
             vf a[WIDE];
             UNROLL for (int q = 0; q < wide; q++) a[q] = *(const vf *)(x + q * LANES);
             UNROLL for (int r = 0; r < tall; r++) {
@@ -92,10 +92,10 @@ INLINE void weights_tile(const int tall, const int wide, int64_t blocks, const f
         UNROLL for (int q = 0; q < wide; q++) *(vf_unaligned *)(dw + r * columns + q * LANES) += sums[r][q];
 }
 
-void linear_weights_back(int64_t rows, int64_t columns, int64_t blocks, const vf *dy, int64_t ds, const vf *x, int64_t xs,
+void linear_weights_back(int64_t rows, int64_t columns, int64_t lanes, const vf *dy, int64_t ds, const vf *x, int64_t xs,
                          float *dw, float *space) {
     const int64_t width = padded(columns), vectors = width / LANES;
-    for (int64_t b = 0; b < blocks; b++) turn(columns, x + b * xs, space + b * LANES * width);
+    for (int64_t b = 0; b * LANES < lanes; b++) turn(columns, x + b * xs, space + b * LANES * width);
     for (int64_t r = 0; r < rows;) {
         const int64_t left = rows - r, tall = left >= TALL ? TALL : left >= 4 ? 4 : 1;
         const float *d = (const float *)(dy + r);
@@ -104,14 +104,14 @@ void linear_weights_back(int64_t rows, int64_t columns, int64_t blocks, const vf
             const float *from = space + q * LANES;
             float *to = dw + r * columns + q * LANES;
             if (tall == TALL) {
-                if (whole) weights_tile(TALL, WIDE, blocks, d, ds, from, width, to, columns);
-                else weights_tile(TALL, 1, blocks, d, ds, from, width, to, columns);
+                if (whole) weights_tile(TALL, WIDE, lanes, d, ds, from, width, to, columns);
+                else weights_tile(TALL, 1, lanes, d, ds, from, width, to, columns);
             } else if (tall == 4) {
-                if (whole) weights_tile(4, WIDE, blocks, d, ds, from, width, to, columns);
-                else weights_tile(4, 1, blocks, d, ds, from, width, to, columns);
+                if (whole) weights_tile(4, WIDE, lanes, d, ds, from, width, to, columns);
+                else weights_tile(4, 1, lanes, d, ds, from, width, to, columns);
             } else {
-                if (whole) weights_tile(1, WIDE, blocks, d, ds, from, width, to, columns);
-                else weights_tile(1, 1, blocks, d, ds, from, width, to, columns);
+                if (whole) weights_tile(1, WIDE, lanes, d, ds, from, width, to, columns);
+                else weights_tile(1, 1, lanes, d, ds, from, width, to, columns);
             }
             q += whole ? WIDE : 1;
         }

@@ -16,9 +16,10 @@ void linear(matrix m, int64_t blocks, const vf *x, int64_t xs, vf *y, int64_t ys
 /* dx [blocks][columns] = transposed(W) dy of dy [blocks][rows] */
 void linear_back(matrix m, int64_t blocks, const vf *dy, int64_t ds, vf *dx, int64_t xs);
 
-/* dw [rows][columns] += sum over blocks and lanes of dy x. `space` has blocks * LANES times padded(columns) floats. The
- * last vector of a row of dw may reach into the next row, or LANES past the end: it adds zeros there. */
-void linear_weights_back(int64_t rows, int64_t columns, int64_t blocks, const vf *dy, int64_t ds, const vf *x, int64_t xs,
+/* dw [rows][columns] += sum over the first `lanes` lanes of all blocks of dy x. `space` has padded(columns) floats for
+ * each lane of these blocks. The last vector of a row of dw may reach into the next row, or LANES past the end: it adds
+ * zeros there. */
+void linear_weights_back(int64_t rows, int64_t columns, int64_t lanes, const vf *dy, int64_t ds, const vf *x, int64_t xs,
                          float *dw, float *space);
 
 static inline int64_t padded(int64_t n) { return (n + LANES - 1) / LANES * LANES; }

@@ -4,16 +4,18 @@
 #include "memory.h"
 
 enum { NODES = 2048 }; /* windows are worked through in groups of at most so many nodes, to stay within the cache */
-enum { PART = 256 };   /* and are cut into parts of at least about so many, to be computed at the same time, */
-enum { PARTS = 16 };   /* of which there are at most so many */
+enum { PART = 256 };   /* and are cut into parts of at least about so many, to be computed at the same time; */
+enum { TREE = 1024 };  /* of short windows, which share less in smaller parts, so many; */
+enum { PARTS = 16 };   /* and there are at most so many parts */
 
 static const int64_t PARTS_SIZE = 1 << 26; /* whose gradients together are at most so many numbers */
 
 /* Neither the parts nor their sum depend on how many threads there are. */
 int64_t fg_parts(const fg_config *config, int64_t batch) {
     const int64_t nodes = tree_capacity_windows(batch, config->context_length);
+    const int64_t least = config->context_length < LANES ? TREE : PART;
     int64_t parts = 1;
-    while (parts < PARTS && parts < batch && parts * PART < nodes && 2 * parts * fg_n_params(config) <= PARTS_SIZE)
+    while (parts < PARTS && parts < batch && parts * least < nodes && 2 * parts * fg_n_params(config) <= PARTS_SIZE)
         parts *= 2;
     return parts < batch ? parts : batch;
 }
@@ -93,9 +95,9 @@ static double part_of(const fg_config *config, const fg_windows *windows, const 
                       const float *weights, float *gradient, train_space *s) {
     const int64_t parts = fg_parts(config, windows->batch), size = (windows->batch + parts - 1) / parts;
     const int64_t end = (part + 1) * size < windows->batch ? (part + 1) * size : windows->batch;
+    const int64_t n = fg_n_params(config) + LANES;
     double loss = 0;
-    if (gradient)
-        for (int64_t i = 0; i < fg_n_params(config) + LANES; i++) gradient[i] = 0;
+    for (int64_t i = 0; gradient && i < n; i++) gradient[i] = 0;
     for (int64_t first = part * size; first < end; first += s->group) {
         lay_out(config, windows, row, first, end - first < s->group ? end - first : s->group, s);
         forward(config, weights, 0, &s->tree, &s->tape, s->wanted);
@@ -112,7 +114,8 @@ double fg_gradient(const fg_config *config, const fg_windows *windows, int64_t r
     train_place(&s, config, windows->batch, &memory);
     const row_of_windows at = row_at(config, windows, row);
     double loss = part_of(config, windows, &at, part, weights, s.gradient, &s);
-    for (int64_t i = 0; i < fg_n_params(config); i++) gradient[i] = s.gradient[i];
+    const int64_t n = fg_n_params(config);
+    for (int64_t i = 0; i < n; i++) gradient[i] = s.gradient[i];
     return loss;
 }
 

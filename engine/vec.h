@@ -22,7 +22,8 @@ typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
 typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
 
-static inline vf splat(float a) { return (vf){0} + a; }
+/* a - 0 is a for every a, but 0 + a is not for -0, and would be an addition each time. */
+static inline vf splat(float a) { return a - (vf){0}; }
 
 static inline vf vpick(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 

@@ -1,5 +1,6 @@
 """Random models and data for Hypothesis."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,27 @@ def configs(draw: st.DrawFn, *, most_states: int = 1024, least_width: int = 1) -
         embedding_norm=norm == "rmsnorm" and draw(st.booleans()),
         final_norm=norm == "layernorm" or draw(st.booleans()),
     )
+
+
+@st.composite
+def long_cases(draw: st.DrawFn) -> Case:
+    """Windows that share little or nothing, of several lengths, of weights and masks of their own."""
+    shape = draw(configs(least_width=4))
+    L = draw(st.sampled_from((1, 2, 7, 15, 16, 17, 24, 33, 64, 65, 100)))
+    config = replace(shape, context_length=L)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    tokens = rng.integers(0, config.vocab_size, L + rng.integers(2, 300)).astype(np.int32)
+    batch = draw(st.integers(1, 40))
+    starts, lengths = rng.integers(0, len(tokens) - L, batch), None
+    if draw(st.booleans()):
+        lengths = rng.integers(1, L + 1, batch).astype(np.int32)
+    weights = rng.random(batch).astype(np.float32) if draw(st.booleans()) else None
+    mask = None
+    if draw(st.booleans()):
+        mask = (rng.random(len(tokens)) * (rng.random(len(tokens)) < 0.7)).astype(np.float32)
+        mask[starts + (L if lengths is None else lengths)] = 1  # something counts
+    every = draw(st.booleans())
+    return Case(config, draw(SEEDS), Windows(tokens, starts, lengths, weights, mask, every))
 
 
 @st.composite

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from finitegpt import GPTConfig, Model, states, weights
 from finitegpt.engine import Engine, Optimizer, Windows
 from finitegpt.torch import GPT, from_model
-from strategies import SEEDS, Case, cases, configs
+from strategies import SEEDS, Case, cases, configs, long_cases
 
 torch.set_num_threads(1)
 
@@ -29,13 +29,23 @@ def flat(gpt: GPT) -> np.ndarray:
 
 
 def loss_of(gpt: GPT, windows: Windows) -> torch.Tensor:
-    L, tokens = gpt.config.context_length, torch.from_numpy(windows.tokens.astype(np.int64))
-    X = torch.stack([tokens[start : start + L] for start in windows.starts.tolist()])
-    Y = torch.stack([tokens[start + 1 : start + 1 + L] for start in windows.starts.tolist()])
-    logits = gpt(X, every_position=True)  # (B, L, V)
-    if not windows.every_position:
-        logits, Y = logits[:, -1], Y[:, -1]
-    return torch.nn.functional.cross_entropy(logits.reshape(-1, gpt.config.vocab_size), Y.reshape(-1))
+    """The mean over all tokens that are predicted, one window after the other."""
+    tokens = torch.from_numpy(windows.tokens.astype(np.int64))
+    lengths = windows.lengths if windows.lengths is not None else np.full(windows.batch, gpt.config.context_length)
+    weights = windows.weights if windows.weights is not None else np.ones(windows.batch)
+    dtype = next(gpt.parameters()).dtype
+    mask = torch.ones(len(tokens), dtype=dtype)
+    if windows.mask is not None:
+        mask = torch.from_numpy(windows.mask).to(dtype)
+    losses, counts = [], []
+    for start, length, weight in zip(windows.starts.tolist(), lengths.tolist(), weights.tolist(), strict=True):
+        logits = gpt(tokens[None, start : start + length], every_position=True)[0]  # (length, V)
+        each = torch.nn.functional.cross_entropy(logits, tokens[start + 1 : start + 1 + length], reduction="none")
+        count = weight * mask[start + 1 : start + 1 + length]
+        first = 0 if windows.every_position else length - 1
+        losses.append((count * each)[first:].sum())
+        counts.append(count[first:].sum())
+    return sum(losses) / sum(counts)
 
 
 def optimiser(gpt: GPT) -> torch.optim.AdamW:
@@ -130,11 +140,12 @@ def test_contexts_with_nothing_in_common(engine: Engine, seed: int, V: int, leng
     np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
-@given(case=cases())
-@settings(max_examples=200)
+@given(case=cases() | long_cases())
+@settings(max_examples=300)
 def test_every_gradient(engine: Engine, case: Case) -> None:
     initial = engine.init(case.config, case.seed)
     loss, gradient = engine.gradient(case.config, case.windows, initial)
+    assert engine.loss(case.config, case.windows, initial) == pytest.approx(loss, rel=1e-6)
     single, double = (module(case.config, initial, dtype) for dtype in (torch.float32, torch.float64))
     for gpt in (single, double):
         loss_of(gpt, case.windows).backward()

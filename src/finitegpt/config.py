@@ -1,7 +1,7 @@
 """The shape of a model and how it is trained: plain values, checked when made."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -37,6 +37,15 @@ class _Plain:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """What was given, and of the rest what differs from the defaults."""
+        told = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)  # type: ignore[arg-type]
+            if field.default is MISSING or getattr(self, field.name) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(told)})"
+
     def _set(self, name: str, value: Any) -> None:
         """A value as a plain one, where NumPy's was given."""
         object.__setattr__(self, name, value)
@@ -59,7 +68,7 @@ class _Plain:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GPTConfig(_Plain):
     """The shape of a GPT-2 style decoder; the defaults are the notebook's.
 
@@ -129,7 +138,7 @@ class GPTConfig(_Plain):
         return embeddings * C + self.n_layer * layer + (norm if self.final_norm else 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrainConfig(_Plain):
     """How a model is trained; the defaults are the notebook's."""
 

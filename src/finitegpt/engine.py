@@ -137,6 +137,47 @@ class Engine:
         """What one part of a row of windows, which are not checked, adds to the loss; its `gradient` (n_params,)."""
         return self._library.fg_gradient(_config(config), _windows(windows), row, part, weights, gradient, workspace)
 
+    def square(self, config: GPTConfig, gradients: Float32, first: int, count: int) -> float:
+        """The sum of squares of `count` numbers from `first` on of the sum of gradients (parts, n_params)."""
+        return self._library.fg_square(_config(config), len(gradients), gradients, first, count)
+
+    def update(
+        self,
+        config: GPTConfig,
+        optimizer: Optimizer,
+        rate: float,
+        step: int,
+        scale: float,
+        gradients: Float32,
+        first: int,
+        count: int,
+        *,
+        weights: Float32,
+        moments: Float32,
+    ) -> None:
+        """AdamW's step number `step` from 0 on, for `count` numbers from `first` on, by gradients (parts, n_params).
+
+        The gradient is their sum times `scale`. Updates `weights` (n_params,) and `moments` (2, n_params).
+        """
+        self._library.fg_update(
+            _config(config),
+            _optimizer(optimizer, np.empty(0)),
+            rate,
+            step,
+            scale,
+            len(gradients),
+            gradients,
+            first,
+            count,
+            weights,
+            moments[0],
+            moments[1],
+        )
+
+    def require_windows(self, config: GPTConfig, windows: Windows, steps: int) -> None:
+        """InputError unless these are windows of this model, for as many steps."""
+        _check_windows(config, windows, steps)
+
     def loss(self, config: GPTConfig, windows: Windows, weights: Float32) -> float:
         """The loss in nats over one step's windows."""
         _check_windows(config, windows, 1)
@@ -154,6 +195,7 @@ class Engine:
         weights: Float32,
         moments: Float32,
         chains: Float32 | None = None,
+        workspace: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float64]:
         """Takes a step of each of the learning `rates` (steps,), the first being step number `first` from 0 on.
 
@@ -181,7 +223,7 @@ class Engine:
             moments[1],
             losses,
             chains,
-            self.workspace(config, windows.batch),
+            self.workspace(config, windows.batch) if workspace is None else workspace,
         )
         return losses
 

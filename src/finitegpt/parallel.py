@@ -5,6 +5,7 @@ on how many workers there are, so neither do results.
 """
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 
 from finitegpt.arguments import shown
 from finitegpt.errors import InputError
+
+_NAME = "finitegpt"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,10 +55,20 @@ def ordered(
             wait(waiting)  # what has begun may still write to the caller's arrays
 
 
+def workers() -> int:
+    """How many threads there are for work, one for each core."""
+    return os.cpu_count() or 1
+
+
+def is_worker() -> bool:
+    """Whether this is one of them: what they wait for must not wait for them."""
+    return threading.current_thread().name.startswith(_NAME)
+
+
 @cache
 def _threads(process: int) -> ThreadPoolExecutor:
     """A thread for each core, kept, since starting them takes as long as little work; a forked process has its own."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="finitegpt")
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix=_NAME)
 
 
 def ranges(total: int, size: int) -> list[tuple[int, int]]:

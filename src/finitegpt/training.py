@@ -16,7 +16,7 @@ from finitegpt.arguments import flag, require_function, whole
 from finitegpt.batches import generator_of, windows_of
 from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Tokens
-from finitegpt.descent import descend
+from finitegpt.descent import Descent
 from finitegpt.engine import Engine, Optimizer
 from finitegpt.errors import InputError
 from finitegpt.limits import require_memory
@@ -78,14 +78,15 @@ def train(
     trajectory = _room_for_steps(begun.shape, steps) if begun.trajectory is not None else None
     if trajectory is not None:
         trajectory[: done + 1] = begun.trajectory
-    size = 1
+    size, descent = 1, None
     with _stop_on_interrupt() as stopped:
         while done < steps and not stopped.is_set():
             size = min(size, steps - done)
             began = time.perf_counter()
-            losses[done : done + size] = descend(
-                begun.shape,
-                windows_of(begun.data, begun.config, size, begun.generator),
+            windows = windows_of(begun.data, begun.config, size, begun.generator)
+            descent = descent or Descent(begun.shape, windows.batch)
+            losses[done : done + size] = descent.take(
+                windows,
                 rates=begun.config.rates(done, size),
                 optimizer=_optimizer(begun.config),
                 first=done,
