@@ -147,9 +147,7 @@ def mask_of(masks: Any, lengths: NDArray[np.int64]) -> NDArray[np.float32] | Non
     except TypeError:
         given = []
     if len(given) != len(lengths):
-        raise InputError(
-            f"expected a mask for each of {len(lengths)} sequences, got {shown(masks)}; try a list of them"
-        )
+        raise InputError(f"expected a mask for each of {len(lengths)} sequences, got {shown(masks)}; try a list")
     found = []
     for k, (one, length) in enumerate(zip(given, lengths.tolist(), strict=True), 1):
         values = array(one)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,11 @@ def pieces(tokens: NDArray[np.int32], firsts: NDArray[np.int64], vocab: Sequence
     """
     borders = firsts.tolist()
     if is_spaced(vocab):
-        symbols = [vocab[token] for token in tokens.tolist()]
-        return [" ".join(symbols[a:b]) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+        symbols: list[str] = [vocab[token] for token in tokens.tolist()]
+        return [" ".join(symbols[a:b]) for a, b in pairwise(borders)]
     codes = np.array([ord(symbol) for symbol in vocab], "<u4")
     text = codes[tokens].tobytes().decode("utf-32-le", "surrogatepass")
-    return [text[a:b] for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return [text[a:b] for a, b in pairwise(borders)]
 
 
 def joined(texts: Sequence[str], vocab: Sequence[str]) -> str:
@@ -46,7 +47,7 @@ def split(text: str, vocab: Sequence[str]) -> list[str]:
     try:
         found = [json.loads(line) for line in texts]
     except (ValueError, RecursionError):
-        found = [None]
+        found = [0]
     if not all(isinstance(one, str) for one in found):
         raise InputError("expected a JSON text on each line, got another; try Data.from_sequences")
-    return found
+    return [str(one) for one in found]
