@@ -19,7 +19,8 @@ def pieces(tokens: NDArray[np.int32], firsts: NDArray[np.int64], vocab: Sequence
     """
     borders = firsts.tolist()
     if is_spaced(vocab):
-        symbols: list[str] = [vocab[token] for token in tokens.tolist()]
+        ids: list[int] = tokens.tolist()
+        symbols = [vocab[token] for token in ids]
         return [" ".join(symbols[a:b]) for a, b in pairwise(borders)]
     codes = np.array([ord(symbol) for symbol in vocab], "<u4")
     text = codes[tokens].tobytes().decode("utf-32-le", "surrogatepass")

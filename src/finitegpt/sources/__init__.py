@@ -29,7 +29,7 @@ from finitegpt.sources.known import (
 from finitegpt.sources.names import NAMES, parse
 from finitegpt.sources.prior import Dirichlet, dirichlet
 from finitegpt.sources.source import Source
-from finitegpt.sources.transforms import TRANSFORMS, transform
+from finitegpt.sources.transforms import TRANSFORMS, transform, transform_all
 
 __all__ = [
     "NAMES",
@@ -49,6 +49,7 @@ __all__ = [
     "rrxor",
     "sns",
     "transform",
+    "transform_all",
     "two_state",
     "z1r",
 ]
