@@ -56,7 +56,7 @@ def data_of_source(source: str, length: int | None, exact: bool, context_length:
 
 
 def _lines(path: Path) -> list[str]:
-    found = [line for line in (line.removesuffix("\r") for line in _read(path).split("\n")) if line]
+    found = [line for line in (line.removesuffix("\r") for line in _text(path).split("\n")) if line]
     if not found:
         raise InputError(f"expected documents, one a line, got none in {str(path)!r}; try another file")
     return found
@@ -73,12 +73,17 @@ def _files(folder: Path) -> list[str]:
     for path in paths:
         if path.is_dir():
             raise InputError(f"expected documents alone in {str(folder)!r}, got the folder {path.name!r}; try another")
-    return [_read(path) for path in paths]
+    return [_text(path) for path in paths]
+
+
+def _text(path: Path) -> str:
+    text = _read(path)
+    if "\0" in text:
+        raise FileError(f"expected UTF-8 text in {str(path)!r}, got a binary file; try another file")
+    return text
 
 
 def _read(path: Path | None) -> str:
     """A text without the mark of UTF-8 at its beginning and a line end at its very end."""
     text = read_text(path)
-    if path is not None and "\0" in text:
-        raise FileError(f"expected UTF-8 text in {str(path)!r}, got a binary file; try another file")
     return text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")

@@ -41,7 +41,7 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     """What a newcomer wants to know after training."""
-    config, data = run.model.config, run.data
+    config = run.model.config
     V, L = config.vocab_size, config.context_length
     batch = run.train.batch_size
     order = "random one" if run.train.batches == "random" else "one"
@@ -90,9 +90,8 @@ def _size(run: Run) -> str:
     """How much data there is, and how many windows of it."""
     data, L = run.data, run.data.context_length
     listed = data.windows(run.train.loss)
-    windows = (
-        f"{count(len(listed.starts), 'window')} of {'up to ' if listed.lengths is not None else ''}{L} and the next"
-    )
+    most = L if listed.lengths is None else f"up to {L}"
+    windows = f"{count(len(listed.starts), 'window')} of {most} and the next"
     if data.borders is None:
         return f"{count(len(data.tokens), 'token')}, {windows}"
     if data.is_exact:

@@ -55,7 +55,9 @@ def transform_all(texts: Sequence[str], name: str) -> list[str | list[str]]:
     >>> transform_all(["The cat.", "The dog!"], "words:2")
     [['the', '*'], ['the', '*']]
     """
-    if name.partition(":")[0] != "words":
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise InputError(f"expected a list of texts, got {shown(texts)}; try transform for one")
+    if not isinstance(name, str) or name.partition(":")[0] != "words":
         return [transform(text, name) for text in texts]
     transform("word", name)  # checks the name
     found = [list(transform(text, "words")) for text in texts]
