@@ -294,7 +294,7 @@ class Data:
             raise InputError(f"expected a source of at least two tokens, got {shortened(source.vocab)}; try another")
         if L > 64 or V ** (L + 1) > _MOST_WORDS:
             raise TooLargeError(
-                f"expected at most {_MOST_WORDS:,} words of {L + 1} tokens, got {V}**{L + 1}; "
+                f"expected at most {_MOST_WORDS:,} words of {shown(L + 1)} tokens, got {V}**{shown(L + 1)}; "
                 "try sampling the source, or a shorter context"
             )
         probs = source.word_probs(L + 1)
