@@ -194,6 +194,14 @@ def test_windows_that_count_differently_are_drawn_by_weight() -> None:
     assert windows.weights is None
 
 
+def test_random_windows_of_every_position_keep_their_mask() -> None:
+    data = Data.from_sequences(["abba", "ab"], context_length=3, masks=[[1, 0, 0.5, 1], [1, 1]], weights=[1, 4])
+    windows = windows_of(data, TrainConfig(batch_size=4, loss="all"), 2, ENGINE.generator(3))
+    assert windows.mask is not None
+    assert windows.mask.tolist() == [1, 0, 0.5, 1, 1, 1]
+    assert set(windows.starts.reshape(-1).tolist()) <= {0, 4}
+
+
 @pytest.mark.parametrize("batches", ["random", "in_turn"])
 @pytest.mark.parametrize("weights", [None, [1, 2, 0.5]])
 @pytest.mark.parametrize("loss", ["last", "all"])

@@ -114,7 +114,7 @@ class Run:
         >>> from finitegpt import Data, train
         >>> run = train(Data.from_sequences(["ab", "b"], context_length=3, bos=".", eos="."), steps=100, lr=0.01)
         >>> run.sample_sequences(3)
-        ['ab', 'b', 'ab']
+        ['ab', 'b', 'b']
         """
         borders, n = self.data.borders, whole("n", n, 0, _MOST_DRAWN, instead=20)
         if borders is None or borders.bos is None or borders.eos is None:
