@@ -84,7 +84,10 @@ SENSIBLE: dict[str, Any] = {
     "which": "11?",
     "x": 0.5,
     "matrix": [[0.5, 0.5]] * 2,
+    "sequences": ["0110", "10"],
+    "source": sources.even(),
     "sources": [sources.even(), sources.golden_mean()],
+    "texts": ["0110", "10"],
     "word": "011",
     "name": "even",
     "length": 3,
@@ -94,7 +97,12 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "finitegpt.sources.Source": {"start": np.ones(1), "transitions": np.full((2, 1, 1), 0.5)},
     "finitegpt.train": {"model": None, "steps": 2},
     "finitegpt.train_many": {"model": None, "steps": 2},
+    "finitegpt.sources.transform_all": {"name": "characters"},
+    "finitegpt.sources.Dirichlet": {"order": 1, "start": np.full(2, 0.5)},
     "Data.from_tokens": {"tokens": [0, 1, 1, 0, 1]},
+    "Data.count_windows": {"loss": "last"},
+    "Source.begun": {"start": [1, 0]},
+    "Dirichlet.begun": {"start": [0.5, 0.5]},
     "Model.init": {"config": RUN.model.config},
     "Model.from_named": {"config": RUN.model.config},
     "Ensemble.chain": {"seed": 0},
@@ -115,6 +123,7 @@ OBJECTS: dict[type, Any] = {
     Machine: CHAIN.machine(),
     NextToken: CHAIN["101"],
     Source: sources.golden_mean(),
+    sources.Dirichlet: sources.dirichlet(2),
 }
 READ = ("__getitem__", "__contains__", "__lt__", "__ge__")
 CALLED = ("progress", "decode", "log_probs", "function")

@@ -268,7 +268,7 @@ def test_names_as_people_type_them() -> None:
     assert parse("mess3:0.15,0.6").name == "mess3"
     assert parse("bernoulli: 0.30").name == "bernoulli:0.3"
     assert parse("0.5*even + 0.5*z1r").name == "even+z1r"
-    assert {name.partition(":")[0] for name in ALL if "+" not in name} == set(NAMES)
+    assert {name.partition(":")[0] for name in ALL if "+" not in name} == set(NAMES) - {"dirichlet"}
 
 
 @pytest.mark.parametrize(

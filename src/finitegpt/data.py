@@ -1,22 +1,26 @@
 """Text -> tokens -> windows and counts."""
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states, words
-from finitegpt.arguments import array, is_whole, shown
-from finitegpt.errors import InputError
+from finitegpt import lines, states, windows, words
+from finitegpt.arguments import choice, flag, is_whole, shown, whole
+from finitegpt.borders import Borders, mask_of, weights_of, with_ends
+from finitegpt.errors import InputError, TooLargeError
+from finitegpt.gathering import gathered
 from finitegpt.limits import require_memory
 from finitegpt.naming import shortened
 from finitegpt.states import is_spaced
-from finitegpt.symbols import require_symbols, symbols_of, tokenize, tokens_of_symbols, vocabulary
+from finitegpt.symbols import listed, require_symbols, symbols_of, tokenize, tokens_of_symbols, vocabulary
+from finitegpt.windows import WindowList
 
 Tokens = Sequence[str] | Sequence[int] | NDArray[np.integer | np.str_ | np.bool_]
 """A sequence of tokens as callers have it, (n,)."""
@@ -25,11 +29,29 @@ NOTEBOOK_SEQUENCE = "111101111011110"
 NOTEBOOK_CONTEXT_LENGTH = 3
 
 _SHOWN = 20
+_MOST_WORDS = 2**22
+
+
+class Process(Protocol):
+    """What is known exactly: a source, or a prior over sources."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def vocab(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def word_probs(self, length: int) -> NDArray[np.float64]: ...  # noqa: D102
+
+
+def is_process(value: Any) -> TypeGuard[Process]:
+    """Whether it is a source or a prior, whose words have probabilities."""
+    return not isinstance(value, type) and hasattr(value, "word_probs") and hasattr(value, "vocab")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Data:
-    """A training sequence, and the windows of `context_length` tokens in it that a token follows.
+    """A training sequence or several, and the windows of `context_length` tokens in them that a token follows.
 
     >>> data = Data.from_text("111101111011110", context_length=3)
     >>> data.n_windows, data.counts().tolist()
@@ -37,13 +59,16 @@ class Data:
     """
 
     text: str
-    """The tokens as text, with single spaces between them where one of the vocabulary is longer than a character."""
+    """The tokens as text, with single spaces between them where one of the vocabulary is longer than a character;
+    several sequences one a line, without their `bos` and `eos` (JSON texts where a symbol is a line end)."""
     vocab: tuple[str, ...]
     context_length: int
     tokens: NDArray[np.int32] = field(compare=False)
-    """(n,): those of the text, which says whether two data are equal."""
+    """(n,): those of the text, which says whether two data are equal; of several sequences, one after the other."""
     source: str | None = None
     """The name of the source that the data was drawn from, if it was."""
+    borders: Borders | None = None
+    """Where sequences begin and end, and how much each counts; None for one text that has no beginning."""
 
     def __post_init__(self) -> None:
         known = isinstance(self.text, str) and isinstance(self.vocab, tuple)
@@ -51,23 +76,41 @@ class Data:
             raise InputError("expected a text, a vocabulary and its tokens as int32, got others; try Data.from_text")
         if self.source is not None and not isinstance(self.source, str):
             raise InputError(f"expected the name of a source, got {shown(self.source)}; try None")
+        if self.borders is None:
+            return
+        if not isinstance(self.borders, Borders) or self.borders.n != len(self.tokens):
+            raise InputError("expected the borders of these tokens, got others; try Data.from_sequences")
+        if not self.borders.beginnings and int(self.borders.lengths.min()) <= self.context_length:
+            where = int(np.argmax(self.borders.lengths <= self.context_length))
+            raise InputError(
+                f"expected sequences longer than the context length {self.context_length}, got "
+                f"{self.borders.lengths[where]} tokens in number {where + 1}; try beginnings=True"
+            )
+        if not self.borders.beginnings and not self.borders.totals[self.borders.places >= self.context_length].any():
+            raise InputError(
+                f"expected a token that counts after {self.context_length} others, got none; try beginnings=True"
+            )
 
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
         n, source = words.count(len(self.tokens), "token"), f", from {self.source[:24]}" if self.source else ""
+        if self.borders is not None:
+            n = f"{words.count(self.borders.m, 'sequence')} of {n}"
         return f"Data({n} over {shortened(self.vocab)}, contexts of {self.context_length}: {text!r}{source})"
 
     @classmethod
     def of(
-        cls, data: "Data | str | Tokens", *, context_length: int, vocab: "str | Sequence[str] | None" = None
+        cls, data: "Data | str | Tokens | Process", *, context_length: int, vocab: "str | Sequence[str] | None" = None
     ) -> "Data":
-        """Data from a text, from tokens as a list or an array, or data as it is.
+        """Data from a text, from tokens as a list or an array, from a source's exact law, or data as it is.
 
         >>> Data.of("0110", context_length=1) == Data.of([0, 1, 1, 0], context_length=1)
         True
         """
         if isinstance(data, Data):
             return data
+        if is_process(data):
+            return cls.from_source(data, context_length=context_length)
         make = cls.from_text if isinstance(data, str) else cls.from_tokens
         return make(data, context_length=context_length, vocab=vocab)  # type: ignore[arg-type]
 
@@ -107,7 +150,7 @@ class Data:
         """
         if isinstance(tokens, str):
             return cls.from_symbols(tokens, context_length=context_length, vocab=vocab, source=source)
-        values = _listed(tokens)
+        values = listed(tokens)
         if not len(values):
             raise InputError("expected a sequence of tokens, got an empty one; try 111101111011110")
         if values.dtype.kind == "U":
@@ -180,49 +223,217 @@ class Data:
         tokens = tokens_of_symbols(symbols, known) if spaced else tokenize(text, known)
         return cls(text=text, vocab=known, context_length=int(context_length), tokens=tokens, source=source)
 
+    @classmethod
+    def from_sequences(
+        cls,
+        sequences: "Sequence[str | Tokens] | NDArray[Any]",
+        *,
+        context_length: int,
+        vocab: "str | Sequence[str] | None" = None,
+        weights: ArrayLike | None = None,
+        bos: str | None = None,
+        eos: str | None = None,
+        masks: Sequence[ArrayLike] | None = None,
+        beginnings: bool = True,
+        source: str | None = None,
+    ) -> "Data":
+        """Data from m sequences, such as documents: windows never cross from one into the next.
+
+        Each is a text, or a list or an array of tokens as `from_tokens` takes it. `weights` (m,), 0 or more, say how
+        much each counts. `bos` and `eos`, which may be the same symbol, are put before and after every sequence, and
+        at the end of the vocabulary where it has them not. `masks` say how much each of a sequence's own tokens counts
+        where it is to be predicted, 0 to leave it out; an `eos` counts 1, and what begins a sequence is never
+        predicted.
+
+        With the loss "last", every token but the first of a sequence is predicted once, from up to L tokens before it;
+        without `beginnings`, only those that have L before them. With the loss "all", a sequence of n tokens is one
+        window where n is at most L + 1, else n - L windows of L tokens. InputError for a sequence of less than two
+        tokens, its ends included, or weights or masks that do not fit.
+
+        >>> data = Data.from_sequences(["ab", "b"], context_length=3, bos=".", eos=".")
+        >>> data.vocab, data.tokens.tolist(), data.n_windows
+        (('a', 'b', '.'), [2, 0, 1, 2, 2, 1, 2], 5)
+        """
+        L = whole("context_length", context_length, 1, instead=NOTEBOOK_CONTEXT_LENGTH)
+        tokens, lengths, known = gathered(sequences, vocab, (bos, eos))
+        mask = mask_of(masks, lengths)
+        first, last = (None if end is None else known.index(end) for end in (bos, eos))
+        more = (bos is not None) + (eos is not None)
+        borders = Borders(
+            firsts=np.concatenate(([0], np.cumsum(lengths + more))),
+            weights=weights_of(weights, len(lengths)),
+            mask=None
+            if mask is None
+            else with_ends(mask, lengths, None if bos is None else 1, None if eos is None else 1),
+            bos=bos,
+            eos=eos,
+            beginnings=flag("beginnings", beginnings),
+        )
+        text = lines.joined(lines.pieces(tokens, np.concatenate(([0], np.cumsum(lengths))), known), known)
+        tokens = with_ends(tokens, lengths, first, last)
+        return cls(text=text, vocab=known, context_length=L, tokens=tokens, source=source, borders=borders)
+
+    @classmethod
+    def from_source(cls, source: "Process", *, context_length: int) -> "Data":
+        """A source's or a prior's exact law: every word of L + 1 tokens that is possible, counted by its probability.
+
+        The loss on it is the expected one, without the noise of a sample. With the loss "last", the last token of each
+        word is predicted from the L before it: no model can come below `source.memory(L)[-1]` nats, or, where the
+        source begins in a way of its own, `bayes_losses(L + 1)[-1]`. InputError where there are more than 2**22 words.
+
+        >>> from finitegpt.sources import golden_mean
+        >>> data = Data.from_source(golden_mean(), context_length=1)
+        >>> data.text.split(), data.borders.weights.round(4).tolist()
+        (['00', '01', '10'], [0.3333, 0.3333, 0.3333])
+        """
+        L = whole("context_length", context_length, 1, instead=NOTEBOOK_CONTEXT_LENGTH)
+        if not is_process(source):
+            raise InputError(f"expected a source, got {shown(source)}; try finitegpt.sources.even()")
+        V = len(source.vocab)
+        if V < 2:
+            raise InputError(f"expected a source of at least two tokens, got {shortened(source.vocab)}; try another")
+        if L > 64 or V ** (L + 1) > _MOST_WORDS:
+            raise TooLargeError(
+                f"expected at most {_MOST_WORDS:,} words of {shown(L + 1)} tokens, got {V}**{shown(L + 1)}; "
+                "try sampling the source, or a shorter context"
+            )
+        probs = source.word_probs(L + 1)
+        ids = np.flatnonzero(probs > 0)
+        require_memory(24 * len(ids) * (L + 1), "every word of the source", "a shorter context")
+        tokens = states.contexts(ids, V, L + 1).astype(np.int32).reshape(-1)
+        firsts = np.arange(len(ids) + 1, dtype=np.int64) * (L + 1)
+        borders = Borders(firsts=firsts, weights=probs[ids], beginnings=False, exact=True)
+        text = lines.joined(lines.pieces(tokens, firsts, source.vocab), source.vocab)
+        return cls(text=text, vocab=source.vocab, context_length=L, tokens=tokens, source=source.name, borders=borders)
+
     @property
     def n_windows(self) -> int:
-        """Windows that a token follows: n - L."""
-        return len(self.tokens) - self.context_length
+        """Windows that a token follows: n - L of a text; of sequences, as many as tokens are predicted once each."""
+        return self.count_windows("last")
+
+    def count_windows(self, loss: str) -> int:
+        """How many windows there are for the loss "last" or "all"."""
+        choice("loss", loss, ("last", "all"), instead="last")
+        return len(self.tokens) - self.context_length if self.borders is None else len(self.windows(loss).starts)
+
+    def windows(self, loss: str = "last") -> WindowList:
+        """The windows for the loss "last" or "all", in the order of the data."""
+        choice("loss", loss, ("last", "all"), instead="last")
+        if self.borders is None:
+            require_memory(8 * len(self.tokens), "a list of all windows", "a shorter text")
+            return WindowList(np.arange(self.n_windows), None, None, None)
+        return self._last if loss == "last" else self._all
+
+    def merged(self, loss: str = "last") -> WindowList:
+        """The distinct windows for the loss "last" or "all", with their weights added up.
+
+        >>> data = Data.from_sequences(["ab", "ab", "b"], context_length=2, eos=".")
+        >>> data.merged().starts.tolist(), data.merged().lengths.tolist(), data.merged().weights.tolist()
+        ([0, 0, 6], [1, 2, 1], [2, 2, 1])
+        """
+        choice("loss", loss, ("last", "all"), instead="last")
+        if self.borders is None:
+            return WindowList(*self._distinct_of_text[:1], None, self._distinct_of_text[1], None)
+        return self._last_merged if loss == "last" else self._all_merged
+
+    @cached_property
+    def _last(self) -> WindowList:
+        assert self.borders is not None
+        return windows.last_windows(self.borders, self.context_length)
+
+    @cached_property
+    def _all(self) -> WindowList:
+        assert self.borders is not None
+        return windows.all_windows(self.borders, self.context_length)
+
+    @cached_property
+    def _last_merged(self) -> WindowList:
+        return windows.merged(self._last, self.tokens, len(self.vocab), self.context_length)
+
+    @cached_property
+    def _all_merged(self) -> WindowList:
+        return windows.merged(self._all, self.tokens, len(self.vocab), self.context_length)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is all words of a source, which count by their probabilities."""
+        return self.borders is not None and self.borders.exact
+
+    @property
+    def first_context(self) -> list[int]:
+        """What a walk begins with: the bos where there is one, else the first tokens, at most L."""
+        if self.borders is None:
+            return self.tokens[: self.context_length].tolist()
+        most = 1 if self.borders.bos is not None else min(self.context_length, int(self.borders.lengths[0]))
+        return self.tokens[:most].tolist()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the text in UTF-8, in hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """SHA-256 in hexadecimal of the text in UTF-8; of sequences, of their borders, weights and masks too."""
+        found = hashlib.sha256(self.text.encode())
+        if self.borders is not None:
+            found.update(b"\0" + json.dumps(self.borders.facts, sort_keys=True).encode())
+            for values in (self.borders.firsts, self.borders.weights, self.borders.mask):
+                found.update(
+                    b"\0" if values is None else b"\1" + values.astype(values.dtype.newbyteorder("<")).tobytes()
+                )
+        return found.hexdigest()
+
+    @property
+    def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | NDArray[np.float64]]:
+        """Where each distinct (context, next token) first begins, and how often it occurs, or how much it counts.
+
+        In lexicographic order where contexts are few enough to be numbered. Of sequences, see `merged` for how long
+        each context is.
+        """
+        found = self.merged("last")
+        assert found.weights is not None
+        return found.starts, found.weights
 
     @cached_property
-    def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each distinct (context, next token) first begins, and how often it occurs.
-
-        In lexicographic order where contexts are few enough to be numbered.
-        """
+    def _distinct_of_text(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         keys = self._keys(self.context_length + 1)
         _, starts, counts = np.unique(keys, return_index=True, return_counts=True)
         return starts, counts
 
     def counts(self) -> NDArray[np.int64]:
-        """How often each state (V**L,) is the context of a training window."""
+        """How often each state (V**L,) is the context of a training window, whatever the window's weight above 0."""
         n = states.n_states(len(self.vocab), self.context_length)
         require_memory(8 * n, "a count for every state", "a shorter context")
-        return np.bincount(self._ids(self.context_length)[: self.n_windows], minlength=n)
+        ids = self._ids(self.context_length)
+        if self.borders is None:
+            return np.bincount(ids[: self.n_windows], minlength=n)
+        found = self._last
+        assert found.lengths is not None
+        return np.bincount(ids[found.starts[found.lengths == self.context_length]], minlength=n)
 
     @cached_property
     def entropy(self) -> float:
-        """Entropy in nats of the next token given L tokens, in the data itself: no loss can fall below it.
+        """Entropy in nats of the next token given up to L tokens, in the data itself: no loss can fall below it.
+
+        That is, of windows for the loss "last".
 
         >>> round(Data.from_text("111101111011110", context_length=3).entropy, 4)
         0.3466
         """
         starts, counts = self.distinct
-        _, same = np.unique(self._keys(self.context_length)[starts], return_inverse=True)
-        totals = np.bincount(same, counts)[same]
-        # A sum of terms of no sign but one, each right relatively.
-        return math.fsum(counts * np.log1p((totals - counts) / counts)) / int(counts.sum())
+        if self.borders is None:
+            contexts = self._keys(self.context_length)[starts]
+        else:
+            listed = self._last_merged._replace(mask=None)
+            contexts = windows.keys(listed, self.tokens, len(self.vocab), self.context_length, follower=False)
+        _, same = np.unique(contexts, return_inverse=True)
+        totals = np.bincount(same.reshape(-1), counts)[same.reshape(-1)]
+        # A sum of terms of no sign but one, each right relatively where counts are whole.
+        total = math.fsum(counts.tolist())
+        return math.fsum(counts * np.log1p(np.maximum(totals - counts, 0) / counts)) / total
 
     @property
     def is_numbered(self) -> bool:
         """Whether windows are few enough to be numbered; else they are told apart by a hash."""
         V = len(self.vocab)
+        if self.borders is not None:
+            return windows.is_numbered(V, self.context_length)
         return states.n_states(V, self.context_length + 1) * V <= states.LARGEST_ID
 
     def _keys(self, length: int) -> NDArray[np.uint64] | NDArray[np.int64]:
@@ -245,20 +456,3 @@ class Data:
         """Ids of every window of `length` tokens, (n - length + 1,)."""
         windows = np.lib.stride_tricks.sliding_window_view(self.tokens, length)
         return states.ids(windows, len(self.vocab))
-
-
-def _listed(tokens: Any) -> NDArray[Any]:
-    """Tokens as an array of texts or of whole numbers (n,), never of both; InputError for anything else."""
-    values = tokens.tolist() if isinstance(tokens, np.ndarray) and tokens.dtype.kind in "OT" else tokens
-    if isinstance(values, range):
-        values = array(values)
-    elif isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
-        texts = all(isinstance(token, str) for token in values)
-        whole = all(isinstance(token, int | np.integer | np.bool_) for token in values)
-        values = np.zeros(0, np.int64) if not len(values) else array(values) if texts or whole else None
-    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "Ubiu":
-        raise InputError(
-            f"expected tokens as a text, or as a list or an array of texts or whole numbers, got {shown(tokens)}; "
-            "try list(...) of them"
-        )
-    return values

@@ -15,7 +15,7 @@ from finitegpt import records, states, weights, words
 from finitegpt.arguments import flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import Data, Tokens
+from finitegpt.data import Data, Process, Tokens
 from finitegpt.engine import Engine
 from finitegpt.errors import FileError, InputError, TooLargeError
 from finitegpt.files import folder_path, new_folder
@@ -161,7 +161,7 @@ class Ensemble:
 
 
 def train_many(
-    data: Data | str | Tokens,
+    data: Data | str | Tokens | Process,
     model: GPTConfig | None = None,
     config: TrainConfig | None = None,
     *,

@@ -188,19 +188,40 @@ class Model:
         return Names(self.vocab, self.config.context_length)
 
     @overload
-    def sample(self, start: str, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None) -> str: ...
+    def sample(
+        self,
+        start: str,
+        n: int,
+        *,
+        seed: int = 0,
+        decode: Callable[[Rows], Rows] | None = None,
+        until: str | None = None,
+    ) -> str: ...
 
     @overload
     def sample(
-        self, start: Tokens, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+        self,
+        start: Tokens,
+        n: int,
+        *,
+        seed: int = 0,
+        decode: Callable[[Rows], Rows] | None = None,
+        until: str | None = None,
     ) -> list[int]: ...
 
     def sample(
-        self, start: str | Tokens, n: int, *, seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+        self,
+        start: str | Tokens,
+        n: int,
+        *,
+        seed: int = 0,
+        decode: Callable[[Rows], Rows] | None = None,
+        until: str | None = None,
     ) -> list[int] | str:
         """A start and `n` tokens that follow it, for models too large to have a chain: text for text, else tokens.
 
-        The start may have any length, of which the last L tokens are seen. `decode` changes each row (1, V).
+        The start may have any length, of which the last L tokens are seen. `decode` changes each row (1, V). It ends
+        with the symbol `until`, such as an eos, where that comes before.
 
         >>> model = Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
         >>> model.sample("101", 4), model.sample([1, 0, 1], 4)
@@ -217,7 +238,8 @@ class Model:
             row = self.log_probs(window[None])
             return (decode(row) if decode else row)[0]
 
-        walked = walk(next_row, tokens.tolist(), n, self.config.context_length, seed)
+        end = None if until is None else self.names.token(until)
+        walked = walk(next_row, tokens.tolist(), n, self.config.context_length, seed, end)
         return states.text(walked, self.vocab) if isinstance(start, str) else walked
 
 

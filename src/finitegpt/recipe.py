@@ -7,11 +7,11 @@ from typing import Any, Literal, TypedDict
 
 from finitegpt.arguments import required, whole
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data, Tokens
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data, Process, Tokens
 from finitegpt.errors import InputError
 
 FULL_BATCH = 4096
-"""Up to so many distinct windows, every step sees all of them unless a batch size is given."""
+"""Up to so many distinct windows, and of a source's exact law, every step sees all unless a batch size is given."""
 MINI_BATCH = 256
 """The batch size beyond."""
 
@@ -54,7 +54,7 @@ _OF_TRAINING = {field.name for field in fields(TrainConfig)}
 
 
 def prepare(
-    data: Data | str | Tokens,
+    data: Data | str | Tokens | Process,
     model: GPTConfig | None = None,
     config: TrainConfig | None = None,
     context_length: int | None = None,
@@ -97,7 +97,7 @@ def prepare(
             f"context_length={data.context_length})"
         )
     how = config or TrainConfig(**{name: value for name, value in settings.items() if name in _OF_TRAINING})
-    if how.batch_size is None and len(data.distinct[0]) > FULL_BATCH:
+    if how.batch_size is None and not data.is_exact and len(data.merged(how.loss).starts) > FULL_BATCH:
         how = replace(how, batch_size=MINI_BATCH)
     return data, shape, how
 

@@ -19,8 +19,11 @@ from finitegpt.errors import FileError, InputError
 from finitegpt.files import folder_path, new_folder
 from finitegpt.model import Model
 from finitegpt.naming import shortened
+from finitegpt.rows import Rows
+from finitegpt.walk import seed_of
 
 _FORMAT = "finitegpt run 1"
+_LONGEST, _MOST_DRAWN = 10_000, 1_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -100,6 +103,33 @@ class Run:
             context_length=self.model.config.context_length,
             counts=self.data.counts(),
         )
+
+    def sample_sequences(
+        self, n: int, *, start: str = "", seed: int = 0, decode: Callable[[Rows], Rows] | None = None
+    ) -> list[str]:
+        """`n` sequences that begin with the data's bos and `start`, and end with its eos; as texts, without their ends.
+
+        Each is a walk of its own. InputError for data without bos and eos, or where 10,000 tokens bring no eos.
+
+        >>> from finitegpt import Data, train
+        >>> run = train(Data.from_sequences(["ab", "b"], context_length=3, bos=".", eos="."), steps=100, lr=0.01)
+        >>> run.sample_sequences(3)
+        ['ab', 'b', 'b']
+        """
+        borders, n = self.data.borders, whole("n", n, 0, _MOST_DRAWN, instead=20)
+        if borders is None or borders.bos is None or borders.eos is None:
+            raise InputError("expected a run of sequences with a bos and an eos, got another; try model.sample")
+        first = [self.model.vocab.index(borders.bos), *self.model.names.tokens(start)]
+        last, found = self.model.vocab.index(borders.eos), []
+        for own in np.random.default_rng(seed_of(seed)).integers(2**62, size=n).tolist():
+            drawn = self.model.sample(first, _LONGEST, seed=own, decode=decode, until=borders.eos)
+            if drawn[-1] != last:
+                raise InputError(
+                    f"expected a sequence to end, got {_LONGEST:,} tokens without {borders.eos!r}; "
+                    "try another start or decoding, or more training"
+                )
+            found.append(states.text(drawn[1:-1], self.model.vocab))
+        return found
 
     def save(self, folder: str | Path) -> None:
         """Writes the run to a new folder; FileError if there is one, or it cannot be written."""

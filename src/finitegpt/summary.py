@@ -36,6 +36,7 @@ from finitegpt.analysis import (
     stationary_distributions,
     total_variation,
 )
+from finitegpt.analysis.on_data import fits
 from finitegpt.analysis.spectrum import timescales
 from finitegpt.chain import Chain
 from finitegpt.data import Data
@@ -194,7 +195,7 @@ def summarise(
         n_startup=_startup(chain),
         entropy_rate=entropy,
         data_entropy=None if data is None else data_entropy(data),
-        data_cross_entropy=None if data is None else cross_entropy(chain, data),
+        data_cross_entropy=None if data is None or not fits(chain, data) else cross_entropy(chain, data),
         source=None if source is None else source.name,
         source_entropy_rate=None if source is None else source.entropy_rate,
         against=None if against is None else against[0],
@@ -203,13 +204,23 @@ def summarise(
         memory=memory(chain, law),
         true_memory=None if source is None else Memory(*source.memory_bounds(chain.context_length)),
         excess_entropy=excess_entropy(chain, law) if chain.n_states <= _REGULAR else None,
-        order=None if data is None or len(data.tokens) * data.context_length > _WORDS else markov_order(data),
+        order=None if data is None or not _has_order(data) else markov_order(data),
         eigenvalues=values,
         mixing_time=mixing,
         total_variation=curve,
         machine=smallest,
         red=found,
         decodings=rows,
+    )
+
+
+def _has_order(data: Data) -> bool:
+    """Whether the order of the data's own chain can be asked for, in a moment."""
+    if len(data.tokens) * data.context_length > _WORDS:
+        return False
+    borders = data.borders
+    return borders is None or (
+        borders.weights is None and borders.mask is None and int(borders.lengths.max()) > data.context_length
     )
 
 

@@ -1,11 +1,12 @@
 """Vocabularies: which symbols make one, and symbols as tokens, their places in it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finitegpt.arguments import shown
+from finitegpt.arguments import array, shown
 from finitegpt.errors import InputError
 from finitegpt.states import is_spaced
 
@@ -82,3 +83,20 @@ def tokens_of_symbols(symbols: Sequence[str], vocab: Sequence[str]) -> NDArray[n
             f"expected only symbols of the vocabulary, got {strange!r} at position {symbols.index(strange) + 1}; "
             "try a vocabulary that has it"
         ) from None
+
+
+def listed(tokens: Any) -> NDArray[Any]:
+    """Tokens as an array of texts or of whole numbers (n,), never of both; InputError for anything else."""
+    values = tokens.tolist() if isinstance(tokens, np.ndarray) and tokens.dtype.kind in "OT" else tokens
+    if isinstance(values, range):
+        values = array(values)
+    elif isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
+        texts = all(isinstance(token, str) for token in values)
+        whole = all(isinstance(token, int | np.integer | np.bool_) for token in values)
+        values = np.zeros(0, np.int64) if not len(values) else array(values) if texts or whole else None
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "Ubiu":
+        raise InputError(
+            f"expected tokens as a text, or as a list or an array of texts or whole numbers, got {shown(tokens)}; "
+            "try list(...) of them"
+        )
+    return values

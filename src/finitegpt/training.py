@@ -15,7 +15,7 @@ from finitegpt import states
 from finitegpt.arguments import flag, require_function, whole
 from finitegpt.batches import generator_of, windows_of
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Tokens
+from finitegpt.data import NOTEBOOK_SEQUENCE, Data, Process, Tokens
 from finitegpt.descent import Descent
 from finitegpt.engine import Engine, Optimizer
 from finitegpt.errors import InputError
@@ -31,7 +31,7 @@ Progress = Callable[[int, float], None]
 
 
 def train(
-    data: Data | str | Tokens | Run = NOTEBOOK_SEQUENCE,
+    data: Data | str | Tokens | Process | Run = NOTEBOOK_SEQUENCE,
     model: GPTConfig | None = None,
     config: TrainConfig | None = None,
     *,
@@ -42,8 +42,9 @@ def train(
 ) -> Run:
     """Trains a GPT. With no arguments, this is the notebook's experiment.
 
-    `data` may be a text, or tokens in a list or an array, then read with windows of `context_length` tokens. `model`
-    and `config` default to the notebook's; their fields may be given one by one instead, as in `train(text, steps=100,
+    `data` may be a text, or tokens in a list or an array, then read with windows of `context_length` tokens; or a
+    source or a prior, whose every word then counts by its exact probability, as `Data.from_source` has it. `model` and
+    `config` default to the notebook's; their fields may be given one by one instead, as in `train(text, steps=100,
     n_layer=1)`. Without a batch size, every step takes every window while at most 4,096 of them are distinct, and 256
     random ones beyond. `keep_steps` keeps the chain after each step. `progress` is called with the number of steps done
     and the last loss. Ctrl-C stops early and returns what was reached.
@@ -83,7 +84,7 @@ def train(
         while done < steps and not stopped.is_set():
             size = min(size, steps - done)
             began = time.perf_counter()
-            windows = windows_of(begun.data, begun.config, size, begun.generator)
+            windows = windows_of(begun.data, begun.config, size, begun.generator, first=done)
             descent = descent or Descent(begun.shape, windows.batch)
             losses[done : done + size] = descent.take(
                 windows,

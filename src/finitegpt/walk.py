@@ -23,12 +23,22 @@ def seed_of(value: int) -> int:
 
 
 def walk(
-    next_row: Callable[[NDArray[np.int64]], Row], tokens: list[int], n: int, context_length: int, seed: int
+    next_row: Callable[[NDArray[np.int64]], Row],
+    tokens: list[int],
+    n: int,
+    context_length: int,
+    seed: int,
+    until: int | None = None,
 ) -> list[int]:
-    """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats."""
+    """`tokens` and `n` more, each drawn from `next_row` of the window before it: log-probabilities (V,) in nats.
+
+    It ends after the token `until` where that is drawn before.
+    """
     walked = list(tokens)
     for u in _uniforms(n, seed):
         walked.append(_drawn(next_row(np.array(walked[-context_length:], np.int64)), u))
+        if walked[-1] == until:
+            break
     return walked
 
 

@@ -69,8 +69,9 @@ class MarkovOrder:
 def markov_order(text: str | Data, max_order: int | None = None) -> MarkovOrder:
     """Fits chains of order 0 to `max_order` to a text, and says what speaks for each.
 
-    Of a text alone, its characters are the tokens, and `max_order` is 3 by default; of Data, its context length.
-    InputError where the text has no token more than the order.
+    Of a text alone, its characters are the tokens, and `max_order` is 3 by default; of Data, its context length. Of
+    sequences, all orders are fitted to the tokens that have K others before them. InputError where there is none, or
+    where they count differently.
 
     >>> found = markov_order("0010100100010010101001010010100100" * 4, 3)
     >>> found.by_bic, found.log_likelihood.values.round(2).tolist()
@@ -80,21 +81,32 @@ def markov_order(text: str | Data, max_order: int | None = None) -> MarkovOrder:
     K = (data.context_length if isinstance(text, Data) else 3) if max_order is None else max_order
     if not isinstance(K, int | np.integer) or isinstance(K, bool) or K < 0:
         raise InputError(f"expected an order of 0 or more, got {shown(K)}; try 3")
-    n, V = len(data.tokens) - int(K), len(data.vocab)
+    places, V = _fitted(data, int(K)), len(data.vocab)
+    n = len(places)
     if n < 1:
-        raise InputError(f"expected a text of more than {K} tokens, got {len(data.tokens)}; try a smaller order")
+        longest = len(data.tokens) if data.borders is None else int(data.borders.lengths.max())
+        raise InputError(f"expected a text of more than {K} tokens, got {longest}; try a smaller order")
     require_memory(64 * len(data.tokens), "counts of words", "a shorter text")
     tokens = data.tokens.astype(np.int64)
     # Words of 0 tokens before each of the last n, then with one more at their beginning, by numbers from 0 on.
-    after, context = tokens[K:], np.zeros(n, np.int64)
+    after, context = tokens[places], np.zeros(n, np.int64)
     terms, freedom = [_likelihood(context, after, V)], []
     for k in range(K):
-        before = tokens[K - 1 - k : len(tokens) - 1 - k]
+        before = tokens[places - 1 - k]
         freedom.append(_freedom(context, before, after, V))
         _, context = np.unique(context * V + before, return_inverse=True)
         context = context.reshape(-1)
         terms.append(_likelihood(context, after, V))
     return _said(n, V, -np.array(terms), np.array(freedom, np.int64))
+
+
+def _fitted(data: Data, K: int) -> NDArray[np.int64]:
+    """Where the tokens stand that have K others before them in their sequence."""
+    if data.borders is None:
+        return np.arange(min(K, len(data.tokens)), len(data.tokens))
+    if data.borders.weights is not None or data.borders.mask is not None:
+        raise InputError("expected tokens that all count alike, got weights or masks; try sequences without")
+    return np.flatnonzero(data.borders.places >= K)
 
 
 def _said(n: int, V: int, fit: NDArray[np.float64], freedom: NDArray[np.int64]) -> MarkovOrder:

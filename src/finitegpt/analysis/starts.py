@@ -9,7 +9,8 @@ A start is the same everywhere: in `start_distribution`, `red_states`, `absorpti
   states alike where the data is not known.
 
 Only `mixing_time` and, unless it is given a start, `total_variation` look at the worst of all; and a proof, which is
-about one state, takes the one that the data has most often. `finitegpt sample` begins with the data's first context.
+about one state, takes the one that the data has most often. `finitegpt sample` begins with the data's first context, or
+its bos.
 """
 
 from typing import Any

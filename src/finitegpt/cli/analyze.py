@@ -31,7 +31,8 @@ def analyze(
         A pattern of states that should not be reached: 11? begins with 11, *000 ends in 000. May be given several
         times.
     against
-        Another run, or a source such as even, to take for the truth; by default the source of the run's data.
+        Another run, or a source such as even, to take for the truth; by default the source of the run's data,
+        if it is stationary.
     report
         A new HTML file for the same with pictures.
     json
@@ -39,7 +40,7 @@ def analyze(
     """
     from finitegpt import summary
     from finitegpt.report import analysis as said
-    from finitegpt.sources import parse
+    from finitegpt.sources import Source, parse
 
     loaded = Run.load(run)
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
@@ -50,6 +51,8 @@ def analyze(
         raise FileError(
             f"expected a run of a known source, got {loaded.data.source!r} in its run.json; try training it again"
         ) from None
+    if not isinstance(source, Source) or not source.stationary:
+        source = None  # what is known of one with a beginning is not of the long run
     truth = None if against is None else truth_of(against, loaded)
     n = loaded.model.config.vocab_size**loaded.model.config.context_length
     with progress(n, "states") as update:

@@ -81,7 +81,10 @@ def truth_of(against: str, run: Run) -> "tuple[str, Chain]":
         return against, other.model.chain(counts=other.data.counts())
     if Path(against).exists():
         raise InputError(f"expected a run or a source, got {against!r}, which is neither; try the folder of a run")
-    return against, parse(against).predictor(run.model.config.context_length)
+    source = parse(against)
+    if not source.stationary:
+        raise InputError(f"expected a stationary source, got {against!r}, which has a beginning; try another, or none")
+    return against, source.predictor(run.model.config.context_length)
 
 
 @contextmanager

@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 from finitegpt import states
+from finitegpt.cli.data import data_of_documents, data_of_source, data_of_text
 from finitegpt.cli.shared import Flag, Sign, app, as_json, console, print_json, progress, run_folder
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import InputError
-from finitegpt.files import read_text
 from finitegpt.run import Run
 from finitegpt.training import train
-
-_LENGTH = 10_000
 
 
 @app.command(name="train")
@@ -25,6 +23,10 @@ def train_command(
     transform: str | None = None,
     source: str | None = None,
     length: int | None = None,
+    exact: Flag = False,
+    documents: Path | None = None,
+    bos: Sign = None,
+    eos: Sign = None,
     vocab: Sign = None,
     context_length: int = NOTEBOOK_CONTEXT_LENGTH,
     n_layer: int = 4,
@@ -59,7 +61,18 @@ def train_command(
     source
         A process with a known law to draw the data from: even, golden_mean, mess3, bernoulli:0.3, periodic:011, ...
     length
-        Tokens to draw from the source; 10,000 by default.
+        Tokens to draw from the source; 10,000 by default. Of one with a beginning, such as a prior over chains, as many
+        sequences of --context-length tokens and one more as they make.
+    exact
+        Train on the source's exact law: every possible word of --context-length tokens and one more, counted by its
+        probability, and no sample.
+    documents
+        A UTF-8 file of documents, one a line, empty lines left out; or a folder, each file of which is one. Windows
+        never cross from one into the next.
+    bos
+        A sign put before every document, and where `finitegpt sample` begins.
+    eos
+        A sign put after every document, and where `finitegpt sample` ends; may be the same.
     vocab
         The tokens, in order; by default the distinct characters of the data, sorted.
     context_length
@@ -93,7 +106,16 @@ def train_command(
     json
         Print one JSON object and nothing else.
     """
-    data = _data(sequence, text, transform, source, length, vocab, context_length, seed)
+    what = {"SEQUENCE": sequence, "--text": text, "--documents": documents, "--source": source}
+    _require_one(what, {"--length": length, "--exact": exact or None}, {"--bos": bos, "--eos": eos})
+    if source is not None:
+        if transform is not None or vocab is not None:
+            raise InputError("expected a source as it is, got --transform or --vocab; try leaving that out")
+        data = data_of_source(source, length, exact, context_length, seed)
+    elif documents is not None:
+        data = data_of_documents(documents, transform, bos, eos, vocab, context_length)
+    else:
+        data = data_of_text(sequence, text, transform, vocab, context_length)
     model = GPTConfig(
         vocab_size=len(data.vocab),
         context_length=context_length,
@@ -135,41 +157,16 @@ def train_command(
         report.print_training(console(), run, files)
 
 
-def _data(
-    sequence: str | None,
-    text: str | None,
-    transform: str | None,
-    source: str | None,
-    length: int | None,
-    vocab: str | None,
-    context_length: int,
-    seed: int,
-) -> Data:
-    """The training data from one of a sequence, a text file and a source; the notebook's where none is given."""
-    given = [
-        name for name, value in (("SEQUENCE", sequence), ("--text", text), ("--source", source)) if value is not None
-    ]
+def _require_one(what: dict[str, object], of_source: dict[str, object], of_documents: dict[str, object]) -> None:
+    """InputError where more than one thing to train on is given, or an option of another one."""
+    given = [name for name, value in what.items() if value is not None]
     if len(given) > 1:
-        raise InputError(f"expected a SEQUENCE, --text or --source, got {' and '.join(given)}; try one of them")
-    if length is not None and source is None:
-        raise InputError("expected --source with --length, got none; try --source even")
-    if source is not None:
-        from finitegpt.sources import parse
-
-        if transform is not None or vocab is not None:
-            raise InputError("expected a source as it is, got --transform or --vocab; try leaving that out")
-        known = parse(source)
-        drawn = known.sample(_LENGTH if length is None else length, seed=seed)
-        return Data.from_text(drawn, context_length=context_length, vocab=known.vocab, source=known.name)
-    if text is not None:
-        sequence = read_text(None if text == "-" else Path(text))
-        sequence = sequence.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
-    sequence = NOTEBOOK_SEQUENCE if sequence is None else sequence
-    if transform is None:
-        return Data.from_text(sequence, context_length=context_length, vocab=vocab)
-    from finitegpt.sources import transform as transformed
-
-    return Data.from_symbols(transformed(sequence, transform), context_length=context_length, vocab=vocab)
+        raise InputError(f"expected one of {', '.join(what)}, got {' and '.join(given)}; try one of them")
+    wants = {"--source": (of_source, "--source even"), "--documents": (of_documents, "--documents FILE")}
+    for need, (options, example) in wants.items():
+        strange = next((name for name, value in options.items() if value is not None), None)
+        if strange is not None and what[need] is None:
+            raise InputError(f"expected {need} with {strange}, got none; try {example}")
 
 
 def _seed_range(text: str) -> range:

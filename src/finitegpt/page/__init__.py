@@ -70,6 +70,8 @@ def _carried(run: Run) -> dict[str, object]:
     """What the page needs to show a run, and to train it again: values by the names of state.js."""
     model, config = run.model.config, run.train
     states = model.vocab_size**model.context_length
+    if run.data.borders is not None:
+        raise InputError("expected a run of one text, got one of sequences; try analyze --report")
     if is_spaced(run.model.vocab):
         raise InputError("expected a run over characters, got one over words; try analyze --report")
     large = model.vocab_size > 64 or states > 4096 or max(model.n_layer, model.n_head) > 8 or model.n_embd > 128

@@ -35,6 +35,7 @@ def analysis_page(summary: Summary, run: Run) -> str:
     title = f"A GPT as a Markov chain: {chain.n_states:,} states"
     how = f", decoded with {summary.decoding}" if summary.decoding else ""
     data = f"drawn from the source {summary.source}" if summary.source else f"of {len(run.data.tokens):,} tokens"
+    data += "" if run.data.borders is None else f" in {run.data.borders.m:,} sequences"
     intro = (
         f"{run.model.config.n_params:,} parameters, trained for {len(run.losses):,} steps on data {data}. Every "
         f"context of {chain.context_length} tokens over {len(chain.vocab)} symbols is a state{how}. It ends in "

@@ -25,7 +25,8 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
         "context_length": config.context_length,
         "model": config.to_dict(),
         "train": run.train.to_dict(),
-        "windows": run.data.n_windows,
+        "windows": run.data.count_windows(run.train.loss),
+        **({} if run.data.borders is None else {"sequences": run.data.borders.m}),
         "data_entropy": run.data.entropy,
         "losses": run.losses.tolist(),
         "state_space": state_space(config.vocab_size, config.context_length),
@@ -40,18 +41,19 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
 
 def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     """What a newcomer wants to know after training."""
-    config, data = run.model.config, run.data
+    config = run.model.config
     V, L = config.vocab_size, config.context_length
     batch = run.train.batch_size
-    seen = "all in every step" if batch is None else f"{count(batch, 'random one')} a step"
-    windows = count(data.n_windows, "window")
+    order = "random one" if run.train.batches == "random" else "one"
+    seen = "all in every step" if batch is None else f"{count(batch, order)} a step"
+    seen += ", in turn" if batch is not None and run.train.batches == "in_turn" else ""
     position = "the last token" if run.train.loss == "last" else "every token"
     full, every = state_space(V, L).values()
     sizes = [count(config.n_layer, "layer"), count(config.n_head, "head"), f"width {config.n_embd}"]
     sizes += ["biases"] * config.bias
     console.print(
         facts(
-            ("data", f"{count(len(data.tokens), 'token')}, {windows} of {L} and the next, {seen}"),
+            ("data", f"{_size(run)}, {seen}"),
             ("for example", _examples(run)),
             ("model", f"{', '.join(sizes)}: {config.n_params:,} parameters"),
             (
@@ -84,10 +86,25 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
         console.print(facts(*((name, Text(path)) for name, path in files.items())))
 
 
+def _size(run: Run) -> str:
+    """How much data there is, and how many windows of it."""
+    data, L = run.data, run.data.context_length
+    listed = data.windows(run.train.loss)
+    most = L if listed.lengths is None else f"up to {L}"
+    windows = f"{count(len(listed.starts), 'window')} of {most} and the next"
+    if data.borders is None:
+        return f"{count(len(data.tokens), 'token')}, {windows}"
+    if data.is_exact:
+        return f"{count(data.borders.m, 'word')} of {L + 1} tokens, by their exact probabilities"
+    return f"{count(data.borders.m, 'sequence')} of {count(len(data.tokens), 'token')}, {windows}"
+
+
 def _examples(run: Run) -> Text:
     data, L = run.data, run.data.context_length
-    shown = []
-    windows = [data.tokens[i : i + L + 1].tolist() for i in range(min(data.n_windows, 64))]
+    shown, listed = [], data.windows(run.train.loss)
+    lengths = [L] * 64 if listed.lengths is None else listed.lengths[:64].tolist()
+    begun = zip(listed.starts[:64].tolist(), lengths, strict=False)
+    windows = [data.tokens[i : i + length + 1].tolist() for i, length in begun]
     for *context, token in dict.fromkeys(map(tuple, windows)):
         shown.append(f"{tail(states.text(context, data.vocab))} -> {visible(data.vocab[token])}")
     few = max(1, 48 // (min(L, TAIL) + 8))
@@ -124,8 +141,8 @@ def _comparison(run: Run) -> RenderableType:
 
 
 def _sample(run: Run) -> str:
-    """Forty tokens after the data's first context."""
-    start = run.data.tokens[: run.data.context_length].tolist()
-    walked = run.model.sample(start, 40, seed=run.train.seed)
+    """Forty tokens after the data's first context, or fewer where an eos comes before."""
+    start, until = run.data.first_context, None if run.data.borders is None else run.data.borders.eos
+    walked = run.model.sample(start, 40, seed=run.train.seed, until=until)
     first, rest = (states.text(part, run.model.vocab) for part in (walked[: len(start)], walked[len(start) :]))
     return f"from {tail(first)}: {visible(rest)}"

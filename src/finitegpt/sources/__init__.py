@@ -8,6 +8,8 @@
 - belief: how probable each hidden state is, given the tokens so far
 - unifilar: hidden state and token say which hidden state comes next, so that a hidden state once known stays known
 - mixture: one of several sources, chosen once and for ever; its entropy rate is the mean of theirs
+- beginning: a source that does not begin in its long run has one; then what is said is of its first tokens
+- prior: a distribution over chains, a new one for every sequence; `mixture` is a finite one, `dirichlet` is over all
 """
 
 from finitegpt.sources.empirical import ngram
@@ -25,14 +27,17 @@ from finitegpt.sources.known import (
     z1r,
 )
 from finitegpt.sources.names import NAMES, parse
+from finitegpt.sources.prior import Dirichlet, dirichlet
 from finitegpt.sources.source import Source
-from finitegpt.sources.transforms import TRANSFORMS, transform
+from finitegpt.sources.transforms import TRANSFORMS, transform, transform_all
 
 __all__ = [
     "NAMES",
     "TRANSFORMS",
+    "Dirichlet",
     "Source",
     "bernoulli",
+    "dirichlet",
     "even",
     "golden_mean",
     "markov",
@@ -44,6 +49,7 @@ __all__ = [
     "rrxor",
     "sns",
     "transform",
+    "transform_all",
     "two_state",
     "z1r",
 ]

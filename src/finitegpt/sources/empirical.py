@@ -35,6 +35,8 @@ def ngram(
     - "additive": (n(c, x) + alpha) / (n(c) + alpha V) (Laplace 1814 for alpha = 1; Lidstone 1920)
     - "none": n(c, x) / n(c), the most likely chain; an unseen context has the row of its longest seen suffix
 
+    In sequences, contexts never cross from one into the next, and each x counts by its weight and its mask.
+
     The start-up rows are there up to 65,536 states. Raises InputError on another smoothing or alpha, TooLargeError
     where the chain would not fit in memory.
 
@@ -49,12 +51,16 @@ def ngram(
         raise InputError(f"expected alpha above 0, got {alpha}; try 1, or no smoothing for the limit of 0")
     V, L = len(data.vocab), data.context_length
     require_memory(48 * V ** (L + 1), "the counts of every context", "a shorter context")
-    ids, probs = np.zeros(len(data.tokens), np.int64), np.full((1, V), 1 / V)
+    borders, n = data.borders, len(data.tokens)
+    ids, probs = np.zeros(n, np.int64), np.full((1, V), 1 / V)
     levels: list[Rows] = []
     for k in range(L + 1):
         # Ids of the words of k + 1 tokens, from those of k.
-        ids = ids[: len(data.tokens) - k] * V + data.tokens[k:]
-        counts = np.bincount(ids, minlength=V ** (k + 1)).reshape(-1, V)
+        ids = ids[: max(0, n - k)] * V + data.tokens[k:]
+        # Of sequences, words within one, that count by their last token; what begins one is never predicted.
+        own = ids if borders is None else ids[borders.places[k:] >= max(k, 1)]
+        shares = None if borders is None else borders.totals[k:][borders.places[k:] >= max(k, 1)]
+        counts = np.bincount(own, shares, minlength=V ** (k + 1)).reshape(-1, V)
         probs = _rows(counts, probs, smoothing, alpha)
         if k == L or (k and V**L <= _STARTUP):
             with np.errstate(divide="ignore"):
@@ -69,7 +75,7 @@ def ngram(
 
 
 def _rows(
-    counts: NDArray[np.int64], shorter: NDArray[np.float64], smoothing: Smoothing, alpha: float
+    counts: NDArray[np.int64] | NDArray[np.float64], shorter: NDArray[np.float64], smoothing: Smoothing, alpha: float
 ) -> NDArray[np.float64]:
     """Rows (V**k, V) from the counts of as many contexts and the rows of contexts without their oldest token."""
     if smoothing == "additive":
@@ -78,5 +84,5 @@ def _rows(
     total, kinds = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
     seen = total > 0
     if smoothing == "none":
-        return np.where(seen, counts / np.maximum(total, 1), lower)
-    return np.where(seen, (counts + kinds * lower) / np.maximum(total + kinds, 1), lower)
+        return np.where(seen, counts / np.where(seen, total, 1), lower)
+    return np.where(seen, (counts + kinds * lower) / np.where(seen, total + kinds, 1), lower)

@@ -1,7 +1,6 @@
 """Famous processes, each with its exact law."""
 
 from collections.abc import Sequence
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,9 +10,9 @@ from finitegpt.errors import InputError, TooLargeError
 from finitegpt.graph import Graph
 from finitegpt.sources.belief import Floats
 from finitegpt.sources.source import Source
+from finitegpt.sources.spelling import SYMBOLS, escape, number_text
 from finitegpt.symbols import require_symbols, symbols_of, vocabulary
 
-_SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MOST_HIDDEN = 1024
 
 
@@ -27,11 +26,13 @@ def bernoulli(p: float = 0.5) -> Source:
     return _binary(_name("bernoulli", (p,), (0.5,)), {(0, 0, 0): 1 - p, (1, 0, 0): p}, [1])
 
 
-def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None) -> Source:
+def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None, first: ArrayLike | None = None) -> Source:
     """A Markov chain of order r: `matrix` (V**r, V) has the next token's probabilities after each word of r tokens.
 
-    Entropy rate: the mean entropy of the rows (Shannon 1948). Without a vocabulary the tokens are 0, 1, 2, ... Raises
-    InputError where several classes of words each keep to themselves, for the law then depends on the beginning.
+    Entropy rate: the mean entropy of the rows (Shannon 1948). Without a vocabulary the tokens are 0, 1, 2, ... With
+    `first` (V,), the probabilities of the first token, a chain of order 1 begins so, and not in its long run. Raises
+    InputError where several classes of words each keep to themselves and no `first` is given, for the law then depends
+    on the beginning.
 
     >>> markov([[0.1, 0.9], [0.5, 0.5]]).name
     'markov:0.1,0.9/0.5,0.5'
@@ -43,11 +44,11 @@ def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None) -> Source:
     order = next((r for r in range(64) if V**r >= K), 0)
     if V**order != K:
         raise InputError(f"expected a row for each word, {V} or {V * V} for {V} tokens, got {K}; try {V} rows")
-    if vocab is None and len(_SYMBOLS) < V:
-        raise InputError(f"expected a vocabulary for more than {len(_SYMBOLS)} tokens, got none; try giving one")
-    symbols = tuple(_SYMBOLS[:V]) if vocab is None else symbols_of(vocab)
+    if vocab is None and len(SYMBOLS) < V:
+        raise InputError(f"expected a vocabulary for more than {len(SYMBOLS)} tokens, got none; try giving one")
+    symbols = tuple(SYMBOLS[:V]) if vocab is None else symbols_of(vocab)
     if len(symbols) != V:
-        raise InputError(f"expected {V} symbols, one a column, got {len(symbols)}; try {_SYMBOLS[:V]}")
+        raise InputError(f"expected {V} symbols, one a column, got {len(symbols)}; try {SYMBOLS[:V]}")
     require_symbols(symbols)
     _require_few(K)
     transitions = np.zeros((V, K, K))
@@ -55,10 +56,28 @@ def markov(matrix: ArrayLike, vocab: Sequence[str] | None = None) -> Source:
     for token in range(V):
         transitions[token, words, (words * V + token) % K] = P[:, token]
     transitions /= P.sum(1)[:, None]
-    rows = "/".join(",".join(map(_number, row)) for row in P.tolist())
-    named = "" if symbols == tuple(_SYMBOLS[:V]) else ":" + ",".join(map(_escape, symbols))
+    rows = "/".join(",".join(map(number_text, row)) for row in P.tolist())
+    named = "" if symbols == tuple(SYMBOLS[:V]) else ":" + ",".join(map(escape, symbols))
+    if first is not None:
+        return _begun(f"markov:{rows}{named or ':'}", symbols, transitions, first)
     start = _stationary(transitions.sum(0))
     return Source(name=f"markov:{rows}{named}", vocab=symbols, transitions=transitions, start=start)
+
+
+def _begun(name: str, symbols: tuple[str, ...], transitions: Floats, first: ArrayLike) -> Source:
+    """A chain of order 1 with one more hidden state, in which it begins."""
+    V, K, _ = transitions.shape
+    probs = numbers("first", first, instead="[0.5, 0.5]")
+    if K != V or probs.shape != (V,) or not (probs >= 0).all() or not abs(probs.sum() - 1) < 1e-6:
+        raise InputError(
+            f"expected rows of order 1 and {V} probabilities of the first token that sum to one, got {K} rows and "
+            f"{shown(first)}; try {[1 / V] * V}"
+        )
+    longer = np.zeros((V, K + 1, K + 1))
+    longer[:, :K, :K] = transitions
+    longer[range(V), K, range(V)] = probs / probs.sum()
+    name = f"{name}:{','.join(map(number_text, probs.tolist()))}"
+    return Source(name=name, vocab=symbols, transitions=longer, start=np.eye(K + 1)[K], stationary=False)
 
 
 def two_state(p: float, q: float) -> Source:
@@ -73,7 +92,7 @@ def two_state(p: float, q: float) -> Source:
     if p == q == 0:
         raise InputError("expected p or q above 0, got a chain that stays where it is; try periodic:0+periodic:1")
     arrows = {(0, 0, 0): 1 - p, (1, 0, 1): p, (0, 1, 0): q, (1, 1, 1): 1 - q}
-    return _binary(f"two_state:{_number(p)},{_number(q)}", arrows, [q, p])
+    return _binary(f"two_state:{number_text(p)},{number_text(q)}", arrows, [q, p])
 
 
 def golden_mean(p: float = 0.5) -> Source:
@@ -162,14 +181,15 @@ def periodic(word: str) -> Source:
     for place, symbol in enumerate(word):
         transitions[vocab.index(symbol), place, (place + 1) % len(word)] = 1
     start = np.full(len(word), 1 / len(word))
-    return Source(name=f"periodic:{_escape(word)}", vocab=vocab, transitions=transitions, start=start)
+    return Source(name=f"periodic:{escape(word)}", vocab=vocab, transitions=transitions, start=start)
 
 
 def mixture(sources: Sequence[Source], weights: Sequence[float] | None = None) -> Source:
     """One of the sources, chosen once with probabilities in proportion to `weights`, equal ones by default.
 
-    Not ergodic: no single sequence shows its law. Its vocabulary is all tokens of theirs, sorted. Entropy rate: the
-    weighted mean of theirs.
+    A finite family of chains, so, is a prior: what it says of a sequence's beginning is Bayes' answer, and
+    `sample_sequences` chooses anew for each. Not ergodic: no single sequence shows its law. Its vocabulary is all
+    tokens of theirs, sorted. Entropy rate: the weighted mean of theirs.
 
     >>> mixture([golden_mean(), even()]).name
     'golden_mean+even'
@@ -191,9 +211,10 @@ def mixture(sources: Sequence[Source], weights: Sequence[float] | None = None) -
         transitions[[vocab.index(symbol) for symbol in source.vocab], block, block] = source.transitions
         start[block] = share * source.start
     terms = [f"({source.name})" if "+" in source.name else source.name for source in sources]
+    stationary = all(source.stationary for source in sources)
     if len(set(shares.tolist())) > 1:
-        terms = [f"{_number(share)}*{term}" for share, term in zip(shares, terms, strict=True)]
-    return Source(name="+".join(terms), vocab=vocab, transitions=transitions, start=start)
+        terms = [f"{number_text(share)}*{term}" for share, term in zip(shares, terms, strict=True)]
+    return Source(name="+".join(terms), vocab=vocab, transitions=transitions, start=start, stationary=stationary)
 
 
 def _binary(name: str, arrows: dict[tuple[int, int, int], float], stay: Sequence[float]) -> Source:
@@ -221,17 +242,7 @@ def _stationary(matrix: Floats) -> Floats:
 
 
 def _name(kind: str, values: tuple[float, ...], defaults: tuple[float, ...]) -> str:
-    return kind if values == defaults else f"{kind}:{','.join(map(_number, values))}"
-
-
-def _number(value: float) -> str:
-    """The shortest text that reads as the same number; without a plus sign, which would look like a mixture."""
-    return repr(float(value)).removesuffix(".0").replace("e+", "e")
-
-
-def _escape(symbols: str) -> str:
-    """Percent-encodes signs that mean something in a name."""
-    return "".join(sign if sign.isalnum() else quote(sign, safe="_-.") for sign in symbols)
+    return kind if values == defaults else f"{kind}:{','.join(map(number_text, values))}"
 
 
 def _require_probabilities(**values: float) -> None:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -47,6 +47,22 @@ def transform(text: str, name: str) -> str | list[str]:
     if not symbols:
         raise InputError(f"expected a text with {kind} in it, got one without; try characters")
     return symbols
+
+
+def transform_all(texts: Sequence[str], name: str) -> list[str | list[str]]:
+    """Several texts as symbols, one after the other; what is rare, as in `words:5`, is so in all of them together.
+
+    >>> transform_all(["The cat.", "The dog!"], "words:2")
+    [['the', '*'], ['the', '*']]
+    """
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise InputError(f"expected a list of texts, got {shown(texts)}; try transform for one")
+    if not isinstance(name, str) or name.partition(":")[0] != "words":
+        return [transform(text, name) for text in texts]
+    transform("word", name)  # checks the name
+    found = [list(transform(text, "words")) for text in texts]
+    counts, least = Counter(word for one in found for word in one), int(name.partition(":")[2][:18] or 1)
+    return [[word if counts[word] >= least else RARE for word in one] for one in found]
 
 
 def _letters(text: str) -> str:
