@@ -66,6 +66,7 @@ SENSIBLE: dict[str, Any] = {
     "pattern": "11?",
     "probs": [[0.5, 0.5]] * 8,
     "red": "000",
+    "run": RUN,
     "seed": 1,
     "seeds": range(2),
     "start": "101",
@@ -84,6 +85,7 @@ SENSIBLE: dict[str, Any] = {
     "which": "11?",
     "x": 0.5,
     "matrix": [[0.5, 0.5]] * 2,
+    "source": sources.even(),
     "sources": [sources.even(), sources.golden_mean()],
     "word": "011",
     "name": "even",
@@ -117,7 +119,7 @@ OBJECTS: dict[type, Any] = {
     Source: sources.golden_mean(),
 }
 READ = ("__getitem__", "__contains__", "__lt__", "__ge__")
-CALLED = ("progress", "decode", "log_probs", "function")
+CALLED = ("progress", "decode", "log_probs", "function", "of")
 SKIPPED = ("write", "save", "write_csv", "shown")
 
 

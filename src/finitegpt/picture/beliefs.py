@@ -13,6 +13,7 @@ from finitegpt.picture import svg
 
 _SIDE, _GAP, _MARGIN, _STRIP = 300.0, 46.0, 28.0, 120.0
 _TITLE, _NAME, _CORNER, _LINE = 17.0, 14.0, 12.0, 1.3
+_APART = 52.0  # the names of two hidden states
 _COLOURS = ((213, 94, 0), (0, 114, 178), (0, 158, 115))  # of the hidden states
 _SHADES = 8  # steps of each of red, green and blue that are told apart
 _DOT = 3.2
@@ -70,7 +71,7 @@ def simplex(
                 for j, line in enumerate(names[k])
             ]
             moved = f"translate({left + (_SIDE - width) / 2:.1f} {y + above:.1f})"
-            drawn = _panel(zoom * (placed[k] - low), colours, zoom * (corners - low), height)
+            drawn = _panel(zoom * (placed[k] - low), colours, zoom * (corners - low), (width, height))
             body.append(svg.element("g", drawn, transform=moved))
         y += above + height + _CORNER * 2 + _GAP / 2
     what = title or f"Beliefs about {exact.shape[1]} hidden states"
@@ -107,11 +108,15 @@ def _colours(beliefs: Floats) -> list[str]:
     return ["rgb({}, {}, {})".format(*row) for row in steps.clip(0, 255).tolist()]
 
 
-def _panel(points: Floats, colours: list[str], corners: Floats, height: float) -> str:
+def _panel(points: Floats, colours: list[str], corners: Floats, size: tuple[float, float]) -> str:
     """The frame, its hidden states, and points (n, 2): those of a colour in one path, which is short."""
     line = " ".join(f"{svg.number(x)},{svg.number(y)}" for x, y in corners)
     body = [svg.element("polygon", points=line, fill="none", stroke=svg.FAINT, stroke_width=1.2)]
-    for k, (x, _) in enumerate(corners.tolist()):
+    (width, height), at = size, corners[:, 0].copy()
+    apart = max(_APART, at[-1] - at[-2])  # side by side, however small the frame has become
+    middle = np.clip((at[-1] + at[-2]) / 2, apart / 2 - 5, max(apart / 2 - 5, width - apart / 2 + 5))
+    at[-2:] = middle - apart / 2, middle + apart / 2
+    for k, x in enumerate(at.tolist()):
         colour = "rgb({}, {}, {})".format(*_COLOURS[k])
         beside = -_CORNER * 0.9 if len(corners) == 3 and k == 0 else height + _CORNER * 1.1  # of all points
         body.append(svg.text(f"state {k}", x, beside, _CORNER, fill=colour))
