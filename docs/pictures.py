@@ -1,6 +1,7 @@
-"""Makes the pictures that README.md shows: python docs/pictures.py."""
+"""Makes the pictures that README.md and the pages here show: python docs/pictures.py."""
 
 import math
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,15 +14,24 @@ FOLDER = Path(__file__).parent
 
 
 def main() -> None:
-    """Writes docs/notebook.svg and docs/loss.svg, and where there is a browser pictures of the page."""
+    """Writes notebook.svg, loss.svg and beliefs.svg, and where there is a browser pictures of the page."""
     run = finitegpt.train()
     graph = state_graph([("before training", run.initial_chain), ("after 50 steps", run.chain)])
     (FOLDER / "notebook.svg").write_text(graph, encoding="utf-8")
     marks = [("uniform guess", math.log(2)), ("best possible on this data", run.data.entropy)]
     (FOLDER / "loss.svg").write_text(loss_curve(run.losses.tolist(), marks), encoding="utf-8")
+    (FOLDER / "beliefs.svg").write_text(of_page("inside.md", "picture"), encoding="utf-8")
     browser = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if browser:
         photograph(browser, {"page.png": "state=5", "page-zh.png": "state=7&pin=10&lang=zh&theme=dark"})
+
+
+def of_page(name: str, picture: str) -> str:
+    """What the code on a page has drawn under that name."""
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (FOLDER / name).read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    return str(names[picture])
 
 
 def photograph(browser: str, pictures: dict[str, str]) -> None:

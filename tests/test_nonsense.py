@@ -66,6 +66,7 @@ SENSIBLE: dict[str, Any] = {
     "pattern": "11?",
     "probs": [[0.5, 0.5]] * 8,
     "red": "000",
+    "run": RUN,
     "seed": 1,
     "seeds": range(2),
     "start": "101",
@@ -126,7 +127,7 @@ OBJECTS: dict[type, Any] = {
     sources.Dirichlet: sources.dirichlet(2),
 }
 READ = ("__getitem__", "__contains__", "__lt__", "__ge__")
-CALLED = ("progress", "decode", "log_probs", "function")
+CALLED = ("progress", "decode", "log_probs", "function", "of")
 SKIPPED = ("write", "save", "write_csv", "shown")
 
 

@@ -8,6 +8,7 @@ from finitegpt.decoding import decode, greedy, temperature, top_k, top_p
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import FileError, FiniteGPTError, InputError, TooLargeError
 from finitegpt.model import Model, chain_of
+from finitegpt.probing import probe
 from finitegpt.reversal import time_reversal
 from finitegpt.run import Run
 from finitegpt.training import train
@@ -28,6 +29,7 @@ __all__ = [
     "chain_of",
     "decode",
     "greedy",
+    "probe",
     "sources",
     "temperature",
     "time_reversal",

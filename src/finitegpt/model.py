@@ -1,47 +1,32 @@
 """A model is anything that maps contexts to next-token log-probabilities; from one comes its chain."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finitegpt import states, weights, words
+from finitegpt import parts, states, weights, words
 from finitegpt.arguments import array, flag, numbers, require_function, required, shown, whole
 from finitegpt.chain import Chain
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine, Switches
 from finitegpt.errors import InputError
-from finitegpt.limits import allocate, require_room
+from finitegpt.inspection import Inspection, inspect, inspect_in_turn
+from finitegpt.lens import lens
+from finitegpt.limits import allocate, require_memory, require_room
 from finitegpt.naming import Names, shortened
 from finitegpt.parallel import ordered, ranges, require_executor
+from finitegpt.population import Population, weighted
 from finitegpt.rows import Rows
 from finitegpt.symbols import require_symbols, symbols_of
 from finitegpt.walk import walk
 
 Tokens = Sequence[int] | NDArray[np.integer]
-
 _PIECE = 1024
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class Inspection:
-    """Inside a model, for one context of k tokens."""
-
-    attention: NDArray[np.float32]
-    """(n_layer, n_head, k, k): what each position (third) reads of which (fourth); rows sum to one."""
-    residual: NDArray[np.float32]
-    """(2 n_layer + 1, k, C): the stream after the embedding and after every attention and every MLP."""
-    logits: NDArray[np.float32]
-    """(V,): next-token logits."""
-
-    def __repr__(self) -> str:
-        layers, heads, k, _ = self.attention.shape
-        parts = words.count(k, "token"), words.count(layers, "layer"), words.count(heads, "head")
-        return f"Inspection({', '.join(parts)}, width {self.residual.shape[-1]})"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -55,6 +40,8 @@ class Model:
     config: GPTConfig
     vocab: tuple[str, ...]
     weights: NDArray[np.float32]
+    switches: Switches | None = None
+    """Which heads and MLPs are off, or have something in their place; see `without`."""
 
     def __post_init__(self) -> None:
         required("config", self.config, GPTConfig, instead="GPTConfig(vocab_size=2, context_length=3)")
@@ -69,12 +56,15 @@ class Model:
             raise InputError(
                 f"expected {self.config.n_params} float32 weights, got {shown(self.weights)}; try Model.from_named"
             )
+        if self.switches is not None:
+            parts.require(self.config, self.switches)
 
     def __repr__(self) -> str:
         config, L = self.config, self.config.context_length
         layers, heads = words.count(config.n_layer, "layer"), words.count(config.n_head, "head")
         of = f"{config.n_params:,} parameters: {layers} of {heads}, width {config.n_embd}"
-        return f"Model({shortened(self.vocab)}, contexts of {L}, {of})"
+        changed = f"; {parts.described(self.switches)}" if self.switches else ""
+        return f"Model({shortened(self.vocab)}, contexts of {L}, {of}{changed})"
 
     @classmethod
     def init(cls, config: GPTConfig, vocab: "str | tuple[str, ...]", *, seed: int) -> "Model":
@@ -92,7 +82,12 @@ class Model:
 
     @property
     def named(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by name, as views."""
+        """The weights by name, as views; InputError where parts of the model are off, since weights do not say so."""
+        if self.switches is not None:
+            raise InputError(
+                f"expected a model with all its parts, got one that is {parts.described(self.switches)}; "
+                "try the model that it was made of"
+            )
         return weights.views(self.config, self.weights)
 
     def log_probs(self, contexts: ArrayLike, *, switches: ArrayLike | None = None) -> Rows:
@@ -100,17 +95,92 @@ class Model:
         rows = self._tokens(contexts)
         if rows.ndim != 2:
             raise InputError(f"expected contexts of shape (n, k), got {rows.shape}; try [[0, 1]]")
-        return _finite(Engine().predict(self.config, self.weights, rows, switches=_switches(switches)))
+        return _finite(Engine().predict(self.config, self.weights, rows, switches=self._switched(switches)))
 
-    def inspect(self, context: ArrayLike, *, switches: ArrayLike | None = None) -> Inspection:
-        """Attention, residual stream and logits for one context (k,) of 1 to L tokens, or as text."""
-        row = self._tokens(context)
-        if row.ndim != 1:
-            raise InputError(f"expected one context of shape (k,), got {row.shape}; try [0, 1]")
-        attention, _, residual, logits = Engine().inspect(
-            self.config, self.weights, row[None], switches=_switches(switches)
+    @overload
+    def inspect(self, contexts: ArrayLike, *, switches: ArrayLike | None = None, of: None = None) -> Inspection: ...
+
+    @overload
+    def inspect(
+        self, contexts: ArrayLike, *, switches: ArrayLike | None = None, of: Callable[[Inspection], ArrayLike]
+    ) -> NDArray[Any]: ...
+
+    def inspect(
+        self,
+        contexts: ArrayLike,
+        *,
+        switches: ArrayLike | None = None,
+        of: Callable[[Inspection], ArrayLike] | None = None,
+    ) -> Inspection | NDArray[Any]:
+        """Attention, heads, residual stream and logits for one context of 1 to L tokens, or for many of a length.
+
+        One is (k,) or a text, many are (n, k) or a list of texts, and then all arrays have a first axis of n. What
+        is too large to hold at once is asked for by a function `of` the inside of m of the contexts, for some after the
+        other: what it returns (m, ...) is put together.
+
+        >>> model = Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
+        >>> model.inspect(["101", "110"])
+        Inspection(2 contexts, 3 tokens, 4 layers, 4 heads, width 16)
+        >>> model.inspect(["101", "110"], of=lambda inside: inside.residual[:, -1, -1]).shape
+        (2, 16)
+        """
+        require_function("of", of)
+        rows, on = self._tokens(contexts), self._switched(switches)
+        if rows.ndim not in (1, 2):
+            raise InputError(f"expected contexts of shape (k,) or (n, k), got {rows.shape}; try [0, 1]")
+        many = rows if rows.ndim == 2 else rows[None]
+        if of is None:
+            inside = inspect(self.config, self.weights, many, on)
+            return inside.first if rows.ndim == 1 else inside
+        pieces = inspect_in_turn(self.config, self.weights, many, on)
+        found = np.concatenate([_rowwise(of, piece) for piece in pieces])
+        return found[0] if rows.ndim == 1 else found
+
+    def logit_lens(self, contexts: ArrayLike, *, switches: ArrayLike | None = None) -> Rows:
+        """What the output layer would say at every depth: log-probabilities in nats (2 n_layer + 1, k, V).
+
+        Of the residual stream after the embedding and after every attention and every MLP, at each of the k tokens of
+        a context; of many contexts (n, 2 n_layer + 1, k, V). At the last depth and token they are `log_probs`.
+        nostalgebraist, "interpreting GPT: the logit lens" (2020).
+
+        >>> model = Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
+        >>> bool(np.allclose(model.logit_lens("101")[-1, -1], model.log_probs(["101"])[0], atol=1e-6))
+        True
+        """
+        rows, config = self._tokens(contexts), self.config
+        size = 4 * rows.size * (2 * config.n_layer + 1) * config.vocab_size
+        require_memory(size, "what every depth would say", "fewer contexts")
+        return _finite(
+            self.inspect(rows, switches=switches, of=lambda inside: lens(config, self.weights, inside.residual))
         )
-        return Inspection(attention=attention[0], residual=residual[0], logits=logits[0])
+
+    def without(self, *, heads: ArrayLike = (), mlps: ArrayLike = (), mean: Population | None = None) -> "Model":
+        """The model with some heads, as pairs of a layer and a head, and the MLPs of some layers off.
+
+        What they give is zero; a bias that is added to what all heads of a layer give together stays. With a `mean` it
+        is what they give in the mean in this model, at each position: the exact mean over all V**L states by a
+        distribution (V**L,), such as `chain.stationary_distribution` or `source.word_probs(L)`, or that of a chain; or,
+        where there are too many states, over contexts (n, L) by weights (n,), given as a pair. Shorter contexts have
+        the means of their positions too, which see only what lies before them.
+
+        >>> model = Model.init(GPTConfig(vocab_size=2, context_length=3), "01", seed=0)
+        >>> model.without(heads=[(0, 2)], mlps=[1])
+        Model('01', contexts of 3, 12,656 parameters: 4 layers of 4 heads, width 16; off: head (0, 2), MLP 1)
+        >>> model.without(heads=[(0, 2)], mean=model.chain()).chain()
+        Chain('01', 2**3 = 8 states, float32)
+        """
+        config = self.config
+        which = parts.chosen(config, heads, mlps)
+        means = None if mean is None else parts.means(self._inside(mean))
+        return replace(self, switches=parts.off(self.switches or parts.every(config), which, means))
+
+    def _inside(self, mean: Population) -> Iterator[tuple[Inspection, NDArray[np.float64]]]:
+        """The inside of full contexts, some after the other, with their weights."""
+        for contexts, share in weighted(self.names, mean, self._tokens):
+            done = 0
+            for inside in inspect_in_turn(self.config, self.weights, contexts, self.switches):
+                yield inside, share[done : done + len(inside.logits)]
+                done += len(inside.logits)
 
     def chain(
         self,
@@ -121,7 +191,7 @@ class Model:
         executor: Executor | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Chain:
-        """The whole chain. `switches` (n_layer, n_head + 1) turns heads and MLPs off.
+        """The whole chain. `switches` (n_layer, n_head + 1) are factors of what heads and, last, MLPs give.
 
         `startup` asks for the start-up contexts too, which are nearly as many again; by default they are there up to
         65,536 states.
@@ -131,7 +201,7 @@ class Model:
         """
         require_function("progress", progress)
         require_executor(executor)
-        V, L, on = self.config.vocab_size, self.config.context_length, _switches(switches)
+        V, L, on = self.config.vocab_size, self.config.context_length, self._switched(switches)
         require_chain(V, L)
         wanted = V**L <= _PIECE * 64 if startup is None else flag("startup", startup)
         rows = tuple(self._rows(V**k, k, on, executor, None) for k in range(1, L)) if wanted else None
@@ -181,6 +251,17 @@ class Model:
                 f"expected tokens from 0 to {self.config.vocab_size - 1}, got {shown(values)}; try [[0, 1]]"
             )
         return found.astype(np.int32)
+
+    def _switched(self, values: ArrayLike | None) -> Switches | None:
+        """The model's own switches, and factors on top of them."""
+        if values is None:
+            return self.switches
+        found = numbers("switches", values, instead="ones of shape (n_layer, n_head + 1)")
+        if not np.isfinite(found).all():
+            raise InputError("expected finite switches, got others; try ones")
+        factors = Switches(np.ascontiguousarray(found, np.float32))
+        parts.require(self.config, factors)
+        return parts.times(self.switches, factors.scale) if self.switches else factors
 
     @property
     def names(self) -> Names:
@@ -283,6 +364,15 @@ def chain_of(
     return Chain(log_probs=rows, vocab=vocab, context_length=context_length)
 
 
+def _rowwise(function: Callable[[Inspection], ArrayLike], inside: Inspection) -> NDArray[Any]:
+    found, m = array(function(inside)), len(inside.logits)
+    if found.shape[:1] != (m,):
+        raise InputError(
+            f"expected an array ({m}, ...) of {m} contexts, got {shown(found)}; try lambda inside: inside.logits"
+        )
+    return found
+
+
 def _finite(rows: Rows) -> Rows:
     if not np.isfinite(rows.sum(dtype=np.float64)):
         raise InputError("expected weights that make finite probabilities, got others; try a smaller learning rate")
@@ -297,12 +387,3 @@ def require_chain(
     what = f"a chain of {vocab_size}**{context_length} states"
     size = np.dtype(dtype).itemsize * states.n_states(vocab_size, context_length) * vocab_size
     require_room(size, what, "a shorter context")
-
-
-def _switches(values: ArrayLike | None) -> Switches | None:
-    if values is None:
-        return None
-    found = numbers("switches", values, instead="ones of shape (n_layer, n_head + 1)")
-    if not np.isfinite(found).all():
-        raise InputError("expected finite switches, got others; try ones")
-    return Switches(np.ascontiguousarray(found, np.float32))

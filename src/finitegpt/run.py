@@ -49,6 +49,8 @@ class Run:
         required("data", self.data, Data, instead="Data.from_text")
         required("train", self.train, TrainConfig, instead="TrainConfig()")
         required("model", self.model, Model, instead="finitegpt.train")
+        if self.model.switches is not None:
+            raise InputError(f"expected the model as it was trained, got {self.model}; try the one that it was made of")
         config, shape = self.model.config, getattr(self.losses, "shape", ())
         if (self.data.vocab, self.data.context_length) != (self.model.vocab, config.context_length):
             raise InputError("expected data and a model of the same vocabulary and context, got others; try train")
