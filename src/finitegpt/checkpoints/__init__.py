@@ -6,8 +6,8 @@
 - tensors: arrays of any library, checked one by one; files: checkpoints on disk, of which weights alone are loaded
 
 A reader computes what the project computes, or refuses: a tensor or setting that it does not use, by its name; what a
-checkpoint cannot tell, such as the number of heads, is asked for. All is computed in float32, to which weights of another
-precision are rounded. Dropout does nothing when a model is not trained, and is no setting here.
+checkpoint cannot tell, such as the number of heads, is asked for. All is computed in float32, to which weights of
+another precision are rounded. Dropout does nothing when a model is not trained, and is no setting here.
 """
 
 from finitegpt.checkpoints.build_nanogpt import from_build_nanogpt, to_build_nanogpt

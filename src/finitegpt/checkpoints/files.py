@@ -30,14 +30,14 @@ def read_pytorch(path: Path) -> Any:
     """What `torch.save` wrote; FileError where it would take more than weights, which is to run code from the file."""
     torch = package("torch", "finitegpt[torch]")
     try:
+        path.open("rb").close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no name of a file"
+        raise FileError(f"expected to read {str(path)!r}, got {reason!r}; try another file") from None
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other kinds, which it then refuses
             return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise FileError(f"expected a checkpoint at {str(path)!r}, got no such file; try another name") from None
-    except OSError as error:
-        reason = error.strerror or "an error"
-        raise FileError(f"expected to read {str(path)!r}, got {reason!r}; try another file") from None
     except UnpicklingError as error:
         thing = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"{thing[1]!r} too, which only running code in it would give" if thing else "something else"
