@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class Shape(NamedTuple):
@@ -49,7 +48,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.c_attn(x).chunk(3, -1))
-        return self.c_proj(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(-2))
+        return self.c_proj(
+            nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(-2)
+        )
 
 
 class Block(nn.Module):
@@ -130,8 +131,13 @@ def contexts(shape: Shape, seed: int = 0) -> list[np.ndarray]:
 
 def log_probs(module: Callable[[Tensor], Tensor], tokens: np.ndarray) -> np.ndarray:
     """After the last token, of a module that gives logits after each."""
-    with torch.no_grad():
-        return module(torch.from_numpy(tokens))[:, -1].double().log_softmax(-1).numpy()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would spend their time waiting for each other, with matrices as small as these
+    try:
+        with torch.no_grad():
+            return module(torch.from_numpy(tokens))[:, -1].double().log_softmax(-1).numpy()
+    finally:
+        torch.set_num_threads(threads)
 
 
 Matrix = list[list[float]]

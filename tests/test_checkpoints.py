@@ -200,7 +200,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "one bias of a norm": (changed("nanogpt without biases", **{"transformer.ln_f.bias": torch.ones(8)}), r"no 'trans"),
     "no embedding": (changed(wte_weight=None), r"without 'transformer\.wte\.weight'"),
     "embeddings that are no matrix": (changed(wpe_weight=torch.ones(3)), r"'transformer\.wpe\.weight' as a matrix"),
-    "another shape": (changed(h_1_mlp_c_fc_weight=torch.ones(8, 32)), r"c_fc\.weight' of shape \(32, 8\), got \(8, 32\)"),
+    "another shape": (
+        changed(h_1_mlp_c_fc_weight=torch.ones(8, 32)),
+        r"c_fc\.weight' of shape \(32, 8\), got \(8, 32\)",
+    ),
     "a head of another size": (changed(lm_head_weight=torch.ones(4, 8)), r"'lm_head\.weight' of shape \(3, 8\)"),
     "a layer that is left out": (
         {name.replace("h.1.", "h.2."): tensor for name, tensor in changed().items()},
@@ -243,7 +246,11 @@ def with_arguments(**changes: Any) -> dict[str, Any]:
 
 
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "heads that nobody tells": (changed(), {"activation": "gelu"}, "expected n_head, which a nanoGPT checkpoint does not"),
+    "heads that nobody tells": (
+        changed(),
+        {"activation": "gelu"},
+        "expected n_head, which a nanoGPT checkpoint does not",
+    ),
     "a GELU that nobody tells": (checkpoint(), {}, "expected activation, which a nanoGPT checkpoint does not tell"),
     "an activation that is not ours": (checkpoint(), {"activation": "silu"}, "expected a activation of gelu"),
     "heads that do not fit": (changed(), {"activation": "gelu", "n_head": 3}, "n_head to divide n_embd"),
@@ -272,7 +279,7 @@ def test_the_vocabulary_has_a_symbol_for_every_token() -> None:
 
 @pytest.mark.parametrize("reader", [from_mingpt, from_makemore, from_build_nanogpt])
 def test_heads_are_asked_for(reader: Callable[..., Model]) -> None:
-    with pytest.raises(InputError, match="expected n_head, which a .* does not tell, got none"):
+    with pytest.raises(InputError, match=r"expected n_head, which a .* does not tell, got none"):
         reader(changed("mingpt"), "abc")
 
 
@@ -333,7 +340,7 @@ def test_a_pickled_config_is_refused_with_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
 def test_other_files_are_refused(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(FileError, match="expected .* got something else; try") as caught:
+    with pytest.raises(FileError, match=r"expected .* got something else; try") as caught:
         from_mingpt(tmp_path / name, "abc", n_head=2)
     assert "\n" not in str(caught.value)
 

@@ -13,7 +13,7 @@ from transformers import GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel, GPT2
 
 from finitegpt import FileError, GPTConfig, InputError, Model
 from finitegpt.checkpoints import from_hugging_face, to_hugging_face
-from projects import SHAPES, Shape, contexts, disturb
+from projects import SHAPES, Shape, contexts, disturb, log_probs
 from strategies import SEEDS, configs
 
 SHAPE = SHAPES[0]
@@ -47,8 +47,7 @@ def gpt2(shape: Shape = SHAPE, **more: Any) -> GPT2LMHeadModel:
 
 def assert_same(model: Model, theirs: GPT2LMHeadModel, shape: Shape = SHAPE) -> None:
     for tokens in contexts(shape):
-        with torch.no_grad():
-            expected = theirs(torch.from_numpy(tokens)).logits[:, -1].double().log_softmax(-1).numpy()
+        expected = log_probs(lambda rows: theirs(rows).logits, tokens)
         np.testing.assert_allclose(model.log_probs(tokens), expected, atol=1e-5)
 
 

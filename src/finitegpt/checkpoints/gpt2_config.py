@@ -64,7 +64,8 @@ _KNOWN = {*_ONLY, *_SIZES, "n_inner", "activation_function", "tie_word_embedding
 
 def settings_of(config: Any) -> dict[str, Any]:
     """A GPT2Config, or what config.json holds, as a dictionary; InputError names a setting that is not ours."""
-    found = config.to_dict() if callable(getattr(config, "to_dict", None)) else config
+    is_object = callable(getattr(config, "to_dict", None)) and not isinstance(config, type)
+    found = config.to_dict() if is_object else config
     if not isinstance(found, Mapping):
         raise InputError(f"expected a GPT2Config, got {shown(config)}; try model.config")
     require_known(found, _KNOWN, "a GPT2Config", "a config without it if it changes nothing, else chain_of")

@@ -25,7 +25,7 @@ def from_hugging_face(model: Any, vocab: "str | tuple[str, ...]", *, config: Any
     """
     if isinstance(model, str | os.PathLike):
         named, said = _folder(Path(model))
-    elif callable(getattr(model, "state_dict", None)) and hasattr(model, "config"):
+    elif callable(getattr(model, "state_dict", None)) and hasattr(model, "config") and not isinstance(model, type):
         named, said = model.state_dict(), model.config
         if isinstance(named, Mapping) and "lm_head.weight" not in named:
             raise InputError(
