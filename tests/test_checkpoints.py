@@ -2,6 +2,8 @@
 
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -117,6 +119,14 @@ def test_any_model_is_written_so_that_it_computes_the_same_or_refused_by_an_opti
     gpt = GPT(shape, PROJECTS["nanogpt without biases"] if said.get("bias") is False else kind)
     gpt.load_state_dict(tensors)
     assert_same(model, gpt, shape)
+
+
+@pytest.mark.parametrize("name", ["to_nanogpt", "to_build_nanogpt", "to_mingpt", "to_makemore", "to_hugging_face"])
+def test_a_normed_embedding_is_written_for_microgpt_alone(name: str) -> None:
+    activation = "gelu" if name in ("to_nanogpt", "to_hugging_face") else "gelu_tanh"
+    config = GPTConfig(vocab_size=2, context_length=2, n_layer=1, activation=activation, embedding_norm=True)
+    with pytest.raises(InputError, match="expected embedding_norm False"):
+        getattr(checkpoints, name)(Model.init(config, "ab", seed=0))
 
 
 def test_norms_without_biases_are_written_without_and_those_that_have_some_with() -> None:
@@ -419,6 +429,34 @@ def test_what_microgpt_has_not_is_refused() -> None:
         from_microgpt(weights, "abc", activation="relu")
     with pytest.raises(InputError, match="expected activation, which microgpt's state_dict does not tell"):
         from_microgpt(weights, "abc", n_head=2)
+
+
+def test_pytorch_is_needed_for_its_own_files_and_tensors_alone(tmp_path: Path) -> None:
+    """A GPT-2 in safetensors, microgpt and arrays are read where there is no PyTorch."""
+    from finitegpt import weights
+
+    arrays = {name: tensor.numpy() for name, tensor in changed("mingpt").items()}
+    weights.save(tmp_path / "model.safetensors", arrays)
+    np.savez(tmp_path / "arrays.npz", **arrays)
+    code = f"""
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+import numpy as np
+from finitegpt import InputError
+from finitegpt.checkpoints import *
+model = from_mingpt({str(tmp_path / "model.safetensors")!r}, "abc", n_head=2)
+assert (from_mingpt(dict(np.load({str(tmp_path / "arrays.npz")!r})), "abc", n_head=2).weights == model.weights).all()
+assert from_microgpt({microgpt_weights(Shape(2, 2, 1, 1, 2))!r}, "ab", n_head=1, activation="relu").config.n_embd == 2
+for call in (lambda: to_mingpt(model), lambda: from_mingpt("model.pt", "abc", n_head=2)):
+    try:
+        call()
+    except InputError as error:
+        print(error)
+"""
+    said = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert (
+        said == ["expected the package torch for its format, got none installed; try pip install finitegpt[torch]"] * 2
+    )
 
 
 def test_every_project_is_written_too() -> None:

@@ -57,7 +57,9 @@ def from_microgpt(
     )
     expected = _shapes(config)
     tensors.require_same(expected, found, "microgpt")
-    tensors.require_shapes(expected, found)
+    for name, shape in expected.items():
+        if found[name].shape != shape:
+            raise InputError(f"expected {name!r} of shape {shape}, got {found[name].shape}; try matrices of one model")
     named = {ours: np.concatenate([found[name] for name in theirs]) for ours, theirs in _names(n_layer).items()}
     return Model.from_named(config, vocab, named)
 

@@ -91,13 +91,6 @@ def require_same(expected: Iterable[str], found: Iterable[str], project: str) ->
         )
 
 
-def require_shapes(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, NDArray[Any]]) -> None:
-    """InputError where a tensor has another shape than its name and the embeddings say."""
-    for name, shape in expected.items():
-        if found[name].shape != shape:
-            raise InputError(f"expected {name!r} of shape {shape}, got {found[name].shape}; try another checkpoint")
-
-
 def take_masks(found: dict[str, NDArray[Any]], n_layer: int, context_length: int) -> None:
     """Takes causal masks out, which some versions keep beside the weights; InputError for those of anything else."""
     L = context_length
