@@ -22,6 +22,7 @@ from finitegpt import (
     Model,
     Run,
     analysis,
+    checkpoints,
     sources,
     train,
 )
@@ -93,7 +94,16 @@ SENSIBLE: dict[str, Any] = {
     "name": "even",
     "length": 3,
 }
+STATE_DICT = {**RUN.model.named, "lm_head.weight": RUN.model.named["transformer.wte.weight"]}
+GPT2_CONFIG = {"n_head": 4, "activation_function": "gelu"}
 PARTICULAR: dict[str, dict[str, Any]] = {
+    **{
+        f"finitegpt.checkpoints.from_{name}": {"checkpoint": STATE_DICT, "n_head": 4}
+        for name in ("mingpt", "makemore", "build_nanogpt")
+    },
+    "finitegpt.checkpoints.from_nanogpt": {"checkpoint": STATE_DICT, "n_head": 4, "activation": "gelu"},
+    "finitegpt.checkpoints.from_hugging_face": {"model": STATE_DICT, "config": GPT2_CONFIG},
+    "finitegpt.checkpoints.from_microgpt": {"state_dict": {"wte": [[0.5]]}, "n_head": 1, "activation": "relu"},
     "finitegpt.sources.transform": {"name": "characters"},
     "finitegpt.sources.Source": {"start": np.ones(1), "transitions": np.full((2, 1, 1), 0.5)},
     "finitegpt.train": {"model": None, "steps": 2},
@@ -143,7 +153,7 @@ def nonsense() -> Iterator[Any]:
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for module in (finitegpt, analysis, sources):
+    for module in (finitegpt, analysis, checkpoints, sources):
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isfunction(value) or (inspect.isclass(value) and not issubclass(value, Exception)):

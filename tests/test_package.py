@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import finitegpt
-from finitegpt import Chain, Data, Run, analysis, sources, train_many
+from finitegpt import Chain, Data, Run, analysis, checkpoints, sources, train_many
 
 
 def modules() -> list[str]:
@@ -37,7 +37,7 @@ def test_analysis_and_sources_are_there_after_a_plain_import() -> None:
 
 
 def test_what_is_exported_is_there() -> None:
-    for module in (finitegpt, analysis, sources):
+    for module in (finitegpt, analysis, checkpoints, sources):
         assert len(set(module.__all__)) == len(module.__all__)
         assert all(hasattr(module, name) for name in module.__all__)
 

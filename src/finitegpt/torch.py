@@ -1,17 +1,17 @@
-"""The same GPT as a PyTorch module: the judge of the engine, and the way to other checkpoints.
+"""The same GPT as a PyTorch module: the judge of the engine, and the way to train on a GPU.
 
-Needs the extra `[torch]`; nothing else imports this module. Readers of nanoGPT will know their way around.
+Needs the extra `[torch]`; nothing else imports this module. Readers of nanoGPT will know their way around. Other
+people's checkpoints are in `finitegpt.checkpoints`; some of its functions are here too.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finitegpt import weights
+from finitegpt.arguments import required
+from finitegpt.checkpoints import from_nanogpt, to_hugging_face
+from finitegpt.checkpoints.tensors import arrays, is_tied, weight
 from finitegpt.config import GPTConfig
 from finitegpt.errors import InputError
 from finitegpt.model import Model
@@ -133,79 +133,13 @@ def from_model(model: Model) -> GPT:
 
 
 def to_model(module: GPT, vocab: str | tuple[str, ...]) -> Model:
-    """The engine's model with a module's weights."""
-    named = _arrays(module.state_dict())
+    """The engine's model with a module's weights, rounded to float32 where they are of another precision.
+
+    InputError where one is NaN or infinite, or where a tied head is no longer the embedding.
+    """
+    named = arrays(required("module", module, GPT, instead="from_model(model)").state_dict())
     if module.config.tied:
+        if not is_tied(named):
+            raise InputError("expected the output layer to be the token embedding, got another; try tied=False")
         del named["lm_head.weight"]
-    return Model.from_named(module.config, vocab, named)
-
-
-def from_nanogpt(checkpoint: Mapping[str, Any], vocab: str | tuple[str, ...], *, n_head: int | None = None) -> Model:
-    """A model from a nanoGPT checkpoint (with its `model_args`), or from its `state_dict` alone and `n_head`.
-
-    Layer norms without a bias get one of zero. InputError where tensors are missing or shapes do not fit. Note that
-    nanoGPT's own GELU is exact in recent versions and an approximation in old ones.
-    """
-    arguments = checkpoint.get("model_args", {})
-    named = _arrays(checkpoint.get("model", checkpoint))
-    named = {name.removeprefix("_orig_mod."): array for name, array in named.items()}
-    named = {name: array for name, array in named.items() if not name.endswith((".attn.bias", "lm_head.weight"))}
-    n_head = arguments.get("n_head", n_head)
-    if n_head is None:
-        raise InputError("expected n_head, which a state_dict alone does not tell, got none; try n_head=4")
-    for name in ("transformer.wte.weight", "transformer.wpe.weight"):
-        if name not in named or named[name].ndim != 2:
-            raise InputError(f"expected a nanoGPT state_dict, got one without a matrix {name!r}; try its 'model' entry")
-    (vocab_size, n_embd), context_length = named["transformer.wte.weight"].shape, len(named["transformer.wpe.weight"])
-    layers = {name.split(".")[2] for name in named if name.startswith("transformer.h.")}
-    config = GPTConfig(
-        vocab_size=vocab_size,
-        context_length=context_length,
-        n_layer=len(layers),
-        n_head=n_head,
-        n_embd=n_embd,
-        bias="transformer.h.0.attn.c_attn.bias" in named,
-    )
-    for name, shape in weights.shapes(config).items():
-        if name.split(".")[-2].startswith("ln_") and name.endswith(".bias"):
-            named.setdefault(name, np.zeros(shape, np.float32))
-    return Model.from_named(config, vocab, named)
-
-
-def to_hugging_face(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Arguments of `transformers.GPT2Config` and a `state_dict` of `GPT2LMHeadModel` that computes the same.
-
-    Its linear layers are stored (in, out) and always have a bias, here of zero where the model has none.
-    """
-    config, named = model.config, model.named
-    tensors = {}
-    for name, shape in weights.shapes(config).items():
-        layer = name.split(".")[-2]
-        tensor = torch.from_numpy(named[name].copy())
-        linear = layer.startswith("c_") and name.endswith(".weight")
-        tensors[name] = tensor.T.contiguous() if linear else tensor
-        if linear and not config.bias:
-            tensors[name.removesuffix("weight") + "bias"] = torch.zeros(shape[0])
-    tensors["lm_head.weight"] = tensors["transformer.wte.weight"]
-    arguments = {
-        "vocab_size": config.vocab_size,
-        "n_positions": config.context_length,
-        "n_embd": config.n_embd,
-        "n_layer": config.n_layer,
-        "n_head": config.n_head,
-        "activation_function": "gelu",
-        "layer_norm_epsilon": 1e-5,
-        "resid_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "attn_pdrop": 0.0,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    }
-    return arguments, tensors
-
-
-def _arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {
-        name: value.detach().cpu().float().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        for name, value in tensors.items()
-    }
+    return Model.from_named(module.config, vocab, {name: weight(name, array) for name, array in named.items()})
