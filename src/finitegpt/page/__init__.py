@@ -16,6 +16,7 @@ from finitegpt.batches import generator_of, windows_of
 from finitegpt.data import Data, vocabulary
 from finitegpt.engine import Engine, Windows
 from finitegpt.errors import InputError
+from finitegpt.model import Model
 from finitegpt.run import Run
 from finitegpt.states import is_spaced
 
@@ -141,12 +142,13 @@ def _again(run: Run) -> dict[str, object]:
         return {"fixed": "fixed.data", "counts": data.counts().tolist(), "arrows": _arrows(run, seen)}
     if config.batches != "random" and config.batch_size:
         return {"fixed": "fixed.batches"}
-    if config.keep == "best" or config.patience:
+    if config.keep == "best":
         return {"fixed": "fixed.kept"}
     if config.decay != "constant" and done < config.steps:
         return {"fixed": "fixed.stopped"}
     first = windows_of(data, config, 1, generator_of(data, config, after))
-    if done and abs(Engine().loss(run.model.config, first, run.initial_model.weights) - run.losses[0]) > _SAME:
+    drawn = Model.init(run.model.config, run.model.vocab, seed=config.seed)
+    if done and abs(Engine().loss(drawn.config, first, drawn.weights) - run.losses[0]) > _SAME:
         return {"fixed": "fixed.start"}
     return {"fixed": None}
 

@@ -30,6 +30,7 @@ export function experimentOf(values) {
   const V = vocab.length;
   const L = values.context;
   if (V < 2) return refused("notice.vocab");
+  if (values.schedule !== "constant" && values.minlr > values.lr) return refused("notice.minlr", { low: values.minlr, high: values.lr });
   const { tokens, strange } = tokenize(text, vocab);
   if (strange) return refused("notice.strange", { n: strange, vocab: vocab.join("") });
   if (tokens.length <= L) return refused("notice.short");

@@ -14,7 +14,7 @@ const KNOWN = {
   ],
   train: [
     "steps", "lr", "weight_decay", "seed", "loss", "batch_size", "batch_seed", "betas", "warmup", "decay", "min_lr", "clip",
-    "decay_matrices", "validate_every",
+    "decay_matrices", "validate_every", "patience",
   ],
   data: ["sha256", "tokens", "source"],
 };
@@ -105,7 +105,12 @@ function takeJson(text, opened) {
   opened.unknown = [...unknown(model, KNOWN.model), ...unknown(data, KNOWN.data)];
   if (opened.unknown.length) return "notice.file.newer"; // it would be another model, or another count
   opened.unknown = unknown(train, KNOWN.train);
-  for (const [key, value] of Object.entries(settingsOf(model, train))) {
+  if ("initial.safetensors" in Object(facts.sha256)) opened.unknown.push("initial"); // it began with weights that were given
+  const settings = settingsOf(model, train);
+  const done = Array.isArray(facts.losses) ? facts.losses.length : settings.steps; // less where it was stopped
+  if (done < settings.steps && settings.schedule !== "constant") opened.unknown.push("steps");
+  else settings.steps = done;
+  for (const [key, value] of Object.entries(settings)) {
     if (!fits(key, value)) return "notice.file.large";
     opened.changes[key] = value;
   }

@@ -25,10 +25,14 @@ const NOT_TOLD = "what is nudged, switched off, from a file or on the way is in 
  * @param {import("./state.js").Values} values @param {string[][]} list @returns {[string, any][]}
  */
 function unusual(values, list) {
-  const found = list.filter(([key]) => values[key] !== field(key).start).map(([key, name]) => [name, values[key]]);
-  const named = Object.fromEntries(found);
-  if ("betas" in named) named.betas = [values.beta1, values.beta2];
-  if (named.norm === "rmsnorm_plain") Object.assign(named, { norm: "rmsnorm", norm_weight: false });
+  const idle = values.schedule === "constant" ? "minlr" : "";
+  const found = list.filter(([key]) => values[key] !== field(key).start && key !== idle).map(([key, name]) => [name, values[key]]);
+  /** @type {Record<string, any>} */
+  const named = {};
+  for (const [name, value] of found) {
+    if (value === "rmsnorm_plain") Object.assign(named, { norm: "rmsnorm", norm_weight: false });
+    else named[name] = name === "betas" ? [values.beta1, values.beta2] : value;
+  }
   return Object.entries(named);
 }
 
@@ -50,7 +54,8 @@ export function commandLine(values, changed = false) {
   const flag = (/** @type {[string, any]} */ [name, value]) => {
     const long = `--${name.replaceAll("_", "-")}`;
     if (Array.isArray(value)) return ` ${long} ${value.join(" ")}`;
-    return value === true ? ` ${long}` : value === false ? ` --no-${long.slice(2)}` : option(long, String(value));
+    if (value === false) return name === "tied" ? " --untied" : ` --no-${long.slice(2)}`;
+    return value === true ? ` ${long}` : option(long, name === "activation" ? value.replace("_", "-") : String(value));
   };
   const flags = unusual(values, [...DATA, ...MODEL, ...TRAINING]).map(flag).join("");
   const looks = unusual(values, DECODING).map(flag).join("");
