@@ -21,24 +21,24 @@ FG_INLINE void store(double *x, vd v) { *(vu *)x = v; }
 FG_INLINE vd pick(vl mask, vd a, vd b) { return (vd)((mask & (vl)a) | (~mask & (vl)b)); }
 
 /* exp(x) for x in [-708.3, 709], and anything elsewhere. Coefficients from fit.py: Taylor's, and a little more in the
- * odd ones. Against 120 bits it errs by at most 1.5 * 2**-53 at 200,000 points, with and without fused products. */
+ * odd ones, which are summed apart from the even ones: two short sums are done sooner than a long one. Against 120 bits
+ * it errs by at most 1.5 * 2**-53 at 200,000 points, with and without fused products. */
 FG_INLINE vd exp_normal(vd x) {
     const double round = 6755399441055744.0; /* 1.5 * 2**52 */
     vd shifted = x * 1.4426950408889634074 + round;
     vd n = shifted - round;
     vd r = x - n * 0x1.62e42fefa38p-1 - n * 0x1.ef35793c7673p-45; /* ln 2 in two parts */
-    vd p = r * 2.08767569878681e-09 + 2.5114797765539588e-08;
-    p = p * r + 2.755731922398589e-07;
-    p = p * r + 2.755722510116836e-06;
-    p = p * r + 2.48015873015873e-05;
-    p = p * r + 0.0001984126990910223;
-    p = p * r + 0.001388888888888889;
-    p = p * r + 0.00833333333330957;
-    p = p * r + 0.041666666666666664;
-    p = p * r + 0.16666666666666702;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    p = p * r + 1.0;
+    vd r2 = r * r;
+    vd even = r2 * 2.08767569878681e-09 + 2.755731922398589e-07;
+    even = even * r2 + 2.48015873015873e-05;
+    even = even * r2 + 0.001388888888888889;
+    even = even * r2 + 0.041666666666666664;
+    even = even * r2 + 0.5;
+    vd odd = r2 * 2.5114797765539588e-08 + 2.755722510116836e-06;
+    odd = odd * r2 + 0.0001984126990910223;
+    odd = odd * r2 + 0.00833333333330957;
+    odd = odd * r2 + 0.16666666666666702;
+    vd p = r2 * (odd * r + even) + r + 1.0;
     return (vd)((vw)p + ((vw)shifted << 52));
 }
 
