@@ -6,18 +6,10 @@
  */
 #include "rows.h"
 
-enum { ROWS = 512 }; /* numbers that are raised at once, in a buffer on the stack */
-
 /* Calls an inlined function with a constant for `wide`, so that float32 rows pay nothing for float64 ones. */
 #define BY_WIDTH(function, ...) (chain->wide ? function(__VA_ARGS__, 1) : function(__VA_ARGS__, 0))
 
-/* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. Not inlined: its loops are long. */
-FG_INLINE void raise_as(int64_t n, const void *x, double *e, int wide) {
-    int64_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) *(vd *)(e + i) = exp_double(logs_at(x, i, wide));
-    if (i < n) *(vd *)(e + i) = exp_double(last_logs_at(x, i, n - i, wide));
-}
-
+/* Not inlined: its loops are long. */
 static __attribute__((noinline)) void raise(int64_t n, const void *x, double *e, int wide) {
     if (wide) raise_as(n, x, e, 1);
     else raise_as(n, x, e, 0);

@@ -134,4 +134,26 @@ static inline void read_row(const fg_chain *chain, int64_t row, double *p) {
     else read_row_as(chain, row, p, 0);
 }
 
+enum { ROWS = 512 }; /* numbers that are raised at once, in a buffer on the stack */
+
+/* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. */
+FG_INLINE void raise_as(int64_t n, const void *x, double *e, int wide) {
+    int64_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) store(e + i, exp_double(logs_at(x, i, wide)));
+    if (i < n) store(e + i, exp_double(last_logs_at(x, i, n - i, wide)));
+}
+
+/* `rows` rows from `row` on as such probabilities p [rows][V], with room for a multiple of WIDTH: many short ones at
+ * once take a fifth of the time that they take one by one. */
+static inline void read_rows(const fg_chain *chain, int64_t row, int64_t rows, double *p) {
+    const int64_t v = chain->vocab_size;
+    if (chain->wide) raise_as(rows * v, row_at(chain, row, 1), p, 1);
+    else raise_as(rows * v, row_at(chain, row, 0), p, 0);
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t y = 0; y < v; y++) sum += p[r * v + y];
+        for (int64_t y = 0; y < v; y++) p[r * v + y] /= sum;
+    }
+}
+
 #endif
