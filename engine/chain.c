@@ -6,18 +6,10 @@
  */
 #include "rows.h"
 
-enum { ROWS = 512 }; /* numbers that are raised at once, in a buffer on the stack */
-
 /* Calls an inlined function with a constant for `wide`, so that float32 rows pay nothing for float64 ones. */
 #define BY_WIDTH(function, ...) (chain->wide ? function(__VA_ARGS__, 1) : function(__VA_ARGS__, 0))
 
-/* e[i] = exp(x[i]) for n numbers; e has room for a multiple of WIDTH. Not inlined: its loops are long. */
-FG_INLINE void raise_as(int64_t n, const void *x, double *e, int wide) {
-    int64_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) *(vd *)(e + i) = exp_double(logs_at(x, i, wide));
-    if (i < n) *(vd *)(e + i) = exp_double(last_logs_at(x, i, n - i, wide));
-}
-
+/* Not inlined: its loops are long. */
 static __attribute__((noinline)) void raise(int64_t n, const void *x, double *e, int wide) {
     if (wide) raise_as(n, x, e, 1);
     else raise_as(n, x, e, 0);
@@ -42,46 +34,63 @@ static inline void reciprocals(int64_t v, int64_t rows, const double *e, double 
     }
 }
 
-/* The probabilities of WIDTH rows of two tokens from row r on, by one exponential each: that of the less probable one
- * over the other. */
-FG_INLINE void pairs(const void *x, int64_t r, vd *p0, vd *p1, int wide) {
-    vd low = logs_at(x, 2 * r, wide), high = logs_at(x, 2 * r + WIDTH, wide);
-    vd x0 = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
-    vd x1 = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
-    vl second = x1 > x0; /* the second is the more probable */
-    vd ratio = exp_difference(pick(second, x0, x1), pick(second, x1, x0));
+/* Rows of two tokens take one exponential each, that of the less probable one over the other. WIDTH of them are a
+ * vector, in the order in which processors split pairs of doubles: 0, 2, 1, 3 and 4, 6, 5, 7. */
+#define SPLIT(v) __builtin_shufflevector(v, v, 0, 2, 1, 3, 4, 6, 5, 7)
+#define FIRST(low, high) __builtin_shufflevector(low, high, 0, 4, 2, 6, 8, 12, 10, 14)
+#define SECOND(low, high) __builtin_shufflevector(low, high, 1, 5, 3, 7, 9, 13, 11, 15)
+
+/* These exponentials for `rows` rows, a multiple of WIDTH, with a minus where the second token is the more probable. A
+ * loop of its own, since a processor that looks some hundred instructions ahead then meets more rows at once. */
+FG_INLINE void ratios(int64_t rows, const void *x, vd *ratio, int wide) {
+    const vl minus = (vl){0} + INT64_MIN;
+    for (int64_t r = 0; r < rows; r += WIDTH) {
+        vd low = logs_at(x, 2 * r, wide), high = logs_at(x, 2 * r + WIDTH, wide);
+        vd x0 = FIRST(low, high), x1 = SECOND(low, high);
+        vl second = x1 > x0;
+        vd e = exp_difference(pick(second, x0, x1), pick(second, x1, x0));
+        ratio[r / WIDTH] = (vd)((vl)e | (second & minus));
+    }
+}
+
+/* The probabilities of both tokens in WIDTH such rows. */
+FG_INLINE void pairs(vd ratio, vd *p0, vd *p1) {
+    const vl minus = (vl){0} + INT64_MIN;
+    vl second = (vl)ratio < 0;
+    ratio = (vd)((vl)ratio & ~minus);
     vd more = 1.0 / (1.0 + ratio), less = ratio * more;
     *p0 = pick(second, less, more);
     *p1 = pick(second, more, less);
 }
 
 /* As push_rows and pull_rows, for as many rows of two tokens as fill vectors; returns how many those are. */
-FG_INLINE int64_t push_pairs(int64_t rows, const void *x, const double *pi, int first, double *out, int wide) {
-    int64_t r = 0;
-    for (; r + WIDTH <= rows; r += WIDTH) {
+FG_INLINE int64_t push_pairs(int64_t rows, const void *x, const double *pi, int first, double *out, vd *ratio, int wide) {
+    rows -= rows % WIDTH;
+    ratios(rows, x, ratio, wide);
+    for (int64_t r = 0; r < rows; r += WIDTH) {
         vd p0, p1, weight = load(pi + r);
-        pairs(x, r, &p0, &p1, wide);
-        p0 *= weight;
-        p1 *= weight;
-        vd low = __builtin_shufflevector(p0, p1, 0, 8, 1, 9, 2, 10, 3, 11);
-        vd high = __builtin_shufflevector(p0, p1, 4, 12, 5, 13, 6, 14, 7, 15);
+        pairs(ratio[r / WIDTH], &p0, &p1);
+        p0 *= SPLIT(weight);
+        p1 *= SPLIT(weight);
+        vd low = __builtin_shufflevector(p0, p1, 0, 8, 2, 10, 1, 9, 3, 11);
+        vd high = __builtin_shufflevector(p0, p1, 4, 12, 6, 14, 5, 13, 7, 15);
         double *to = out + 2 * r;
         store(to, first ? low : load(to) + low);
         store(to + WIDTH, first ? high : load(to + WIDTH) + high);
     }
-    return r;
+    return rows;
 }
 
-FG_INLINE int64_t pull_pairs(int64_t rows, const void *x, const double *f, double *out, int wide) {
-    int64_t r = 0;
-    for (; r + WIDTH <= rows; r += WIDTH) {
+FG_INLINE int64_t pull_pairs(int64_t rows, const void *x, const double *f, double *out, vd *ratio, int wide) {
+    rows -= rows % WIDTH;
+    ratios(rows, x, ratio, wide);
+    for (int64_t r = 0; r < rows; r += WIDTH) {
         vd p0, p1, low = load(f + 2 * r), high = load(f + 2 * r + WIDTH);
-        pairs(x, r, &p0, &p1, wide);
-        vd f0 = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
-        vd f1 = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
-        store(out + r, p0 * f0 + p1 * f1);
+        pairs(ratio[r / WIDTH], &p0, &p1);
+        vd mean = p0 * FIRST(low, high) + p1 * SECOND(low, high);
+        store(out + r, SPLIT(mean));
     }
-    return r;
+    return rows;
 }
 
 /* What to do with `rows` rows of e^x [rows][v]; inlined with v a constant where it is small. */
@@ -144,7 +153,7 @@ FG_INLINE void push(const fg_chain *chain, const double *pi, int64_t first, int6
             int64_t row = a * chain->suffixes + b, left = first + count - b, n = left < step ? left : step;
             double *to = out + (b - first) * v;
             if (v == 2) {
-                const int64_t done = push_pairs(n, row_at(chain, row, wide), pi + row, a == 0, to, wide);
+                const int64_t done = push_pairs(n, row_at(chain, row, wide), pi + row, a == 0, to, (vd *)e, wide);
                 row += done, n -= done, to += 2 * done;
             }
             const void *x = row_at(chain, row, wide);
@@ -177,7 +186,7 @@ FG_INLINE void pull(const fg_chain *chain, const double *f, int64_t first, int64
             continue;
         }
         if (v == 2) {
-            const int64_t done = pull_pairs(n, x, f + b * 2, out + r - first, wide);
+            const int64_t done = pull_pairs(n, x, f + b * 2, out + r - first, (vd *)e, wide);
             if (done) {
                 r += done;
                 continue;

@@ -4,12 +4,15 @@
 double fg_overlap(const fg_chain *chain, const uint8_t *members, double *space) {
     const int64_t v = chain->vocab_size, n = v * chain->suffixes;
     if (v == 1) return 1; /* there is but one state */
-    double *agreed = space, *meet = agreed + n, *row = meet + n;
+    double *agreed = space, *meet = agreed + n, *long_row = meet + n, several[ROWS];
+    const int64_t step = v > ROWS ? 1 : ROWS / v;
     /* What all contexts that end in the same L - 1 tokens agree on: the least probability of each token. */
     for (int64_t k = 0; k < n; k++) agreed[k] = 1;
     for (int64_t k = 0; k < n; k++) {
+        const double *row = v > ROWS ? long_row : several + k % step * v;
+        if (v > ROWS) read_row(chain, k, long_row);
+        else if (k % step == 0) read_rows(chain, k, n - k < step ? n - k : step, several);
         if (members && !members[k]) continue;
-        read_row(chain, k, row);
         double *least = agreed + k % chain->suffixes * v;
         for (int64_t y = 0; y < v; y++)
             if (row[y] < least[y]) least[y] = row[y];

@@ -326,3 +326,19 @@ def test_bad_shapes_never_reach_the_kernels(engine: Engine) -> None:
 def test_what_does_not_fit_is_refused_before_it_is_allocated(engine: Engine) -> None:
     with pytest.raises(TooLargeError, match="TiB"):
         engine.init(GPTConfig(vocab_size=2, context_length=3, n_layer=1000, n_embd=16384), 0)
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 10), (3, 6), (23, 2), (600, 1)])
+def test_copies_meet_by_what_all_rows_agree_on(engine: Engine, V: int, L: int) -> None:
+    rng = np.random.default_rng(V)
+    log_probs = np.log(rng.dirichlet(np.full(V, 2.0), V**L))
+    inside = rng.random(V**L) < 0.7
+    for members in (None, inside.astype(np.uint8)):
+        rows = np.exp(log_probs) / np.exp(log_probs).sum(1, keepdims=True)
+        if members is not None:
+            rows[~inside] = 1.0  # these take part in nothing
+        meet = np.ones(V**L)
+        for shared in reversed(range(L)):  # tokens that two copies have in common
+            agreed = rows.reshape(V ** (L - shared), -1, V).min(0)
+            meet = np.minimum((agreed * meet.reshape(-1, V)).sum(1), 1)
+        assert engine.overlap(log_probs, members) == pytest.approx(meet[0], rel=1e-13)

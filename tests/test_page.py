@@ -27,9 +27,11 @@ from finitegpt.analysis import (
     stationary_distributions,
     total_variation,
 )
+from finitegpt.batches import windows_of
 from finitegpt.cli import main
 from finitegpt.config import ACTIVATIONS
 from finitegpt.data import NOTEBOOK_SEQUENCE
+from finitegpt.page import page as page_of
 from finitegpt.page import strings
 from finitegpt.picture.layout import arrow, ring
 from finitegpt.sources import transform
@@ -145,29 +147,47 @@ def arrow_counts(data: Data) -> np.ndarray:
     return counts
 
 
+SMALL: dict[str, Any] = {"vocab_size": 3, "context_length": 2, "n_layer": 2, "n_head": 2, "n_embd": 8}
+MODELS = [
+    GPTConfig(**SMALL, tied=False),
+    GPTConfig(**SMALL, activation="gelu_tanh", bias=True),
+    GPTConfig(**SMALL, activation="relu", norm="rmsnorm"),
+    GPTConfig(**SMALL, norm="rmsnorm", norm_weight=False, embedding_norm=True, final_norm=False, tied=False),
+    GPTConfig(**SMALL, norm="rmsnorm", norm_weight=False),
+    GPTConfig(**SMALL, final_norm=False),
+]
+TRAININGS = [
+    TrainConfig(steps=20, lr=3e-3, betas=(0.8, 0.95), decay_matrices=True, weight_decay=3.0),
+    TrainConfig(steps=30, lr=3e-3, warmup=7, decay="cosine", min_lr=1e-3, clip=0.05),
+    TrainConfig(steps=20, lr=3e-3, warmup=3, decay="linear", loss="all"),
+    TrainConfig(steps=20, lr=3e-3, batch_size=5, batch_seed=4),
+    TrainConfig(steps=20, lr=3e-3, batch_size=7, seed=5),
+]
+
+
+def trained_again(run: Run, keep: int = 1) -> Any:
+    """What the page makes of a run that it carries: as a file has it, trained by its engine."""
+    carried = json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])
+    assert carried["fixed"] is None
+    (start,) = call(("state.js", "defaults", []))
+    (found,) = call(("experiment.js", "experimentOf", [{**start, **carried["values"]}]))
+    assert found["experiment"]["shape"] == shape(run.model.config)
+    return call(("engine.js", "train", [found["experiment"]["shape"], sendable_plan(found), keep]))[0]
+
+
+def sendable_plan(found: Any) -> dict[str, Any]:
+    kinds = {"tokens": "Int32Array", "shares": "Float32Array", "rates": "Float64Array"}
+    return {name: typed(kinds[name], x) if name in kinds else x for name, x in found["experiment"]["plan"].items()}
+
+
 def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
-    other = train(
-        "abcabcaabbccab",
-        GPTConfig(vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=6, bias=True),
-        TrainConfig(steps=20, loss="all", lr=1e-2, seed=3),
-        keep_steps=True,
-    )
-    batches = train("0110100110010110" * 3, config=TrainConfig(steps=30, batch_size=7, seed=5), keep_steps=True)
-    for run, keep in ((notebook, 1), (other, 1), (other, 5), (other, 7), (batches, 1)):
-        starts, counts = run.data.distinct
-        plan = {
-            "tokens": typed("Int32Array", run.data.tokens),
-            "starts": starts.tolist(),
-            "shares": typed("Float32Array", counts / counts.sum()),
-            "everyPosition": run.train.loss == "all",
-            "lr": run.train.lr,
-            "weightDecay": run.train.weight_decay,
-            "steps": run.train.steps,
-            "seed": run.train.seed,
-            "batch": run.train.batch_size or 0,
-            "windows": run.data.n_windows,
-        }
-        (found,) = call(("engine.js", "train", [shape(run.model.config), plan, keep]))
+    text = "abcabcaabbccab"
+    model = GPTConfig(vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=6, bias=True)
+    other = train(text, model, TrainConfig(steps=20, loss="all", lr=1e-2, seed=3), keep_steps=True)
+    runs = [(train(text, model, TrainConfig(steps=10, lr=3e-3), keep_steps=True), 1) for model in MODELS]
+    runs += [(train(text, MODELS[0], how, keep_steps=True), 1) for how in TRAININGS]
+    for run, keep in ((notebook, 1), (other, 1), (other, 5), (other, 7), *runs):
+        found = trained_again(run, keep)
         np.testing.assert_allclose(found["losses"], run.losses, atol=1e-5)
         chains = np.exp(floats(found["chains"])).reshape(-1, *run.chain.probs.shape)
         kept = [*range(0, run.train.steps, keep), run.train.steps]
@@ -178,6 +198,40 @@ def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
         inside = run.model.inspect([0, 1])
         np.testing.assert_allclose(found["inside"]["attention"], inside.attention.reshape(-1), atol=1e-4)
         np.testing.assert_allclose(found["inside"]["logits"], inside.logits, atol=1e-4)
+
+
+def test_what_the_page_cannot_train_again_is_shown_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def carried(run: Run) -> Any:
+        return json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])
+
+    run = train("0110100110010110", config=TrainConfig(steps=6, batch_size=5, decay="linear"))
+    assert carried(run)["fixed"] is None
+    assert carried(replace(run, train=replace(run.train, decay="constant")))["fixed"] is None
+    for how, reason in (
+        ({"batches": "in_turn"}, "batches"),
+        ({"steps": 9}, "stopped"),
+        ({"batch_seed": 3}, "start"),
+        ({"seed": 3}, "start"),
+        ({"batch_size": 6}, "start"),
+    ):
+        found = carried(replace(run, train=replace(run.train, **how)))
+        assert found["fixed"] == f"fixed.{reason}", how
+        assert found["fixed"] in strings()["en"]
+    seen = windows_of(run.data, TrainConfig(), 1, np.zeros(0, np.uint32))
+    assert seen.weights is not None
+    lengths = np.full(len(seen.starts), 3, np.int32)
+    lengths[0] = 2
+    weights = np.arange(len(seen.starts), dtype=np.float32)
+    other = replace(seen, weights=weights, lengths=lengths)
+    own = finitegpt.page.windows_of
+    given = lambda data, *rest: other if data is run.data else own(data, *rest)  # noqa: E731
+    monkeypatch.setattr(finitegpt.page, "windows_of", given)
+    found = carried(run)
+    assert found["fixed"] == "fixed.data"
+    assert found["counts"] == run.data.counts().tolist()
+    text = run.data.text
+    arrows = {int(text[at : at + 4], 2): float(w) for at, w in zip(seen.starts[1:], weights[1:], strict=True)}
+    assert dict(zip(*found["arrows"], strict=True)) == arrows
 
 
 @pytest.mark.parametrize(
@@ -530,6 +584,7 @@ def test_weights_lie_where_the_library_has_them() -> None:
     for config in (
         GPTConfig(vocab_size=2, context_length=3),
         GPTConfig(vocab_size=5, context_length=2, n_layer=1, bias=True),
+        *MODELS,
     ):
         (found,) = call(("weights.js", "tensors", [shape(config)]))
         assert {one["name"]: tuple(one["shape"]) for one in found} == weights.shapes(config)
@@ -573,6 +628,59 @@ def test_the_residual_stream_is_read_as_the_last_layer_is(notebook: Run) -> None
     np.testing.assert_allclose(rows[0], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
 
+@pytest.mark.parametrize("config", MODELS)
+def test_the_lens_reads_every_model_as_it_reads_itself(config: GPTConfig) -> None:
+    import torch
+
+    model = Model.init(config, "abc", seed=2)
+    generator = np.random.default_rng(0)
+    flat = (model.weights + 0.3 * generator.normal(size=len(model.weights))).astype(np.float32)
+    model = replace(model, weights=flat)
+    inside = model.inspect([2, 0])
+    given = [shape(config), typed("Float32Array", flat), typed("Float32Array", inside.residual)]
+    rows = np.reshape(call(("weights.js", "lens", given))[0], (5, 3))
+    np.testing.assert_allclose(rows[-1], model.chain().probs[6], atol=1e-5)
+    stream = torch.tensor(inside.residual[:, -1])
+    named = {name: torch.tensor(array) for name, array in model.named.items()}
+    gain, shift = (named.get(f"transformer.ln_f.{part}") for part in ("weight", "bias"))
+    if config.final_norm and config.norm == "layernorm":
+        stream = torch.nn.functional.layer_norm(stream, (8,), gain, shift)
+    elif config.final_norm:
+        stream = torch.nn.functional.rms_norm(stream, (8,), gain, 1e-5)
+    logits = stream @ named["transformer.wte.weight" if config.tied else "lm_head.weight"].T
+    np.testing.assert_allclose(rows, logits.softmax(1).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("config", MODELS)
+def test_weights_of_every_model_go_to_safetensors_and_come_back(config: GPTConfig, here: Path) -> None:
+    model = Model.init(config, "abc", seed=2)
+    (ours,) = call(("safetensors.js", "configOf", [shape(config)]))
+    assert ours == config.to_dict()
+    said = {name: json.dumps(value) for name, value in ours.items()}
+    given = [shape(config), typed("Float32Array", model.weights), said]
+    (written,) = call(("safetensors.js", "writeSafetensors", given))
+    (here / "page.safetensors").write_bytes(bytes(written))
+    np.testing.assert_array_equal(
+        Model.from_named(config, "abc", weights.load(here / "page.safetensors")).weights, model.weights
+    )
+    weights.save(here / "library.safetensors", model.named, config.to_dict())
+    weights.save(here / "bare.safetensors", model.named)
+    weights.save(here / "more.safetensors", {**model.named, "extra": np.zeros(3, np.float32)}, config.to_dict())
+    names = ("page", "library", "bare", "more")
+    files = [typed("Uint8Array", list((here / f"{name}.safetensors").read_bytes())) for name in names]
+    *read, bare, more = call(*(("safetensors.js", "readSafetensors", [file]) for file in files))
+    expected = {name: value for name, value in shape(config).items() if name not in ("nHead", "activation")}
+    for found in read:
+        assert (found["heads"], found["activation"]) == (2, ACTIVATIONS.index(config.activation))
+        assert found["shape"] == expected
+        np.testing.assert_array_equal(np.float32(found["weights"]), model.weights)
+    assert more is None
+    if config == MODELS[3]:
+        assert bare is None or bare["shape"]["finalNorm"]  # there is no telling: norms without weights leave no trace
+    else:
+        assert (bare["shape"], bare["heads"], bare["activation"]) == (expected, None, None)
+
+
 def test_weights_go_to_safetensors_and_come_back(notebook: Run, here: Path) -> None:
     config = notebook.model.config
     metadata = {"n_head": "4"}
@@ -610,9 +718,56 @@ def test_a_runs_folder_is_opened(here: Path) -> None:
             "width": 16,
             "bias": False,
         },
-        **{"steps": 5, "lr": 0.001, "decay": 0.1, "seed": 3, "loss": "last", "batch": 4},
+        **{"steps": 5, "lr": 0.001, "decay": 0.1, "seed": 3, "loss": "last", "batch": 4, "batchseed": -1},
+        **{"tied": True, "activation": "gelu", "norm": "layernorm", "embnorm": False, "finalnorm": True},
+        **{"warmup": 0, "schedule": "constant", "minlr": 0, "clip": 0, "beta1": 0.9, "beta2": 0.999, "matrices": False},
     }
     assert found["weights"]["shape"]["contextLength"] == 2
+    assert found["unknown"] == []
+
+
+@pytest.mark.parametrize(("config", "how"), list(zip(MODELS, (*TRAININGS, TrainConfig()), strict=True)))
+def test_every_setting_of_a_run_is_opened(config: GPTConfig, how: TrainConfig, here: Path) -> None:
+    run = train("abcabcaabbccab", config, replace(how, steps=2))
+    run.save("run")
+    (start,) = call(("state.js", "defaults", []))
+    found = opened({path.name: path.read_bytes() for path in (here / "run").iterdir()})["opened"]
+    carried = json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])["values"]
+    assert {**start, **found["changes"], "vocab": ""} == {**start, **carried}
+
+
+def test_runs_of_older_and_newer_versions(here: Path) -> None:
+    run = train("0110100110010110\n", config=TrainConfig(steps=5, seed=3, batch_size=4))
+    run.save("run")
+    parts = {path.name: path.read_bytes() for path in (here / "run").iterdir()}
+    facts = json.loads(parts["run.json"])
+    assert opened(parts)["opened"]["changes"]["data"] == run.data.text  # the line end is one of its tokens
+
+    def changed(weights: bool = True, **parts_of: Any) -> Any:
+        told = {**facts, **{part: {**facts[part], **values} for part, values in parts_of.items()}}
+        kept = parts if weights else {name: parts[name] for name in ("run.json", "data.txt")}
+        return opened({**kept, "run.json": json.dumps(told).encode()})
+
+    old = json.loads(parts["run.json"])
+    for part, later in (("model", GPTConfig._LATER), ("train", TrainConfig._LATER)):
+        old[part] = {name: value for name, value in old[part].items() if name not in later}
+    found = opened({**parts, "run.json": json.dumps(old).encode()})["opened"]["changes"]
+    assert found["batchseed"] == 3  # its batches were those of a generator of their own
+    assert {**found, "batchseed": -1} == opened(parts)["opened"]["changes"]
+    assert (
+        opened({**parts, "run.json": json.dumps({**facts, "losses": [1, 1]}).encode()})["opened"]["changes"]["steps"]
+        == 2
+    )
+    for how in ({"batches": "in_turn"}, {"keep": "best"}, {"dropout": 0.1}):
+        assert changed(train=how)["opened"]["unknown"] == list(how)
+        assert changed(train=how, weights=False)["problem"]["key"] == "notice.file.newer"
+        assert changed(train=how, weights=False)["problem"]["values"]["list"] == next(iter(how))
+    assert changed(train={"dropout": None}, weights=False)["problem"] is None
+    given = {**facts, "sha256": {"model.safetensors": "", "initial.safetensors": ""}}
+    assert opened({**parts, "run.json": json.dumps(given).encode()})["opened"]["unknown"] == ["initial"]
+    for wrong in ({"model": {"rope": True}}, {"data": {"sequences": 3}}):
+        assert changed(**wrong)["problem"]["key"] == "notice.file.newer"
+    assert changed(data={"tokens": 4})["problem"]["key"] == "notice.file.data"
 
 
 def hostile_files(folder: Path) -> dict[str, dict[str, bytes]]:
@@ -693,6 +848,19 @@ EXPERIMENTS = [
         "red": "0?, -*",
     },
     {"greedy": True, "steps": 4},
+    {"tied": False, "activation": "relu", "norm": "rmsnorm", "finalnorm": False, "steps": 4, "beta2": 0.95}
+    | {"minlr": 0.01},
+    {"activation": "gelu_tanh", "norm": "rmsnorm_plain", "embnorm": True, "steps": 6, "lr": 0.01, "minlr": 0.001}
+    | {"warmup": 2, "schedule": "cosine", "clip": 0.1, "matrices": True, "batch": 4, "batchseed": 3},
+]
+
+
+COMMANDS = [
+    "finitegpt train --untied --activation relu --norm rmsnorm --no-final-norm --steps 4 --betas 0.9 0.95 "
+    "111101111011110",
+    "finitegpt train --activation gelu-tanh --norm rmsnorm --no-norm-weight --embedding-norm --steps 6 --lr 0.01 "
+    "--batch-size 4 --batch-seed 3 --warmup 2 --decay cosine --min-lr 0.001 --clip 0.1 --decay-matrices "
+    "111101111011110",
 ]
 
 
@@ -709,14 +877,14 @@ def test_the_experiment_is_told_to_other_tools(
     exec(code, space)
     run, chain = space["run"], space["chain"]
     capsys.readouterr()
-    plan = {**found["experiment"]["plan"]}
-    for name, kind in (("tokens", "Int32Array"), ("shares", "Float32Array")):
-        plan[name] = typed(kind, plan[name])
-    (trained,) = call(("engine.js", "train", [found["experiment"]["shape"], plan, 1]))
+    (trained,) = call(("engine.js", "train", [found["experiment"]["shape"], sendable_plan(found), 1]))
     V = len(run.model.vocab)
     last = np.exp(floats(trained["chains"])).reshape(-1, V ** values["context"], V)[-1]
     np.testing.assert_allclose(last, run.chain.probs, atol=1e-5)
     assert (chain is run.chain) == (not {"temperature", "topk", "topp", "greedy"} & changes.keys())
+    if "tied" in changes or "embnorm" in changes:
+        assert command == COMMANDS["embnorm" in changes]
+        return
     for line in command.split(" &&\n"):
         words = shlex.split(line)
         assert words[0] == "finitegpt"
@@ -813,6 +981,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         ({"data": "0123", "vocab": "01"}, "notice.strange"),
         ({"data": "abcdefghijklmnopqrstuvwxyz"}, "notice.tokens"),
         ({"data": "123 456", "transform": "vowels"}, "notice.vocab"),
+        ({"schedule": "linear", "minlr": 0.01}, "notice.minlr"),
     ]:
         (found,) = call(("experiment.js", "experimentOf", [{**start, **changes}]))
         assert found["experiment"] is None

@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -433,7 +434,7 @@ def test_every_format_is_saved_and_read_back(visit: Callable[..., Any], tmp_path
     settle(third)
     assert "weights from a file" in third.inner_text(".step")
     np.testing.assert_allclose(shown(third), before, atol=1e-6)
-    third.get_by_role("textbox", name="Seed").fill("1338")
+    third.get_by_role("textbox", name="Seed", exact=True).fill("1338")
     settle(third)
     again = train(config=TrainConfig(seed=1338)).chain
     np.testing.assert_allclose(shown(third), decode(again, temperature=0.5).probs, atol=1e-5)
@@ -555,7 +556,7 @@ def test_larger_chains_are_dots_and_then_a_matrix(visit: Callable[..., Any]) -> 
 
 def test_long_trainings_stream_and_are_played(visit: Callable[..., Any]) -> None:
     view = visit("context=8")
-    view.get_by_role("textbox", name="Steps").fill("5000")
+    view.get_by_role("textbox", name="Steps", exact=True).fill("5000")
     view.wait_for_function("() => document.querySelector('.step').textContent.includes('of 5,000')")
     steps = []
     for _ in range(4):
@@ -569,7 +570,7 @@ def test_long_trainings_stream_and_are_played(visit: Callable[..., Any]) -> None
     view.wait_for_timeout(200)
     assert view.inner_text(".step") == stopped
     view.get_by_role("button", name="To the last step").click()
-    view.get_by_role("textbox", name="Steps").fill("60")
+    view.get_by_role("textbox", name="Steps", exact=True).fill("60")
     view.wait_for_function("() => document.querySelector('.step').textContent.includes('step 60 of 60')")
     view.get_by_role("button", name="Back to before training").click()
     settle(view)
@@ -590,7 +591,7 @@ def test_a_training_that_diverges_keeps_its_last_good_step(visit: Callable[..., 
     view = visit()
     view.get_by_role("textbox", name="Learning rate").fill("1")
     view.get_by_role("textbox", name="Weight decay").fill("10")
-    view.get_by_role("textbox", name="Steps").fill("300")
+    view.get_by_role("textbox", name="Steps", exact=True).fill("300")
     view.wait_for_function("() => document.querySelector('.notice').textContent.includes('went off to infinity')")
     assert np.isfinite(shown(view)).all()
     np.testing.assert_allclose(shown(view).sum(1), 1, atol=1e-9)
@@ -693,13 +694,51 @@ def test_a_page_carries_its_run(visit: Callable[..., Any], here: Path, capsys: p
     settle(view)
     np.testing.assert_allclose(shown(view), run.initial_chain.probs, atol=1e-5)
     view.get_by_role("button", name="To the last step").click()
-    view.get_by_role("textbox", name="Seed").fill("4")
+    view.get_by_role("textbox", name="Seed", exact=True).fill("4")
     settle(view)
     again = train(run.data, config, TrainConfig(steps=25, seed=4, batch_size=16))
     np.testing.assert_allclose(shown(view), again.chain.probs, atol=1e-5)
     assert "data=" not in view.url
     assert main(["export", "run", "page.html"]) == 2
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_run_with_every_option_is_shown_and_trained_again(visit: Callable[..., Any]) -> None:
+    config = GPTConfig(
+        **{"vocab_size": 2, "context_length": 3, "n_layer": 2, "tied": False, "activation": "relu", "norm": "rmsnorm"},
+        **{"norm_weight": False, "embedding_norm": True, "final_norm": False},
+    )
+    schedule = {"warmup": 5, "decay": "cosine", "min_lr": 1e-4, "clip": 0.5, "betas": (0.8, 0.95), "batch_seed": 2}
+    how = TrainConfig(steps=30, lr=3e-3, batch_size=8, decay_matrices=True, **schedule)
+    run = train("0110100110010110", config, how, keep_steps=True)
+    view = visit(run=run)
+    assert view.inner_text(".notice") == ""
+    np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
+    view.locator("#timeline").evaluate("e => { e.value = 17; e.dispatchEvent(new Event('input')); }")
+    settle(view)
+    np.testing.assert_allclose(shown(view), run.chain_at(17).probs, atol=1e-5)
+    view.get_by_label("Activation of the MLP").select_option("gelu_tanh")
+    view.get_by_label("Output layer is the token embedding").check()
+    settle(view)
+    other = train(run.data, replace(config, activation="gelu_tanh", tied=True), how)
+    np.testing.assert_allclose(shown(view), other.chain.probs, atol=1e-5)
+    assert "tied=1&activation=gelu_tanh" in view.url
+
+
+def test_what_cannot_be_trained_again_is_shown_as_it_was(visit: Callable[..., Any]) -> None:
+    run = train("0110100110010110", config=TrainConfig(steps=20, lr=3e-3, batch_size=4))
+    given = replace(run, train=replace(run.train, seed=5))  # not the weights that this seed draws
+    view = visit(run=given)
+    np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
+    assert "this page cannot train it again: its first loss is not" in view.inner_text(".notice")
+    assert view.inner_text(".step") == "as it was trained"
+    assert view.locator("#timeline").is_disabled()
+    assert "它的第一个损失" in visit("lang=zh", run=given).inner_text(".notice")
+    view.get_by_role("textbox", name="Steps", exact=True).fill("10")
+    settle(view)
+    assert view.inner_text(".notice") == ""
+    again = train(run.data, config=TrainConfig(steps=10, lr=3e-3, batch_size=4, seed=5))
+    np.testing.assert_allclose(shown(view), again.chain.probs, atol=1e-5)
 
 
 def test_its_weights_are_those_of_the_run_and_not_of_a_new_training(visit: Callable[..., Any]) -> None:
@@ -723,7 +762,7 @@ def test_a_notebook_shows_the_page_in_a_frame(chromium: Any, here: Path, noteboo
         outer.goto((here / "notebook.html").as_uri())
         frame = outer.frame_locator("iframe")
         frame.locator(".stage svg").wait_for(state="attached")
-        frame.get_by_role("textbox", name="Steps").fill("40")
+        frame.get_by_role("textbox", name="Steps", exact=True).fill("40")
         frame.locator(".step").filter(has_text="step 40 of 40").wait_for()
         frame.get_by_role("combobox", name="Presets").select_option("abc")
         frame.locator(".state").nth(8).wait_for()

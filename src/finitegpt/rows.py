@@ -188,8 +188,10 @@ class RowOperator:
         inside = np.zeros(n, np.uint8)
         if ids.ndim == 1 and len(ids) and ids.dtype.kind in "iu" and int(ids.min()) >= 0 and int(ids.max()) < n:
             inside[ids] = 1
+            if inside.all():
+                return inside
             first = states.first_successors(ids, V, self.context_length)
-            if inside.all() or all((inside[first + y] >= self.support[ids, y]).all() for y in range(V)):
+            if all((inside[first + y] >= self.support[ids, y]).all() for y in range(V)):
                 return inside
         raise InputError(f"expected the ids of a recurrent class, got {shown(members)}; try one of recurrent_classes")
 

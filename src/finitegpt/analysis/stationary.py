@@ -273,7 +273,10 @@ def _from_recent_tokens(chain: RowOperator, start: NDArray[np.float64]) -> NDArr
     rows = _rows(joint)
     pi = _small_law(rows, joint.sum(1), _STEPS)
     while len(pi) < chain.n_states:
-        pi = (pi.reshape(-1, len(rows))[:, :, None] * rows).reshape(-1)
+        longer = np.empty((len(pi) // len(rows), *rows.shape))
+        for y in range(V):  # NumPy is slow where the last axis is short
+            np.multiply(pi.reshape(-1, len(rows)), rows[:, y], out=longer[:, :, y])
+        pi = longer.reshape(-1)
     pi[start == 0] = 0.0
     return pi / pi.sum()
 

@@ -1,35 +1,49 @@
 """The page: all of it as one HTML file, that works from a disk and makes no request."""
 
 import base64
+import gzip
 import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from finitegpt.data import vocabulary
+import numpy as np
+
+from finitegpt import states
+from finitegpt.batches import generator_of, windows_of
+from finitegpt.data import Data, vocabulary
+from finitegpt.engine import Engine, Windows
 from finitegpt.errors import InputError
+from finitegpt.model import Model
 from finitegpt.run import Run
 from finitegpt.states import is_spaced
 
 _HERE = Path(__file__).parent
 _MOST_DATA = 100_000
+_SAME = 1e-4
+"""How far two first losses of the same training can be apart, by rounding, in nats."""
+_WHAT_IS_SEEN = ("tokens", "starts", "lengths", "weights", "mask")
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
 
 _MODULES = (
-    *("state", "random", "data", "chain", "layout", "strings", "numbers", "patterns", "transforms", "weights"),
+    *("random", "weights", "state", "data", "chain", "layout", "strings", "numbers", "patterns", "transforms"),
     *("experiment", "training", "view", "safetensors", "imports", "recipe", "presets"),
     *("dom", "graph", "dots", "matrix", "neighbours", "stage", "timeline", "inspector", "concluder", "facts"),
     *("walk", "nudge", "controls", "lessons", "address", "away", "main"),
 )
 _WORKER = ("random", "weights", "engine", "analysis", "worker")
 _START = """
-modules.main.start({
-  wasm: Uint8Array.from(atob(document.getElementById("wasm").textContent), (sign) => sign.charCodeAt(0)),
+const packed = Uint8Array.from(atob(document.getElementById("wasm").textContent), (sign) => sign.charCodeAt(0));
+const unpacked = typeof DecompressionStream === "undefined" ? Promise.resolve(new ArrayBuffer(0))
+  : new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+unpacked.then((wasm) => modules.main.start({
+  wasm: new Uint8Array(wasm),
   worker: () => new Worker(URL.createObjectURL(new Blob([document.getElementById("worker").textContent]))),
   run: modules.main.carriedRun(document.getElementById("run").textContent),
   strings: JSON.parse(document.getElementById("strings").textContent),
-});
+}));
 """
 
 
@@ -51,7 +65,7 @@ def page(run: Run | None = None) -> str:
         "run": _inlined(_carried(run)) if run else "",
         "strings": _inlined(strings()),
         "worker": _joined(_WORKER),
-        "wasm": base64.b64encode(_WASM.read_bytes()).decode(),
+        "wasm": base64.b64encode(gzip.compress(_WASM.read_bytes(), mtime=0)).decode(),
         "script": script,
     }
     template = (_HERE / "index.html").read_text(encoding="utf-8")
@@ -75,30 +89,83 @@ def _carried(run: Run) -> dict[str, object]:
     if is_spaced(run.model.vocab):
         raise InputError("expected a run over characters, got one over words; try analyze --report")
     large = model.vocab_size > 64 or states > 4096 or max(model.n_layer, model.n_head) > 8 or model.n_embd > 128
-    if large or len(run.data.text) > _MOST_DATA or config.steps > 5000 or (config.batch_size or 0) > 4096:
+    if large or len(run.data.tokens) > _MOST_DATA or config.steps > 5000 or (config.batch_size or 0) > 4096:
         raise InputError(
             "expected a run that the page can show, of at most 64 tokens, 4,096 states, 8 layers and heads, a width of "
             f"128, 5,000 steps, batches of 4,096 and {_MOST_DATA:,} characters, got a larger one; "
             "try a smaller run, or analyze --report"
         )
-    own = run.model.vocab == vocabulary(run.data.text)
+    text = "".join(run.model.vocab[token] for token in run.data.tokens)
+    own = run.model.vocab == vocabulary(text)
     values = {
-        "data": run.data.text,
+        "data": text,
         "vocab": "" if own else "".join(run.model.vocab),
         "context": model.context_length,
         "layers": model.n_layer,
         "heads": model.n_head,
         "width": model.n_embd,
         "bias": model.bias,
+        "tied": model.tied,
+        "activation": model.activation,
+        "norm": model.norm if model.norm_weight else "rmsnorm_plain",
+        "embnorm": model.embedding_norm,
+        "finalnorm": model.final_norm,
         "loss": config.loss,
         "steps": len(run.losses),
         "lr": config.lr,
         "decay": config.weight_decay,
         "seed": config.seed,
         "batch": config.batch_size or 0,
+        "batchseed": -1 if config.batch_seed is None else config.batch_seed,
+        "warmup": config.warmup,
+        "schedule": config.decay,
+        "minlr": config.min_lr,
+        "clip": config.clip or 0,
+        "beta1": config.betas[0],
+        "beta2": config.betas[1],
+        "matrices": config.decay_matrices,
     }
     weights = base64.b64encode(run.model.weights.astype("<f4").tobytes()).decode()
-    return {"values": values, "weights": weights, "losses": run.losses.tolist()}
+    return {"values": values, "weights": weights, "losses": run.losses.tolist(), **_again(run)}
+
+
+def _again(run: Run) -> dict[str, object]:
+    """Why the page cannot train a run again, as a key of the strings, and what was seen where it cannot tell that."""
+    config, done, data = run.train, len(run.losses), run.data
+    _, after = Engine().begin(run.model.config, config.seed)
+    everything = replace(config, batch_size=None)
+    seen = windows_of(data, everything, 1, after)
+    try:
+        text = Data.from_text(data.text, context_length=data.context_length, vocab=data.vocab)
+        plain = windows_of(text, everything, 1, after)
+    except InputError:
+        plain = None
+    if not all(np.array_equal(getattr(seen, name), getattr(plain, name, 0)) for name in _WHAT_IS_SEEN):
+        return {"fixed": "fixed.data", "counts": data.counts().tolist(), "arrows": _arrows(run, seen)}
+    if config.batches != "random" and config.batch_size:
+        return {"fixed": "fixed.batches"}
+    if config.keep == "best":
+        return {"fixed": "fixed.kept"}
+    if config.decay != "constant" and done < config.steps:
+        return {"fixed": "fixed.stopped"}
+    first = windows_of(data, config, 1, generator_of(data, config, after))
+    drawn = Model.init(run.model.config, run.model.vocab, seed=config.seed)
+    if done and abs(Engine().loss(drawn.config, first, drawn.weights) - run.losses[0]) > _SAME:
+        return {"fixed": "fixed.start"}
+    return {"fixed": None}
+
+
+def _arrows(run: Run, seen: Windows) -> list[list[float]]:
+    """Every arrow that data takes after L tokens, by its number state * V + token, and how much it counts."""
+    V, L = run.model.config.vocab_size, run.model.config.context_length
+    whole = slice(None) if seen.lengths is None else seen.lengths == L
+    ends = seen.starts[whole] + L
+    weights = np.ones(len(ends)) if seen.weights is None else seen.weights[whole].astype(float)
+    if seen.mask is not None:
+        weights *= seen.mask[ends]
+    numbers = states.ids(seen.tokens[ends[:, None] + np.arange(-L, 1)], V)
+    found, place = np.unique(numbers, return_inverse=True)
+    return [found.tolist(), np.bincount(place, weights).tolist()]
 
 
 def _inlined(value: object) -> str:

@@ -5,7 +5,7 @@ import { button, html, setText } from "./dom.js";
 import { PARTS } from "./controls.js";
 import { names } from "./experiment.js";
 import { commandLine, python } from "./recipe.js";
-import { writeSafetensors } from "./safetensors.js";
+import { configOf, writeSafetensors } from "./safetensors.js";
 import { toHash } from "./state.js";
 import { say } from "./strings.js";
 import { isChanged } from "./view.js";
@@ -72,10 +72,11 @@ export function awaySection({ view, picture, address, weights, open, tell }) {
     if (!element.querySelector("details[open]")) return;
     /** @type {import("./state.js").Values} */
     const values = { ...now.values, width: now.shape.nEmbd };
-    values.steps = now.step;
-    const { fixed } = now.trained;
-    setText(command, commandLine(values, fixed || isChanged(values)));
-    setText(code, python(values, now.shape, fixed || values.delta !== 0 || values.along !== 0));
+    const early = values.schedule !== "constant" && now.step < values.steps; // fewer steps would be other steps
+    if (!early) values.steps = now.step;
+    const other = now.trained.fixed || early;
+    setText(command, commandLine(values, other || isChanged(values)));
+    setText(code, python(values, now.shape, other || values.delta !== 0 || values.along !== 0));
     const hidden = names(values.hide);
     for (const box of boxes()) if (hidden.includes(box.value)) box.checked = true;
   }
@@ -100,8 +101,7 @@ function json({ values, vocab, V, L, n, p, counts, step, loss }) {
 /** What the library writes beside the weights, and the link. @param {import("./view.js").View} now */
 function metadata({ shape, vocab, values }) {
   const own = { ...values, width: shape.nEmbd, delta: 0, along: 0, step: -1, pin: -1 }; // nudges are in the weights already
-  const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
-  const facts = { vocab_size: vocabSize, context_length: contextLength, n_layer: nLayer, n_head: nHead, n_embd: nEmbd, bias, vocab, link: toHash(own) };
+  const facts = { ...configOf(shape), vocab, link: toHash(own) };
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 

@@ -52,7 +52,7 @@ function normalise(row) {
   for (let y = 0; y < row.length; y++) row[y] -= top + Math.log(sum);
 }
 
-/** Mean of -log p over the arrows that the data takes, in nats. @param {Float32Array} logProbs @param {Int32Array} arrows */
+/** Mean of -log p over the arrows that the data takes, in nats. @param {Float32Array} logProbs @param {Int32Array | Float64Array} arrows */
 export function crossEntropy(logProbs, arrows) {
   let sum = 0;
   let total = 0;
@@ -71,7 +71,7 @@ export function totalVariation(a, b) {
   return sum / 2;
 }
 
-/** The n-gram chain of counted arrows; rows never counted are even. @param {Int32Array} arrows @param {number} V */
+/** The n-gram chain of counted arrows; rows never counted are even. @param {Int32Array | Float64Array} arrows @param {number} V */
 export function counted(arrows, V) {
   const p = new Float64Array(arrows.length);
   for (let row = 0; row < p.length; row += V) {

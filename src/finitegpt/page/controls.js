@@ -7,8 +7,8 @@ import { say } from "./strings.js";
 /** @type {[string, string[], string[]][]} a group, what it always shows, and what it shows on request */
 const GROUPS = [
   ["data", ["data", "transform"], []],
-  ["model", ["context", "layers", "heads", "width"], ["bias"]],
-  ["training", ["steps", "lr", "decay", "seed"], ["batch", "loss"]],
+  ["model", ["context", "layers", "heads", "width"], ["tied", "activation", "norm", "embnorm", "finalnorm", "bias"]],
+  ["training", ["steps", "lr", "decay", "seed"], ["loss", "batch", "batchseed", "warmup", "schedule", "minlr", "clip", "beta1", "beta2", "matrices"]],
   ["decoding", ["temperature", "topk", "topp", "greedy"], []],
   ["look", ["ghost", "startup", "red"], []],
 ];
@@ -22,10 +22,20 @@ export const PARTS = [...GROUPS.map(([group]) => group), "presets", "lessons", "
 export function controls(set, tell) {
   /** @type {((values: import("./state.js").Values) => void)[]} */
   const shows = [];
+  let fresh = true;
   const element = html("form", { class: "panel", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     ...GROUPS.map(([group, keys, more]) =>
       html("fieldset", { "data-part": group }, html("legend", {}, say(group)), ...keys.map(control),
-        ...(more.length ? [html("details", {}, html("summary", {}, say("more")), ...more.map(control))] : []))));
+        ...(more.length ? [folded(more)] : []))));
+
+  /** What is shown on request, and at once where it is not as usual. @param {string[]} keys */
+  function folded(keys) {
+    const details = html("details", {}, html("summary", {}, say("more")), ...keys.map(control));
+    shows.push((values) => {
+      if (fresh) details.open = keys.some((key) => values[key] !== field(key).start);
+    });
+    return details;
+  }
 
   /** @param {string} key */
   function control(key) {
@@ -80,6 +90,7 @@ export function controls(set, tell) {
     /** @param {import("./state.js").Values} values */
     update(values) {
       for (const show of shows) show(values);
+      fresh = false;
     },
   };
 }

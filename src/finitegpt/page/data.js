@@ -81,7 +81,7 @@ function arrowCounts(found, size) {
   return counts;
 }
 
-/** Entropy in nats of the next token given L tokens, in the data itself. @param {Int32Array} arrows @param {number} V */
+/** Entropy in nats of the next token given L tokens, in the data itself. @param {Int32Array | Float64Array} arrows @param {number} V */
 export function dataEntropy(arrows, V) {
   let sum = 0;
   let total = 0;

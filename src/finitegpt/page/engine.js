@@ -167,16 +167,17 @@ export class Engine {
     const windows = this.put(
       Int32Array.of(tokens, 0, starts, 0, shares, 0, batch, 0, fresh, plan.everyPosition ? 1 : 0),
     );
-    const rate = this.put(Float64Array.of(plan.lr));
+    const rates = this.put(plan.rates);
     const optimizer = this.room(48);
-    this.int32(optimizer, 12).set([rate, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    this.float64(optimizer + 8, 4).set([0.9, 0.999, plan.weightDecay, 0]);
+    this.float64(optimizer + 8, 4).set([plan.beta1, plan.beta2, plan.weightDecay, plan.clip]);
+    this.int32(optimizer + 40, 1)[0] = Number(plan.matrices);
     const workspace = this.room(Number(this.exports.fg_workspace(config, BigInt(batch))));
     const evaluate = (/** @type {number} */ k) =>
       this.exports.fg_evaluate(
         config, weights, 0, shape.contextLength, 0n, BigInt(row / shape.vocabSize), chains + 4 * row * k, workspace,
       );
     this.exports.fg_init(config, plan.seed, weights, generator);
+    if (plan.batchSeed >= 0) this.exports.fg_seed(plan.batchSeed, generator);
     evaluate(0);
     const keptWeights = [this.float32(weights, n).slice()];
     let done = 0;
@@ -187,6 +188,7 @@ export class Engine {
         if (plan.batch) this.exports.fg_randint(generator, BigInt(batch), plan.windows, starts);
         const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
         const chain = keep ? chains + 4 * row * keptWeights.length : 0;
+        this.int32(optimizer, 1)[0] = rates + 8 * done;
         this.exports.fg_train(
           config, windows, optimizer, BigInt(done), 1n, weights, moments, moments + 4 * n, losses + 8 * done, chain,
           workspace,

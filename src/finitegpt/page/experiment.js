@@ -2,15 +2,18 @@
 
 import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
 import { transform } from "./transforms.js";
+import { ACTIVATIONS, NORMS } from "./weights.js";
 
 const MOST_STATES = 4096;
 const MOST_TOKENS = 64;
 
 /**
  * @typedef {{vocab: string[], V: number, L: number, n: number, shape: import("./weights.js").Shape, counts: Int32Array,
- *   arrows: Int32Array, entropy: number, plan: Plan, madeWidth: boolean}} Experiment
- * @typedef {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean, lr: number,
- *   weightDecay: number, steps: number, seed: number, batch: number, windows: number}} Plan
+ *   arrows: Int32Array | Float64Array, entropy: number, plan: Plan, madeWidth: boolean}} Experiment
+ * @typedef {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean,
+ *   rates: Float64Array, weightDecay: number, steps: number, seed: number, batch: number, batchSeed: number,
+ *   windows: number, clip: number, beta1: number, beta2: number, matrices: boolean}} Plan
+ *   `batchSeed` is -1 where the generator that has drawn the model goes on; `clip` is 0 for any gradient
  * @typedef {{key: string, values: Record<string, string | number>}} Problem what is wrong: words and what to fill in
  */
 
@@ -27,6 +30,7 @@ export function experimentOf(values) {
   const V = vocab.length;
   const L = values.context;
   if (V < 2) return refused("notice.vocab");
+  if (values.schedule !== "constant" && values.minlr > values.lr) return refused("notice.minlr", { low: values.minlr, high: values.lr });
   const { tokens, strange } = tokenize(text, vocab);
   if (strange) return refused("notice.strange", { n: strange, vocab: vocab.join("") });
   if (tokens.length <= L) return refused("notice.short");
@@ -39,16 +43,31 @@ export function experimentOf(values) {
     problem: null,
     experiment: {
       vocab, V, L, n: V ** L,
-      shape: { vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias },
+      shape: {
+        vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
+        tied: values.tied, activation: ACTIVATIONS.indexOf(values.activation), norm: NORMS.indexOf(values.norm), embeddingNorm: values.embnorm,
+        finalNorm: values.finalnorm,
+      },
       counts: found.counts, arrows: found.arrows, entropy: dataEntropy(found.arrows, V),
       plan: {
         tokens: Int32Array.from(tokens), starts: found.starts, shares: found.shares, everyPosition: values.loss === "all",
-        lr: values.lr, weightDecay: values.decay, steps: values.steps, seed: values.seed, batch: values.batch,
-        windows: tokens.length - L,
+        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed, batch: values.batch,
+        batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
+        beta2: values.beta2, matrices: values.matrices,
       },
       madeWidth: !whole,
     },
   };
+}
+
+/** The learning rate of each step, as TrainConfig.rates has them. @param {import("./state.js").Values} values */
+export function ratesOf({ lr, minlr, warmup, schedule, steps }) {
+  return Float64Array.from({ length: steps }, (_, k) => {
+    if (k < warmup) return (lr * (k + 1)) / (warmup + 1);
+    const done = Math.min(1, (k - warmup) / Math.max(1, steps - warmup));
+    const left = schedule === "linear" ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2;
+    return schedule === "constant" ? lr : minlr + (lr - minlr) * left;
+  });
 }
 
 /** Which heads and MLPs are on: a layer's heads, then its MLP. @param {string} off @param {import("./weights.js").Shape} shape */

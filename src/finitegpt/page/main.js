@@ -4,7 +4,7 @@ import { addressOf } from "./address.js";
 import { awaySection } from "./away.js";
 import { Concluder, isOld } from "./concluder.js";
 import { controls } from "./controls.js";
-import { context, label, vocabulary } from "./data.js";
+import { context, dataEntropy, label, vocabulary } from "./data.js";
 import { button, html, setText } from "./dom.js";
 import { experimentOf, names, switches } from "./experiment.js";
 import { factsCard, redCard, startupCard } from "./facts.js";
@@ -23,7 +23,10 @@ import { isChanged, viewOf } from "./view.js";
 import { walker } from "./walk.js";
 
 /**
- * @typedef {{values: Record<string, any>, weights: Float32Array, losses: number[]}} CarriedRun
+ * @typedef {{values: Record<string, any>, weights: Float32Array, losses: number[], fixed: string | null,
+ *   arrows?: number[][], counts: number[]}} CarriedRun
+ *   `fixed`: why it cannot be trained again here, as a key; of data that are not one text, `arrows` (which, and how much
+ *   each counts) and `counts` of states.
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>, run: CarriedRun | null}} given
  *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
  */
@@ -206,8 +209,15 @@ export function start({ wasm, worker, strings, run }) {
     }
     good = values;
     if (experiment.madeWidth) tell(say("notice.heads", { width: values.width, made: experiment.shape.nEmbd }));
-    const own = run && sameTraining(first, values);
-    trainer.train(experiment, opened ? { weights: opened.weights, losses: [], retrain: false } : own ? { ...run, retrain: true } : null);
+    const own = run && !opened && sameTraining(first, values) ? run : null;
+    if (own?.fixed) tell(say("notice.fixed", { why: say(own.fixed) }));
+    if (own?.arrows) {
+      const arrows = new Float64Array(experiment.arrows.length);
+      const [which, shares] = own.arrows;
+      which.forEach((arrow, k) => (arrows[arrow] = shares[k]));
+      Object.assign(experiment, { arrows, counts: Int32Array.from(own.counts), entropy: dataEntropy(arrows, experiment.V) });
+    }
+    trainer.train(experiment, opened ? { weights: opened.weights, losses: [], retrain: false } : own && { ...own, retrain: !own.fixed });
     return true;
   }
 
@@ -343,7 +353,7 @@ export function start({ wasm, worker, strings, run }) {
     }
     const result = openFiles(read);
     if (!result.opened) return tell(say(result.problem.key, result.problem.values));
-    const { changes, weights } = result.opened;
+    const { changes, weights, unknown } = result.opened;
     /** @type {import("./state.js").Values} */
     const next = { ...values, step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0, ...changes };
     if (next.vocab === vocabulary(next.data).join("")) next.vocab = "";
@@ -356,7 +366,9 @@ export function start({ wasm, worker, strings, run }) {
       opened = { values, weights: weights.weights };
       retrain();
     }
-    tell(say("notice.opened", { name: files.map(({ name }) => visible([...name].slice(0, 40).join(""))).join(", ") }));
+    const parts = [say("notice.opened", { name: files.map(({ name }) => visible([...name].slice(0, 40).join(""))).join(", ") })];
+    if (unknown.length) parts.push(say("notice.fixed", { why: say("fixed.unknown", { list: visible(unknown.join(", ")) }) }));
+    tell(parts.join(" "));
   }
 }
 
@@ -372,7 +384,7 @@ function helperOf(worker) {
 /** The run that a page carries, from its text in the page; null where it carries none. @param {string} text */
 export function carriedRun(text) {
   if (!text.trim()) return null;
-  const { values, weights, losses } = JSON.parse(text);
-  const bytes = Uint8Array.from(atob(weights), (sign) => sign.charCodeAt(0));
-  return { values, weights: new Float32Array(bytes.buffer), losses };
+  const run = JSON.parse(text);
+  const bytes = Uint8Array.from(atob(run.weights), (sign) => sign.charCodeAt(0));
+  return { ...run, weights: new Float32Array(bytes.buffer) };
 }

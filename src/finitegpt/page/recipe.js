@@ -5,22 +5,35 @@ import { patternsOf } from "./patterns.js";
 import { hashed } from "./random.js";
 import { field } from "./state.js";
 
-const FLAGS = [
-  ["transform", "--transform", "transform"], ["vocab", "--vocab", "vocab"], ["context", "--context-length", "context_length"],
-  ["layers", "--n-layer", "n_layer"], ["heads", "--n-head", "n_head"], ["width", "--n-embd", "n_embd"],
-  ["bias", "--bias", "bias"], ["loss", "--loss", "loss"], ["steps", "--steps", "steps"], ["lr", "--lr", "lr"],
-  ["decay", "--weight-decay", "weight_decay"], ["seed", "--seed", "seed"], ["batch", "--batch-size", "batch_size"],
+/** Our names and the library's; options of the command line are its names with dashes. */
+const DATA = [["transform", "transform"], ["vocab", "vocab"], ["context", "context_length"]];
+const MODEL = [
+  ["layers", "n_layer"], ["heads", "n_head"], ["width", "n_embd"], ["bias", "bias"], ["tied", "tied"],
+  ["activation", "activation"], ["norm", "norm"], ["embnorm", "embedding_norm"], ["finalnorm", "final_norm"],
 ];
-const DECODING = [
-  ["temperature", "--temperature", "temperature"], ["topk", "--top-k", "top_k"], ["topp", "--top-p", "top_p"],
-  ["greedy", "--greedy", "greedy"],
+const TRAINING = [
+  ["loss", "loss"], ["steps", "steps"], ["lr", "lr"], ["decay", "weight_decay"], ["seed", "seed"], ["batch", "batch_size"],
+  ["batchseed", "batch_seed"], ["warmup", "warmup"], ["schedule", "decay"], ["minlr", "min_lr"], ["clip", "clip"],
+  ["beta1", "betas"], ["beta2", "betas"], ["matrices", "decay_matrices"],
 ];
+const DECODING = [["temperature", "temperature"], ["topk", "top_k"], ["topp", "top_p"], ["greedy", "greedy"]];
 
-const NOT_TOLD = "what is nudged, switched off or from a file is in the chain and the weights that the page saves";
+const NOT_TOLD = "what is nudged, switched off, from a file or on the way is in the chain and the weights that the page saves";
 
-/** @param {import("./state.js").Values} values @param {string[][]} list */
+/**
+ * What differs from the start, by the library's names.
+ * @param {import("./state.js").Values} values @param {string[][]} list @returns {[string, any][]}
+ */
 function unusual(values, list) {
-  return list.filter(([key]) => values[key] !== field(key).start);
+  const idle = values.schedule === "constant" ? "minlr" : "";
+  const found = list.filter(([key]) => values[key] !== field(key).start && key !== idle).map(([key, name]) => [name, values[key]]);
+  /** @type {Record<string, any>} */
+  const named = {};
+  for (const [name, value] of found) {
+    if (value === "rmsnorm_plain") Object.assign(named, { norm: "rmsnorm", norm_weight: false });
+    else named[name] = name === "betas" ? [values.beta1, values.beta2] : value;
+  }
+  return Object.entries(named);
 }
 
 /** A word for a shell. @param {string} text */
@@ -38,8 +51,13 @@ function option(name, value) {
  * @param {import("./state.js").Values} values @param {boolean} changed whether the page shows other weights or parts
  */
 export function commandLine(values, changed = false) {
-  const flag = (/** @type {string[]} */ [key, name]) => (values[key] === true ? ` ${name}` : option(name, String(values[key])));
-  const flags = unusual(values, FLAGS).map(flag).join("");
+  const flag = (/** @type {[string, any]} */ [name, value]) => {
+    const long = `--${name.replaceAll("_", "-")}`;
+    if (Array.isArray(value)) return ` ${long} ${value.join(" ")}`;
+    if (value === false) return name === "tied" ? " --untied" : ` --no-${long.slice(2)}`;
+    return value === true ? ` ${long}` : option(long, name === "activation" ? value.replace("_", "-") : String(value));
+  };
+  const flags = unusual(values, [...DATA, ...MODEL, ...TRAINING]).map(flag).join("");
   const looks = unusual(values, DECODING).map(flag).join("");
   const red = patternsOf(values.red).map((one) => option("--red", one)).join("");
   const folder = `run-${hashed(`${flags} ${values.data}`).toString(16)}`;
@@ -55,8 +73,7 @@ export function commandLine(values, changed = false) {
  */
 export function python(values, shape, foreign = false) {
   const call = (/** @type {string} */ name, /** @type {string[]} */ parts) => `finitegpt.${name}(${parts.join(", ")})`;
-  const given = (/** @type {string[]} */ keys) =>
-    unusual(values, FLAGS.filter(([key]) => keys.includes(key))).map(([key, , name]) => `${name}=${literal(values[key])}`);
+  const given = (/** @type {string[][]} */ list) => unusual(values, list).map(([name, value]) => `${name}=${literal(value)}`);
   const lines = ["import finitegpt"];
   let data = pythonText(values.data);
   if (values.transform !== "characters") {
@@ -65,9 +82,9 @@ export function python(values, shape, foreign = false) {
   }
   lines.push("");
   if (values.vocab) data = call("Data.from_text", [data, `context_length=${values.context}`, `vocab=${pythonText(values.vocab)}`]);
-  const form = given(["layers", "heads", "width", "bias"]);
+  const form = given(MODEL);
   const model = form.length ? [call("GPTConfig", [`vocab_size=${shape.vocabSize}`, `context_length=${values.context}`, ...form])] : [];
-  const config = given(["loss", "steps", "lr", "decay", "seed", "batch"]);
+  const config = given(TRAINING);
   const parts = [
     data,
     ...model.map((one) => `model=${one}`),
@@ -75,7 +92,7 @@ export function python(values, shape, foreign = false) {
     ...(!model.length && !values.vocab && values.context !== 3 ? [`context_length=${values.context}`] : []),
   ];
   lines.push(`run = ${call("train", parts)}`);
-  const how = unusual(values, DECODING).map(([key, , name]) => `${name}=${literal(values[key])}`);
+  const how = given(DECODING);
   const off = [...switches(values.off, shape)];
   if (off.includes(0)) {
     lines[0] = "import finitegpt\nimport numpy";
@@ -89,7 +106,8 @@ export function python(values, shape, foreign = false) {
 
 /** @param {any} value */
 function literal(value) {
-  return value === true ? "True" : typeof value === "string" ? pythonText(value) : String(value);
+  if (Array.isArray(value)) return `(${value.join(", ")})`;
+  return value === true ? "True" : value === false ? "False" : typeof value === "string" ? pythonText(value) : String(value);
 }
 
 /** A text as Python writes it: what is not ASCII as an escape. @param {string} text */

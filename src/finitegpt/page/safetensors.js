@@ -1,6 +1,6 @@
 // Weights as a safetensors file: eight bytes that count a header, the header as JSON, then the numbers.
 
-import { countWeights, tensors } from "./weights.js";
+import { ACTIVATIONS, NORMS, countWeights, tensors } from "./weights.js";
 
 const LONGEST_HEADER = 1e6;
 
@@ -22,11 +22,23 @@ export function writeSafetensors(shape, weights, metadata) {
   return bytes;
 }
 
+/** A shape as the library writes it, GPTConfig.to_dict(). @param {import("./weights.js").Shape} shape */
+export function configOf(shape) {
+  const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
+  const { tied = true, activation = 0, norm = 0, embeddingNorm = false, finalNorm = true } = shape;
+  return {
+    vocab_size: vocabSize, context_length: contextLength, n_layer: nLayer, n_head: nHead, n_embd: nEmbd, bias, tied,
+    activation: ACTIVATIONS[activation], norm: norm ? "rmsnorm" : "layernorm", norm_weight: norm < 2,
+    embedding_norm: embeddingNorm, final_norm: finalNorm,
+  };
+}
+
 /**
- * The shape and the flat weights in a file, or null where it holds no weights of a GPT that is whole and finite. Heads
- * cannot be told from the tensors: they come from the metadata, or are null.
+ * The shape and the flat weights in a file, or null where it holds anything but all weights of a GPT, finite ones. Heads
+ * and the activation cannot be told from the tensors: they come from the metadata, or are null.
  * @param {Uint8Array} bytes
- * @returns {{shape: Omit<import("./weights.js").Shape, "nHead">, heads: number | null, link: string | null, weights: Float32Array} | null}
+ * @returns {{shape: Omit<import("./weights.js").Shape, "nHead" | "activation">, heads: number | null,
+ *   activation: number | null, link: string | null, weights: Float32Array} | null}
  *   `link` is the experiment that they come from, where the page has saved them
  */
 export function readSafetensors(bytes) {
@@ -37,13 +49,21 @@ export function readSafetensors(bytes) {
   const [vocabSize, nEmbd] = size("transformer.wte.weight");
   const [contextLength] = size("transformer.wpe.weight");
   let nLayer = 0;
-  while (nLayer < 1000 && fields[`transformer.h.${nLayer}.ln_1.weight`]) nLayer++;
-  const shape = { vocabSize, contextLength, nLayer, nEmbd, bias: "transformer.h.0.attn.c_attn.bias" in fields };
+  while (nLayer < 1000 && fields[`transformer.h.${nLayer}.attn.c_attn.weight`]) nLayer++;
+  const said = metadataOf(fields.__metadata__);
+  const has = (/** @type {string} */ name) => name in fields;
+  const norm = has("transformer.h.0.ln_1.bias") ? 0 : has("transformer.h.0.ln_1.weight") ? 1 : 2;
+  const shape = {
+    vocabSize, contextLength, nLayer, nEmbd, bias: has("transformer.h.0.attn.c_attn.bias"), norm,
+    tied: !has("lm_head.weight"), embeddingNorm: said.embedding_norm === true,
+    finalNorm: norm < 2 ? has("transformer.ln_f.weight") : said.final_norm !== false,
+  };
   const sizes = [vocabSize, contextLength, nLayer, nEmbd];
   if (!sizes.every((k) => Number.isInteger(k) && k > 0 && k <= 4096)) return null;
   const wanted = tensors({ ...shape, nHead: 1 });
   const total = countWeights({ ...shape, nHead: 1 });
   if (4 * total > bytes.length) return null;
+  if (Object.keys(fields).filter((name) => name !== "__metadata__").length !== wanted.length) return null; // more than we know
   const weights = new Float32Array(total);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const { name, shape: expected, start: place, size: n } of wanted) {
@@ -54,19 +74,27 @@ export function readSafetensors(bytes) {
     for (let k = 0; k < n; k++) weights[place + k] = view.getFloat32(start + from + 4 * k, true);
   }
   if (!weights.every(Number.isFinite)) return null;
-  const heads = Number(fields.__metadata__?.n_head);
-  const link = linkOf(fields.__metadata__?.link);
-  return { shape, link, heads: Number.isInteger(heads) && heads > 0 && nEmbd % heads === 0 ? heads : null, weights };
+  const heads = Number(said.n_head);
+  const known = Number.isInteger(heads) && heads > 0 && nEmbd % heads === 0;
+  const activation = said.activation === undefined && known ? 0 : ACTIVATIONS.indexOf(said.activation); // once all were GELU
+  return {
+    shape, weights, link: typeof said.link === "string" ? said.link : null, heads: known ? heads : null,
+    activation: activation < 0 ? null : activation,
+  };
 }
 
-/** @param {unknown} text JSON of a text, as all that the library writes beside weights */
-function linkOf(text) {
-  try {
-    const link = JSON.parse(String(text));
-    return typeof link === "string" ? link : null;
-  } catch {
-    return null;
+/** What the library and the page write beside weights: JSON of each. @param {any} texts @returns {Record<string, any>} */
+function metadataOf(texts) {
+  /** @type {Record<string, any>} */
+  const found = {};
+  for (const [name, text] of Object.entries(texts ?? {})) {
+    try {
+      found[name] = JSON.parse(String(text));
+    } catch {
+      // Somebody else's, and not JSON.
+    }
   }
+  return found;
 }
 
 /** @param {Uint8Array} bytes @returns {{fields: Record<string, any>, start: number} | null} */

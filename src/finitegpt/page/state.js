@@ -1,5 +1,7 @@
 // What the page shows, as one typed list, and its form in the link. The link is the experiment.
 
+import { ACTIVATIONS, NORMS } from "./weights.js";
+
 /**
  * @typedef {{key: string, type: "text" | "int" | "number" | "flag" | "choice" | "list",
  *   start: any, min?: number, max?: number, longest?: number, choices?: string[], trains?: boolean}} Field
@@ -17,12 +19,25 @@ export const FIELDS = [
   { key: "heads", type: "int", start: 4, min: 1, max: 8, trains: true },
   { key: "width", type: "int", start: 16, min: 1, max: 128, trains: true },
   { key: "bias", type: "flag", start: false, trains: true },
+  { key: "tied", type: "flag", start: true, trains: true },
+  { key: "activation", type: "choice", start: "gelu", choices: ACTIVATIONS, trains: true },
+  { key: "norm", type: "choice", start: "layernorm", choices: NORMS, trains: true },
+  { key: "embnorm", type: "flag", start: false, trains: true },
+  { key: "finalnorm", type: "flag", start: true, trains: true },
   { key: "loss", type: "choice", start: "last", choices: ["last", "all"], trains: true },
   { key: "steps", type: "int", start: 50, min: 0, max: 5000, trains: true },
   { key: "lr", type: "number", start: 0.001, min: 0.000001, max: 1, trains: true },
   { key: "decay", type: "number", start: 0.1, min: 0, max: 10, trains: true },
   { key: "seed", type: "int", start: 1337, min: 0, max: 4294967295, trains: true },
   { key: "batch", type: "int", start: 0, min: 0, max: 4096, trains: true },
+  { key: "batchseed", type: "int", start: -1, min: -1, max: 4294967295, trains: true },
+  { key: "warmup", type: "int", start: 0, min: 0, max: 1000000, trains: true },
+  { key: "schedule", type: "choice", start: "constant", choices: ["constant", "linear", "cosine"], trains: true },
+  { key: "minlr", type: "number", start: 0, min: 0, max: 1, trains: true },
+  { key: "clip", type: "number", start: 0, min: 0, max: 1000000, trains: true },
+  { key: "beta1", type: "number", start: 0.9, min: 0, max: 0.9999999999, trains: true },
+  { key: "beta2", type: "number", start: 0.999, min: 0, max: 0.9999999999, trains: true },
+  { key: "matrices", type: "flag", start: false, trains: true },
   { key: "temperature", type: "number", start: 1, min: 0.01, max: 10 },
   { key: "topk", type: "int", start: 0, min: 0, max: 256 },
   { key: "topp", type: "number", start: 1, min: 0.01, max: 1 },

@@ -153,7 +153,7 @@ export function timeline({ go, follow, pin }) {
       slider.disabled = fixed;
       playButton.disabled = fixed;
       slider.setAttribute("aria-valuetext", say("step", { done: at, steps }));
-      setText(told, fixed ? say("step.fixed") : Number.isFinite(loss) ? say("step.loss", { done: at, steps, loss: loss.toFixed(4) }) : say("step", { done: at, steps }));
+      setText(told, fixed ? say(known.length ? "step.run" : "step.fixed") : Number.isFinite(loss) ? say("step.loss", { done: at, steps, loss: loss.toFixed(4) }) : say("step", { done: at, steps }));
     },
   };
 }

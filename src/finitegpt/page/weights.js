@@ -42,6 +42,10 @@ export function tensors({ vocabSize, contextLength, nLayer, nEmbd: C, bias, tied
   return all;
 }
 
+/** In the order in which engine.h numbers them; the last norm is RMSNorm without a weight. */
+export const ACTIVATIONS = ["gelu", "gelu_tanh", "relu"];
+export const NORMS = ["layernorm", "rmsnorm", "rmsnorm_plain"];
+
 /** How many numbers there are. @param {Shape} shape */
 export function countWeights(shape) {
   const last = tensors(shape).slice(-1)[0];
@@ -72,22 +76,25 @@ function length(values) {
 }
 
 /**
- * What the residual stream of the last token would say if it were read at every depth as the last one is: the final
- * layer norm, then the embedding. Probabilities, one row of V for each depth (the logit lens).
+ * What the residual stream of the last token would say if it were read at every depth as the last one is: by the final
+ * norm, where there is one, and the output layer. Probabilities, one row of V for each depth (the logit lens).
  * @param {Shape} shape @param {Float32Array} weights @param {Float32Array} residual (depths, tokens, C)
  */
 export function lens(shape, weights, residual) {
-  const { vocabSize: V, nEmbd: C, nLayer } = shape;
+  const { vocabSize: V, nEmbd: C, nLayer, norm = 0, finalNorm = true } = shape;
   const depths = 2 * nLayer + 1;
   const tokens = residual.length / depths / C;
-  const gain = weights.length - 2 * C;
+  const all = tensors(shape);
+  const at = (/** @type {string} */ name) => all.find((one) => one.name === name)?.start;
+  const [head, gain, shift] = [at("lm_head.weight") ?? 0, at("transformer.ln_f.weight"), at("transformer.ln_f.bias")];
   const out = new Float32Array(depths * V);
   for (let depth = 0; depth < depths; depth++) {
     const x = residual.subarray(((depth + 1) * tokens - 1) * C, (depth + 1) * tokens * C);
-    const mean = x.reduce((sum, value) => sum + value, 0) / C;
-    const spread = Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C + 1e-5);
-    const logits = Array.from({ length: V }, (_, y) =>
-      x.reduce((sum, value, k) => sum + (((value - mean) / spread) * weights[gain + k] + weights[gain + C + k]) * weights[y * C + k], 0));
+    const mean = finalNorm && norm === 0 ? x.reduce((sum, value) => sum + value, 0) / C : 0;
+    const spread = finalNorm ? Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C + 1e-5) : 1;
+    const read = Array.from(x, (value, k) =>
+      ((value - mean) / spread) * (gain === undefined ? 1 : weights[gain + k]) + (shift === undefined ? 0 : weights[shift + k]));
+    const logits = Array.from({ length: V }, (_, y) => read.reduce((sum, value, k) => sum + value * weights[head + y * C + k], 0));
     const top = Math.max(...logits);
     const sum = logits.reduce((total, logit) => total + Math.exp(logit - top), 0);
     logits.forEach((logit, y) => (out[depth * V + y] = Math.exp(logit - top) / sum));
