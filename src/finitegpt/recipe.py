@@ -129,18 +129,19 @@ def prepare_validated(
         how = replace(how, batch_size=MINI_BATCH)
     _require_drawn(how)
     if held_out is None:
-        require_no_looks(how, "try validation=0.1")
+        _require_no_looks(how)
     elif how.validate_every is None:
         how = replace(how, validate_every=max(1, how.steps // 20))
     return data, shape, how, held_out
 
 
-def require_no_looks(config: TrainConfig, instead: str) -> None:
-    """InputError that names a setting which needs validation data; `instead` says what to try."""
+def _require_no_looks(config: TrainConfig) -> None:
+    """InputError that names a setting which needs validation data."""
     for name, without in (("validate_every", None), ("patience", None), ("keep", "last")):
-        if getattr(config, name) != without:
+        value = getattr(config, name)
+        if value != without:
             raise InputError(
-                f"expected validation data with {name}={getattr(config, name)!r}, got no such data; {instead}"
+                f"expected validation data with {name}={value!r}, got no such data; try train(..., validation=0.1)"
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finitegpt import words
-from finitegpt.arguments import array, required, shown
+from finitegpt.arguments import array, number, required, shown
 from finitegpt.data import Data
 from finitegpt.errors import InputError
 from finitegpt.files import read_text
@@ -71,7 +71,7 @@ def divided(data: Data, validation: Any, *, by_name: bool = False) -> tuple[Data
     if isinstance(validation, bool):
         raise InputError(f"expected validation data or a share, got {shown(validation)}; try 0.1")
     if isinstance(validation, int | float | np.integer | np.floating):
-        return split(data, float(validation))
+        return split(data, number("the share for validation", validation, instead=0.1))
     if not isinstance(validation, Data):
         if by_name and is_numbers(validation):
             validation = [str(int(token)) for token in array(validation).reshape(-1).tolist()]
