@@ -1,12 +1,12 @@
 """finitegpt train: from a sequence, a file or a source to a run."""
 
 from pathlib import Path
-from typing import Literal
 
 from finitegpt import states
-from finitegpt.cli.shared import Flag, Sign, app, as_json, console, print_json, progress, run_folder
+from finitegpt.cli.settings import ModelOptions, TrainingOptions, ValidationOptions, train_config
+from finitegpt.cli.shared import Flag, Sign, Update, app, as_json, console, print_json, progress, run_folder
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, NOTEBOOK_SEQUENCE, Data
+from finitegpt.data import NOTEBOOK_SEQUENCE, Data
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import InputError
 from finitegpt.files import read_text
@@ -14,6 +14,7 @@ from finitegpt.run import Run
 from finitegpt.training import train
 
 _LENGTH = 10_000
+_MODEL, _TRAINING, _VALIDATION = ModelOptions(), TrainingOptions(), ValidationOptions()
 
 
 @app.command(name="train")
@@ -26,18 +27,9 @@ def train_command(
     source: str | None = None,
     length: int | None = None,
     vocab: Sign = None,
-    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
-    n_layer: int = 4,
-    n_head: int = 4,
-    n_embd: int = 16,
-    bias: Flag = False,
-    loss: Literal["last", "all"] = "last",
-    steps: int = 50,
-    lr: float = 1e-3,
-    weight_decay: float = 0.1,
-    seed: int = 1337,
-    seeds: str | None = None,
-    batch_size: int | None = None,
+    model: ModelOptions = _MODEL,
+    training: TrainingOptions = _TRAINING,
+    validation: ValidationOptions = _VALIDATION,
     out: Path | None = None,
     keep_steps: Flag = False,
     json: Flag = False,
@@ -62,30 +54,6 @@ def train_command(
         Tokens to draw from the source; 10,000 by default.
     vocab
         The tokens, in order; by default the distinct characters of the data, sorted.
-    context_length
-        Tokens that the model sees.
-    n_layer
-        Layers.
-    n_head
-        Attention heads a layer; divides --n-embd.
-    n_embd
-        Width of the residual stream.
-    bias
-        Give linear layers a bias.
-    loss
-        Learn the last token of each window, or every token.
-    steps
-        AdamW steps.
-    lr
-        Learning rate.
-    weight_decay
-        Decoupled weight decay.
-    seed
-        Seed of the weights and of mini-batches, as in PyTorch; and of what is drawn from a source.
-    seeds
-        Train once for each seed of a range such as 0:1000, and report what the seeds agree on.
-    batch_size
-        Random windows a step; by default all of them, or 256 where more than 4,096 differ.
     out
         A new folder for the run.
     keep_steps
@@ -93,34 +61,32 @@ def train_command(
     json
         Print one JSON object and nothing else.
     """
-    data = _data(sequence, text, transform, source, length, vocab, context_length, seed)
-    model = GPTConfig(
-        vocab_size=len(data.vocab),
-        context_length=context_length,
-        n_layer=n_layer,
-        n_head=n_head,
-        n_embd=n_embd,
-        bias=bias,
-    )
-    config = TrainConfig(steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss)
+    data = _data(sequence, text, transform, source, length, vocab, model.context_length, training.seed)
+    held_out = _held_out(validation, data, transform, source)
+    shape, config = model.config(len(data.vocab)), train_config(training, validation)
 
     from finitegpt import report
 
-    if seeds is not None:
-        _train_seeds(data, model, config, _seed_range(seeds), out, keep_steps, json)
+    if training.seeds is not None:
+        if held_out is not None:
+            raise InputError("expected one seed with --validation, got --seeds; try --seed")
+        _train_seeds(data, shape, config, _seed_range(training.seeds), out, keep_steps, json)
         return
 
     def run_training() -> Run:
-        with progress(steps, "training") as update:
+        with progress(config.steps, "training") as update:
+            tell = update and _Notes(update)
             return train(
                 data,
-                model,
+                shape,
                 config,
+                validation=held_out,
                 keep_steps=keep_steps,
-                progress=update and (lambda done, loss: update(done, f"loss {loss:.4f}")),
+                progress=tell and tell.trained,
+                validated=tell and tell.validated,
             )
 
-    if json and out is None and report.is_small(model) and not keep_steps:
+    if json and out is None and report.is_small(shape) and not keep_steps:
         print_json(report.train_json(run_training(), {}))
         return
     from finitegpt.output import write_run
@@ -162,14 +128,51 @@ def _data(
         drawn = known.sample(_LENGTH if length is None else length, seed=seed)
         return Data.from_text(drawn, context_length=context_length, vocab=known.vocab, source=known.name)
     if text is not None:
-        sequence = read_text(None if text == "-" else Path(text))
-        sequence = sequence.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+        sequence = _read(None if text == "-" else Path(text))
     sequence = NOTEBOOK_SEQUENCE if sequence is None else sequence
     if transform is None:
         return Data.from_text(sequence, context_length=context_length, vocab=vocab)
     from finitegpt.sources import transform as transformed
 
     return Data.from_symbols(transformed(sequence, transform), context_length=context_length, vocab=vocab)
+
+
+def _held_out(
+    validation: ValidationOptions, data: Data, transform: str | None, source: str | None
+) -> Data | float | None:
+    """The validation data of a file, read as that of the training is; or a share."""
+    if validation.file is None:
+        return validation.share
+    if source is not None:
+        raise InputError("expected a share of what is drawn for --validation, got a file; try 0.1")
+    text = _read(validation.file)
+    if transform is None:
+        return Data.from_text(text, context_length=data.context_length, vocab=data.vocab)
+    from finitegpt.sources import transform as transformed
+
+    return Data.from_symbols(transformed(text, transform), context_length=data.context_length, vocab=data.vocab)
+
+
+def _read(path: Path | None) -> str:
+    """A text without a byte order mark, and without a line end at its very end."""
+    return read_text(path).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+
+
+class _Notes:
+    """What a progress bar says beside how much is done: the last loss, and the last validation loss."""
+
+    def __init__(self, update: Update) -> None:
+        self.update, self.done, self.loss, self.validation = update, 0, "", ""
+
+    def trained(self, done: int, loss: float) -> None:
+        """After steps."""
+        self.done, self.loss = done, f"loss {loss:.4f}"
+        self.update(done, self.loss + self.validation)
+
+    def validated(self, done: int, loss: float) -> None:
+        """After a look."""
+        self.validation = f"{', ' * bool(self.loss)}validation {loss:.4f}"
+        self.update(done, self.loss + self.validation)
 
 
 def _seed_range(text: str) -> range:
