@@ -37,6 +37,16 @@ class _Plain:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """Without what an older version did not know, where it has its default."""
+        later = getattr(type(self), "_LATER", frozenset())
+        shown = [
+            f"{one.name}={getattr(self, one.name)!r}"
+            for one in fields(self)  # type: ignore[arg-type]
+            if one.name not in later or getattr(self, one.name) != one.default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def _set(self, name: str, value: Any) -> None:
         """A value as a plain one, where NumPy's was given."""
         object.__setattr__(self, name, value)
@@ -59,7 +69,7 @@ class _Plain:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GPTConfig(_Plain):
     """The shape of a GPT-2 style decoder; the defaults are the notebook's.
 
@@ -129,7 +139,7 @@ class GPTConfig(_Plain):
         return embeddings * C + self.n_layer * layer + (norm if self.final_norm else 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrainConfig(_Plain):
     """How a model is trained; the defaults are the notebook's.
 

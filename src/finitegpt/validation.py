@@ -104,6 +104,8 @@ def split(data: Data, share: float) -> tuple[Data, Data]:
         raise InputError(f"expected a share of the data between 0 and 1 for validation, got {shown(share)}; try 0.1")
     if hasattr(data, "split"):
         return data.split(share)  # type: ignore[attr-defined]
+    if getattr(data, "borders", None) is not None:
+        raise InputError("expected a text to take a share of, got sequences; try other sequences for validation")
     n = len(data.tokens)
     cut = int(n * (1 - share))  # as nanoGPT cuts
     if min(cut, n - cut) <= data.context_length:

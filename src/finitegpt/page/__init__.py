@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import vocabulary
 from finitegpt.errors import InputError
 from finitegpt.run import Run
@@ -16,12 +15,6 @@ from finitegpt.states import is_spaced
 _HERE = Path(__file__).parent
 _MOST_DATA = 100_000
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
-
-_KNOWN = (
-    *("vocab_size", "context_length", "n_layer", "n_head", "n_embd", "bias"),
-    *("steps", "lr", "weight_decay", "seed", "batch_size", "loss"),
-)
-"""Settings that the page has, too."""
 
 _MODULES = (
     *("state", "random", "data", "chain", "layout", "strings", "numbers", "patterns", "transforms", "weights"),
@@ -86,7 +79,6 @@ def _carried(run: Run) -> dict[str, object]:
             f"128, 5,000 steps, batches of 4,096 and {_MOST_DATA:,} characters, got a larger one; "
             "try a smaller run, or analyze --report"
         )
-    _require_known(run)
     own = run.model.vocab == vocabulary(run.data.text)
     values = {
         "data": run.data.text,
@@ -105,18 +97,6 @@ def _carried(run: Run) -> dict[str, object]:
     }
     weights = base64.b64encode(run.model.weights.astype("<f4").tobytes()).decode()
     return {"values": values, "weights": weights, "losses": run.losses.tolist()}
-
-
-def _require_known(run: Run) -> None:
-    """InputError for a run that the page would train in another way than it was: it knows the settings above alone."""
-    plain = {**GPTConfig(vocab_size=2, context_length=1).to_dict(), **TrainConfig().to_dict()}
-    for name, value in {**run.model.config.to_dict(), **run.train.to_dict()}.items():
-        # Looks at validation data change no weights, and the page shows as many steps as there were.
-        if name not in (*_KNOWN, "validate_every", "patience", "keep") and value != plain[name]:
-            raise InputError(f"expected a run that the page can train, got {name}={value!r}; try analyze --report")
-    if run.given is not None or run.ended is not None:
-        what = "weights that its seed has not drawn" if run.given is not None else "weights of an earlier step kept"
-        raise InputError(f"expected a run that the page can train, got {what}; try analyze --report")
 
 
 def _inlined(value: object) -> str:
