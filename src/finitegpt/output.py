@@ -64,7 +64,12 @@ def write_run(run: Run, folder: Path) -> dict[str, str]:
     if done:
         marks = [("uniform guess", math.log(config.vocab_size))]
         if run.train.loss == "last":
-            marks.append(("best possible on this data", run.data.entropy))
+            marks.append(
+                (
+                    "best possible on this data" if run.validation is None else "best possible in training",
+                    run.data.entropy,
+                )
+            )
         (folder / "loss.svg").write_text(run_losses(run, marks), encoding="utf-8")
         files["loss curve"] = "loss.svg"
     return files

@@ -129,7 +129,8 @@ def _losses(run: Run) -> Padding:
         table.add_row("validation", *(f"{seen.losses[k]:.4f}" for k in sorted(chosen)))
     notes = [f"uniform guess {np.log(run.model.config.vocab_size):.4f}"]
     if run.train.loss == "last":
-        notes.append(f"best possible on this data {run.data.entropy:.4f}")
+        where = "on this data" if seen is None else "in training"
+        notes.append(f"best possible {where} {run.data.entropy:.4f}")
     if n < run.train.steps:
         notes.append(f"stopped after {n:,} of {run.train.steps:,} steps")
         patience = run.train.patience
