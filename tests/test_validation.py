@@ -175,7 +175,7 @@ def test_the_best_is_kept() -> None:
 def test_the_best_may_be_the_last_and_the_first() -> None:
     learns = train(TEXT, validation=0.25, steps=20, keep="best")
     assert (learns.kept, learns.ended) == (20, None)
-    worse = train("0" * 42 + "01" * 14, validation=0.4, steps=10, lr=0.01, keep="best")
+    worse = train("0" * 42 + "01" * 14, validation=0.4, steps=4, lr=0.5, keep="best")
     assert worse.kept == 0
     np.testing.assert_array_equal(worse.model.weights, worse.initial_model.weights)
 
