@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finitegpt import Data, FileError, GPTConfig, InputError, Model, Run, TrainConfig, train, train_many, watch
+from finitegpt.engine import Engine, Windows
 from finitegpt.torch import from_model
 from finitegpt.validation import Validation, split
 from strategies import configs
@@ -51,6 +52,30 @@ def test_the_loss_is_the_mean_over_all_windows(config: GPTConfig, n: int, seed: 
         patch.setattr(watch, "_TOKENS", most)
         found = watch.loss_on(data, config, TrainConfig(loss=loss, batch_size=3), model.weights)  # type: ignore[arg-type]
     assert found == pytest.approx(by_torch(model, data, loss), rel=1e-5)
+
+
+@given(seed=st.integers(0, 999), every=st.booleans(), most=st.integers(1, 30))
+@settings(max_examples=25)
+def test_pieces_count_by_what_they_predict(seed: int, every: bool, most: int) -> None:
+    """Windows of several lengths and weights, and tokens that count more or less or not at all."""
+    rng = np.random.default_rng(seed)
+    config, n = GPTConfig(vocab_size=3, context_length=4, n_layer=1, n_embd=8), 12
+    tokens = rng.integers(0, 3, 40).astype(np.int32)
+    windows = Windows(
+        tokens,
+        rng.integers(0, 36, n),
+        rng.integers(1, 5, n).astype(np.int32),
+        rng.random(n).astype(np.float32),
+        (rng.random(40) * (rng.random(40) < 0.7)).astype(np.float32),
+        every,
+    )
+    weights = Engine().init(config, seed) * np.float32(3)
+    data = Data.from_tokens(tokens, context_length=4, vocab="012")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "_TOKENS", most)
+        patch.setattr(watch, "windows_of", lambda *_: windows)
+        found = watch.loss_on(data, config, TrainConfig(), weights)
+    assert found == pytest.approx(Engine().loss(config, windows, weights), rel=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["last", "all"])
