@@ -151,6 +151,21 @@ def test_validation_is_told_and_drawn(here: Path, capsys: pytest.CaptureFixture[
     assert "kept" not in last
 
 
+def test_progress_tells_both_losses(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    notes: list[tuple[int, str]] = []
+    bar = nullcontext(lambda done, note: notes.append((done, note)))
+    monkeypatch.setattr("finitegpt.cli.train.progress", lambda *_: bar)
+    assert main(["train", "--steps", "2", "--validate-every", "2", "--validation", "0.4", "--json"]) == 0
+    found = finitegpt.train(steps=2, validate_every=2, validation=0.4)
+    assert found.validation is not None
+    before, after = (f"validation {loss:.4f}" for loss in found.validation.losses)
+    assert notes[0] == (0, before)
+    assert (1, f"loss {found.losses[0]:.4f}, {before}") in notes
+    assert notes[-1] == (2, f"loss {found.losses[1]:.4f}, {after}")
+
+
 def test_validation_of_words_is_of_words(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "text").write_text("the cat the dog a cat the cat a dog the dog")
     (here / "other").write_text("The dog, a cat\n")

@@ -162,17 +162,19 @@ class _Notes:
     """What a progress bar says beside how much is done: the last loss, and the last validation loss."""
 
     def __init__(self, update: Update) -> None:
-        self.update, self.done, self.loss, self.validation = update, 0, "", ""
+        self.update, self.losses = update, dict[str, float]()
 
     def trained(self, done: int, loss: float) -> None:
         """After steps."""
-        self.done, self.loss = done, f"loss {loss:.4f}"
-        self.update(done, self.loss + self.validation)
+        self._tell(done, "loss", loss)
 
     def validated(self, done: int, loss: float) -> None:
         """After a look."""
-        self.validation = f"{', ' * bool(self.loss)}validation {loss:.4f}"
-        self.update(done, self.loss + self.validation)
+        self._tell(done, "validation", loss)
+
+    def _tell(self, done: int, name: str, loss: float) -> None:
+        self.losses[name] = loss
+        self.update(done, ", ".join(f"{name} {self.losses[name]:.4f}" for name in sorted(self.losses)))
 
 
 def _seed_range(text: str) -> range:
