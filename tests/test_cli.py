@@ -78,6 +78,104 @@ def test_every_option_of_train_reaches_the_run(here: Path, capsys: pytest.Captur
     assert result["files"]["run"] == "out"
 
 
+def test_every_new_option_of_train_reaches_the_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "other").write_text("0110\n")
+    line = "train 0110100110010110 --untied --activation gelu-tanh --norm rmsnorm --no-norm-weight --embedding-norm"
+    line += " --no-final-norm --betas 0.8 0.95 --warmup 2 --decay cosine --min-lr 1e-4 --clip 1.5 --decay-matrices"
+    line += " --batch-size 2 --batch-seed 5 --validation other --validate-every 4 --keep best --patience 50"
+    result = json.loads(call(capsys, *line.split(), "--steps", "9", "--out", "out", "--json"))
+    saved = finitegpt.Run.load(here / "out")
+    assert saved.model.config == finitegpt.GPTConfig(
+        vocab_size=2,
+        context_length=3,
+        tied=False,
+        activation="gelu_tanh",
+        norm="rmsnorm",
+        norm_weight=False,
+        embedding_norm=True,
+        final_norm=False,
+    )
+    assert saved.train == finitegpt.TrainConfig(
+        steps=9,
+        batch_size=2,
+        betas=(0.8, 0.95),
+        warmup=2,
+        decay="cosine",
+        min_lr=1e-4,
+        clip=1.5,
+        decay_matrices=True,
+        batch_seed=5,
+        validate_every=4,
+        keep="best",
+        patience=50,
+    )
+    assert saved.validation is not None
+    assert saved.validation.data.text == "0110"
+    looks = {"tokens": 4, "steps": [0, 4, 8, 9], "losses": saved.validation.losses.tolist()}
+    assert (result["validation"], result["kept_step"]) == (looks, saved.kept)
+    in_turn = json.loads(call(capsys, "train", "0110100", "--batches", "in-turn", "--batch-size", "2", "--json"))
+    assert in_turn["train"]["batches"] == "in_turn"
+    assert "validation" not in in_turn
+
+
+def test_validation_is_told_and_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(np.random.default_rng(3).choice(list("01"), 300))
+    (here / "text").write_text(text)
+    line = (
+        "train --text text --validation .4 --steps 60 --lr .03 --n-layer 1 --keep best --validate-every 5 --patience 4"
+    )
+    line += " --warmup 3 --decay linear --clip 1 --betas 0.9 0.95 --decay-matrices --out out"
+    out = call(capsys, *line.split())
+    run = finitegpt.Run.load(here / "out")
+    assert run.validation is not None
+    for words in (
+        "120 tokens, all 117 windows, every 5 steps",
+        "0.03, after 3 steps of warm-up, linear decay to 0",
+        "betas 0.9 and 0.95, gradients clipped to 1, decay of matrices alone",
+        f"stopped after {len(run.losses)} of 60 steps, 4 looks without a lower validation loss",
+        f"kept: the weights after {run.kept} steps, with the lowest validation loss, {run.validation.losses.min():.4f}",
+        "best possible in training",
+    ):
+        assert words in " ".join(out.split())
+    assert max(len(line) for line in out.splitlines()) <= 80
+    rows = {
+        line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("  step", "  loss", "  val"))
+    }
+    looks = dict(zip(run.validation.steps.tolist(), run.validation.losses, strict=True))
+    assert rows["validation"] == [f"{looks[int(step)]:.4f}" for step in rows["step"]]
+    assert rows["loss"] == [f"{run.losses[int(step)]:.4f}" for step in rows["step"][:-1]]
+    assert str(run.kept) in rows["step"]
+    assert f"kept: step {run.kept}" in (here / "out" / "loss.svg").read_text()
+    last = call(capsys, "train", text[:50], "--validation", "0.3", "--steps", "2", "--out", "last")
+    assert "after every step" in last
+    assert "kept" not in last
+
+
+def test_progress_tells_both_losses(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    notes: list[tuple[int, str]] = []
+    bar = nullcontext(lambda done, note: notes.append((done, note)))
+    monkeypatch.setattr("finitegpt.cli.train.progress", lambda *_: bar)
+    assert main(["train", "--steps", "2", "--validate-every", "2", "--validation", "0.4", "--json"]) == 0
+    found = finitegpt.train(steps=2, validate_every=2, validation=0.4)
+    assert found.validation is not None
+    before, after = (f"validation {loss:.4f}" for loss in found.validation.losses)
+    assert notes[0] == (0, before)
+    assert (1, f"loss {found.losses[0]:.4f}, {before}") in notes
+    assert notes[-1] == (2, f"loss {found.losses[1]:.4f}, {after}")
+
+
+def test_validation_of_words_is_of_words(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "text").write_text("the cat the dog a cat the cat a dog the dog")
+    (here / "other").write_text("The dog, a cat\n")
+    line = "train --text text --transform words:1 --context-length 1 --steps 1 --validation other --out out --json"
+    call(capsys, *line.split())
+    found = finitegpt.Run.load(here / "out").validation
+    assert found is not None
+    assert found.data.text == "the dog a cat"
+
+
 def test_seeds_report_what_is_learned_and_what_is_luck(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads(call(capsys, "train", "--seeds", "3:9", "--steps", "5", "--json"))
     assert result["seeds"] == [3, 4, 5, 6, 7, 8]
@@ -189,6 +287,19 @@ BAD = [
     (["train", "--steps", "100000000000000000"], "fewer steps"),
     (["sample", "run", "-n", "100000000000000"], "fewer tokens"),
     (["train", "--seeds", "5"], "a range of seeds"),
+    (["train", "--seeds", "0:2", "--validation", "0.3"], "one seed with --validation"),
+    (["train", "--seeds", "0:2", "--keep", "best"], "validation data with keep='best'"),
+    (["train", "--validation", "2"], "a share of the data between 0 and 1"),
+    (["train", "--validation", "missing.txt"], "No such file"),
+    (["train", "--validation", "long.txt"], "no longer than the data"),
+    (["train", "--validation", "long.txt", "--source", "even"], "a share of what is drawn for --validation"),
+    (["train", "--patience", "3"], "validation data with patience=3"),
+    (["train", "--betas", "0.9", "1"], "betas below 1"),
+    (["train", "--betas", "0.9"], "--betas"),
+    (["train", "--min-lr", "0.0001"], "a decay with min_lr"),
+    (["train", "--decay", "fast"], "--decay"),
+    (["train", "--dropout", "0.1"], "--dropout"),
+    (["train", "--no-norm-weight"], "a weight in LayerNorm"),
     (["train", "--seeds", "7:3"], "a range of seeds"),
     (["train", "--seeds", "0:2", "--context-length", "13"], "at most 4,096 states"),
     (["train", "--seeds", "0:2", "--lr", "1e30"], "finite loss"),

@@ -6,7 +6,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from finitegpt import GPTConfig, Model, states, weights
+import finitegpt
+from finitegpt import GPTConfig, Model, TrainConfig, states, weights
 from finitegpt.engine import Engine, Optimizer, Windows
 from finitegpt.torch import GPT, from_model
 from strategies import SEEDS, Case, cases, configs, long_cases
@@ -225,3 +226,139 @@ def test_the_notebook_in_pytorch_and_in_the_engine(notebook) -> None:
     losses = train(gpt, Windows(data.tokens, np.arange(data.n_windows)), 50)
     np.testing.assert_allclose(notebook.losses, losses, atol=1e-5)
     np.testing.assert_allclose(notebook.chain.probs, np.exp(chain(gpt)), atol=1e-4)
+
+
+def groups(gpt: GPT, decay: float, matrices: bool) -> list[dict]:
+    """Parameter groups as nanoGPT makes them: what has two axes decays, the rest does not."""
+    if not matrices:
+        return [{"params": list(gpt.parameters()), "weight_decay": decay}]
+    large = [p for p in gpt.parameters() if p.dim() >= 2]
+    small = [p for p in gpt.parameters() if p.dim() < 2]
+    return [{"params": large, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
+
+
+def moments_of(gpt: GPT, adamw: torch.optim.AdamW) -> np.ndarray:
+    kept = [
+        np.concatenate([adamw.state[p][key].numpy().reshape(-1) for p in gpt.parameters()])
+        for key in ("exp_avg", "exp_avg_sq")
+    ]
+    return np.stack(kept)
+
+
+@given(
+    case=cases(most_states=64),
+    done=st.integers(0, 6),
+    betas=st.tuples(st.floats(0, 0.99), st.floats(0.5, 0.999)),
+    decay=st.floats(0, 20),
+    matrices=st.booleans(),
+    clip=st.one_of(st.none(), st.floats(1e-3, 2)),
+    schedule=st.sampled_from([("linear", 0, 0.0), ("cosine", 3, 1e-4), ("constant", 9, 0.0)]),
+)
+@settings(max_examples=60)
+def test_each_step_of_every_kind_from_pytorchs_own_state(
+    case: Case, done: int, betas: tuple, decay: float, matrices: bool, clip: float | None, schedule: tuple
+) -> None:
+    config = TrainConfig(
+        steps=8,
+        weight_decay=decay,
+        betas=betas,
+        decay_matrices=matrices,
+        clip=clip,
+        decay=schedule[0],
+        warmup=schedule[1],
+        min_lr=schedule[2],
+    )
+    engine = Engine()
+    gpt = module(case.config, engine.init(case.config, case.seed))
+    adamw = torch.optim.AdamW(groups(gpt, decay, matrices), lr=1e-3, betas=betas)
+    before, moments, loss, norm = flat(gpt), np.zeros((2, case.config.n_params), np.float32), torch.zeros(()), 0.0
+    for rate in config.rates(0, done + 1):
+        before = flat(gpt)
+        if adamw.state:
+            moments = moments_of(gpt, adamw)
+        loss = loss_of(gpt, case.windows)
+        adamw.zero_grad()
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(gpt.parameters(), clip or float("inf")))
+        for group in adamw.param_groups:
+            group["lr"] = rate
+        adamw.step()
+    assume(norm > 1e-6)  # below, what is scaled is rounding
+    mine = before.copy()
+    losses = engine.train(
+        case.config,
+        case.windows,
+        rates=config.rates(done, 1),
+        optimizer=Optimizer(config.weight_decay, config.betas, config.clip, config.decay_matrices),
+        first=done,
+        weights=mine,
+        moments=moments,
+    )
+    assert losses[0] == pytest.approx(loss.item(), rel=2e-6)
+    for got, expected in zip(moments, moments_of(gpt, adamw), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max() + 1e-12, rtol=1e-3)
+    # A tiny gradient may be stepped along either way by its rounding; where it is not tiny, steps are the same.
+    clear = moments[1] > 1e-9 * max(1e-3, float(moments[1].max()))
+    np.testing.assert_allclose(mine[clear], flat(gpt)[clear], atol=2e-5, rtol=1e-5)
+
+
+def nanogpt_rate(it: int, lr: float, warmup: int, steps: int, low: float) -> float:
+    """As nanoGPT computes it."""
+    if it < warmup:
+        return lr * (it + 1) / (warmup + 1)
+    if it > steps:
+        return low
+    ratio = (it - warmup) / (steps - warmup)
+    return low + 0.5 * (1.0 + np.cos(np.pi * ratio)) * (lr - low)
+
+
+@given(
+    steps=st.integers(1, 50),
+    share=st.floats(0, 0.9),
+    lr=st.floats(1e-5, 1),
+    low=st.floats(0, 1),
+    first=st.integers(0, 9),
+)
+def test_rates_are_nanogpts_and_microgpts(steps: int, share: float, lr: float, low: float, first: int) -> None:
+    warmup, count = int(share * steps), steps + 3
+    cosine = TrainConfig(steps=steps, lr=lr, warmup=warmup, decay="cosine", min_lr=low * lr)
+    expected = [nanogpt_rate(it, lr, warmup, steps, low * lr) for it in range(first, first + count)]
+    np.testing.assert_allclose(cosine.rates(first, count), expected, rtol=1e-12, atol=1e-15)
+    linear = TrainConfig(steps=steps, lr=lr, decay="linear").rates(0, steps)
+    np.testing.assert_allclose(linear, [lr * (1 - it / steps) for it in range(steps)], rtol=1e-12)
+    constant = TrainConfig(steps=steps, lr=lr, warmup=warmup).rates(0, count)
+    np.testing.assert_allclose(constant[warmup:], lr)
+
+
+@needs_avx2
+@pytest.mark.parametrize("loss", ["last", "all"])
+def test_a_seeded_script_sees_the_same_batches(loss: str) -> None:
+    """What people write: one seed, the model, and then its batches, from the one global generator."""
+    text = "to be or not to be, that is the question: whether 'tis nobler in the mind to suffer" * 4
+    data = finitegpt.Data.from_text(text, context_length=8)
+    config = GPTConfig(vocab_size=len(data.vocab), context_length=8, n_layer=2, n_embd=32)
+    tokens = torch.from_numpy(data.tokens.astype(np.int64))
+    torch.manual_seed(1337)
+    gpt = GPT(config)
+    adamw, losses = torch.optim.AdamW(groups(gpt, 0.1, True), lr=1e-3, betas=(0.9, 0.95)), []
+    for step in range(20):
+        ix = torch.randint(len(tokens) - 8, (12,))
+        X = torch.stack([tokens[i : i + 8] for i in ix.tolist()])
+        Y = torch.stack([tokens[i + 1 : i + 9] for i in ix.tolist()])
+        logits = gpt(X, every_position=True)
+        if loss == "last":
+            logits, Y = logits[:, -1:], Y[:, -1:]
+        value = torch.nn.functional.cross_entropy(logits.reshape(-1, config.vocab_size), Y.reshape(-1))
+        for group in adamw.param_groups:
+            group["lr"] = nanogpt_rate(step, 1e-3, 5, 20, 1e-4)
+        adamw.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(gpt.parameters(), 1.0)
+        adamw.step()
+        losses.append(value.item())
+    how = {"batch_size": 12, "loss": loss, "steps": 20, "betas": (0.9, 0.95), "decay_matrices": True, "clip": 1.0}
+    how |= {"warmup": 5, "decay": "cosine", "min_lr": 1e-4}
+    run = finitegpt.train(data, config, TrainConfig(**how))
+    np.testing.assert_allclose(run.losses, losses, atol=1e-4)
+    other = finitegpt.train(data, config, TrainConfig(**how, batch_seed=1337))
+    assert np.abs(other.losses - run.losses).max() > 1e-2

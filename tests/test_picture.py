@@ -101,6 +101,32 @@ def test_the_loss_curve() -> None:
     assert {"0", "10", "20", "30", "40"} <= set(texts(svg))
 
 
+def test_the_loss_curve_with_validation_and_a_rate_that_changes() -> None:
+    looks = [(0, 1.0), (10, 0.5), (20, 0.7)]
+    svg = loss_curve(
+        np.linspace(1, 0.2, 20).tolist(), validation=looks, kept=10, rates=np.linspace(0.01, 0, 20).tolist()
+    )
+    root = ET.fromstring(svg)
+    lines = [line.get("points", "").split() for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(line) for line in lines] == [20, 3, 20]
+    assert {"training", "validation", "kept: step 10", "learning rate", "0.01"} <= set(texts(svg))
+    rings = [one for one in root.iter("{http://www.w3.org/2000/svg}circle") if one.get("fill") == "none"]
+    around = {f"{one.get('cx')},{one.get('cy')}" for one in rings}
+    assert lines[1][1] in around  # on the look that is kept
+    assert len(rings) == 2  # and in the legend
+    assert all(0 <= float(y) <= float(root.get("height", 0)) for line in lines for y in (p.split(",")[1] for p in line))
+    assert float(lines[1][2].split(",")[0]) > float(lines[0][-1].split(",")[0])  # after the last step, which is 19
+
+
+def test_the_loss_curve_says_no_more_than_there_is() -> None:
+    plain = loss_curve([1.0, 0.5])
+    assert loss_curve([1.0, 0.5], rates=[0.1, 0.1]) == plain
+    assert not {"training", "validation", "learning rate"} & set(texts(plain))
+    shown = texts(loss_curve([1.0, 0.5], validation=[(0, 1.0), (2, 0.7)]))
+    assert {"training", "validation"} <= set(shown)
+    assert not any("kept" in text for text in shown)
+
+
 @pytest.mark.parametrize("losses", [[0.5], [0.5, 0.5], [1e-9, 1e-12], list(np.linspace(5, 0.1, 100_000))])
 def test_loss_curves_of_any_length(losses: list[float]) -> None:
     svg = loss_curve(losses)

@@ -56,6 +56,7 @@ def test_runs_of_older_versions_have_no_source(tmp_path: Path, notebook: Run) ->
 def test_runs_of_older_versions_have_no_moments(tmp_path: Path, notebook: Run) -> None:
     notebook.save(tmp_path / "run")
     (tmp_path / "run" / "moments.safetensors").unlink()
+    drop("sha256")(tmp_path / "run")
     again = Run.load(tmp_path / "run")
     assert again.moments is None
     np.testing.assert_array_equal(again.model.weights, notebook.model.weights)
@@ -65,6 +66,14 @@ def change_json(**values: object):
     def damage(folder: Path) -> None:
         facts = json.loads((folder / "run.json").read_text())
         (folder / "run.json").write_text(json.dumps({**facts, **values}))
+
+    return damage
+
+
+def drop(*names: str):
+    def damage(folder: Path) -> None:
+        facts = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({key: facts[key] for key in facts.keys() - set(names)}))
 
     return damage
 

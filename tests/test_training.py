@@ -164,7 +164,7 @@ def test_every_field_of_the_configurations_is_a_setting() -> None:
             r"got 3 of context_length and 2 of the data",
         ),
         ({"vocab_size": 3}, r"expected a model for 2 tokens"),
-        ({"model": TrainConfig()}, r"expected model as GPTConfig, got a TrainConfig"),
+        ({"model": TrainConfig()}, r"expected model as GPTConfig, got TrainConfig"),
         ({"config": 50}, r"expected config as TrainConfig, got 50"),
         ({"steps": "many"}, r"expected steps to be a whole number"),
         ({"context_length": 2.5}, r"expected context_length to be a whole number"),

@@ -1,7 +1,7 @@
 """The shape of a model and how it is trained: plain values, checked when made."""
 
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -140,7 +140,13 @@ class GPTConfig(_Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrainConfig(_Plain):
-    """How a model is trained; the defaults are the notebook's."""
+    """How a model is trained; the defaults are the notebook's.
+
+    There is no dropout: under a random mask a context has no row of its own, so a model in training would be no chain.
+
+    >>> TrainConfig(lr=6e-4, warmup=100, decay="cosine", min_lr=6e-5, betas=(0.9, 0.95), clip=1.0, steps=5000).decay
+    'cosine'
+    """
 
     steps: int = 50
     lr: float = 1e-3
@@ -193,6 +199,12 @@ class TrainConfig(_Plain):
         self._set("betas", tuple(_number("each of betas", beta) for beta in self.betas))
         if not all(beta < 1 for beta in self.betas):
             raise InputError(f"expected betas below 1, got {shown(self.betas)}; try (0.9, 0.999)")
+        if self.min_lr and self.decay == "constant":
+            raise InputError(f"expected a decay with min_lr {self.min_lr:g}, got none; try decay='cosine'")
+        if self.min_lr > self.lr:
+            raise InputError(
+                f"expected min_lr to be at most lr, got {self.min_lr:g} and {self.lr:g}; try {self.lr / 10:g}"
+            )
         if self.clip is not None:
             self._set("clip", _number("clip", self.clip, above=0))
         for name in ("validate_every", "patience"):
@@ -209,6 +221,17 @@ class TrainConfig(_Plain):
             self._set("batch_size", whole("batch_size", self.batch_size, 1, 2**20))
         if not isinstance(self.loss, str) or self.loss not in ("last", "all"):
             raise InputError(f"expected loss to be 'last' or 'all', got {shown(self.loss)}; try 'last'")
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """The inverse of `to_dict`; InputError on missing, unknown or unusable fields.
+
+        What an older version did not know has its default, but for mini-batches: those were drawn by a generator of
+        their own, of the same seed.
+        """
+        found = super(TrainConfig, cls).from_dict(values)
+        old = "batch_seed" not in values and found.batch_size is not None
+        return replace(found, batch_seed=found.seed) if old else found
 
     def rates(self, first: int, count: int) -> NDArray[np.float64]:
         """The learning rates (count,) of steps number `first` to `first + count - 1`, from 0 on.

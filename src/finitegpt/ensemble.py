@@ -20,6 +20,7 @@ from finitegpt.engine import Engine
 from finitegpt.errors import FileError, InputError, TooLargeError
 from finitegpt.files import folder_path, new_folder
 from finitegpt.limits import require_memory
+from finitegpt.model import Model
 from finitegpt.naming import shortened
 from finitegpt.parallel import ordered, require_executor
 from finitegpt.recipe import Settings, prepare
@@ -175,6 +176,7 @@ def train_many(
     """`train` for every seed, on all cores or by `executor`; the same result for any number of workers.
 
     `progress` is called with the seeds done and their number. Ctrl-C returns the seeds that are finished, if any are.
+    There is no validation here; `train` has it.
     Raises what `train` raises, and TooLargeError where all chains together would not fit in memory.
 
     >>> train_many("111101111011110", seeds=range(3)).log_probs.shape
@@ -185,6 +187,8 @@ def train_many(
     keep_steps = flag("keep_steps", keep_steps)
     if isinstance(data, Run):
         raise InputError("expected data for all seeds, got a run, which has one; try its data and its model.config")
+    if isinstance(model, Model):
+        raise InputError("expected a shape whose weights each seed draws, got a model; try its config")
     if "seed" in settings:
         raise InputError("expected seeds, got seed as well; try seeds alone")
     try:

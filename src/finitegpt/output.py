@@ -9,10 +9,10 @@ from finitegpt.chain import Chain
 from finitegpt.ensemble import Ensemble
 from finitegpt.errors import FileError
 from finitegpt.files import new_file
-from finitegpt.picture import loss_curve, seed_spread, state_graph, to_png
+from finitegpt.picture import seed_spread, state_graph, to_png
 from finitegpt.picture.graph import LARGEST_GRAPH, LARGEST_VOCABULARY
 from finitegpt.picture.spread import LARGEST_SPREAD
-from finitegpt.report.page import analysis_page
+from finitegpt.report.page import analysis_page, run_losses
 from finitegpt.run import Run
 from finitegpt.summary import Summary
 
@@ -64,8 +64,13 @@ def write_run(run: Run, folder: Path) -> dict[str, str]:
     if done:
         marks = [("uniform guess", math.log(config.vocab_size))]
         if run.train.loss == "last":
-            marks.append(("best possible on this data", run.data.entropy))
-        (folder / "loss.svg").write_text(loss_curve(run.losses.tolist(), marks), encoding="utf-8")
+            marks.append(
+                (
+                    "best possible on this data" if run.validation is None else "best possible in training",
+                    run.data.entropy,
+                )
+            )
+        (folder / "loss.svg").write_text(run_losses(run, marks), encoding="utf-8")
         files["loss curve"] = "loss.svg"
     return files
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from finitegpt import records, states, weights, words
 from finitegpt.arguments import required, whole
 from finitegpt.chain import Chain
-from finitegpt.config import TrainConfig
+from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.data import Data
 from finitegpt.errors import FileError, InputError
 from finitegpt.files import folder_path, new_folder
 from finitegpt.model import Model
 from finitegpt.naming import shortened
 from finitegpt.rows import Rows
+from finitegpt.validation import Validation
 from finitegpt.walk import seed_of
 
 _FORMAT = "finitegpt run 1"
@@ -44,6 +45,12 @@ class Run:
     """The chain's log-probabilities before training and after every step, (steps + 1, V**L, V)."""
     moments: NDArray[np.float32] | None = None
     """AdamW's moments after the last step, (2, n_params), with which training can go on; None in older folders."""
+    validation: Validation | None = None
+    """Data that was not trained on, and the loss on it in the course of training; None where there was none."""
+    given: NDArray[np.float32] | None = None
+    """The weights (n_params,) that training began with, where they were given; None where the seed has drawn them."""
+    ended: NDArray[np.float32] | None = None
+    """The weights (n_params,) after the last step, where those of an earlier one are kept; else None."""
 
     def __post_init__(self) -> None:
         required("data", self.data, Data, instead="Data.from_text")
@@ -59,21 +66,45 @@ class Run:
         wanted = {
             "trajectory": (shape[0] + 1, states.n_states(config.vocab_size, config.context_length), config.vocab_size),
             "moments": (2, config.n_params),
+            "given": (config.n_params,),
+            "ended": (config.n_params,),
         }
         for name, expected in wanted.items():
             array = getattr(self, name)
             if array is not None and (getattr(array, "shape", None) != expected or array.dtype != np.float32):
                 raise InputError(f"expected a float32 {name} of shape {expected}, got another; try None")
+        if self.validation is not None:
+            seen = required("validation", self.validation, Validation, instead="train(..., validation=0.1)")
+            if (seen.data.vocab, seen.data.context_length) != (self.data.vocab, self.data.context_length):
+                raise InputError("expected validation data of the vocabulary and context of the data, got others")
+            if seen.steps[-1] > shape[0]:
+                raise InputError(f"expected looks within {shape[0]:,} steps, got one at {seen.steps[-1]:,}; try train")
+        elif self.train.keep == "best":
+            raise InputError("expected validation with keep='best', got none; try train(..., validation=0.1)")
+        if (self.ended is not None) != (self.kept < shape[0]):
+            raise InputError("expected the weights after the last step where earlier ones are kept, got others")
 
     def __repr__(self) -> str:
         ran, n = words.count(len(self.losses), "step"), self.model.config.n_params
         fell = f", loss {self.losses[0]:.4f} to {self.losses[-1]:.4f}" if len(self.losses) else ""
+        if self.validation is not None:
+            look = self.validation.best if self.train.keep == "best" else -1
+            fell += f", validation {self.validation.losses[look]:.4f} at step {self.validation.steps[look]:,}"
         of = f"{words.count(len(self.data.tokens), 'token')} over {shortened(self.data.vocab)}"
         return f"Run({ran}{fell}; {n:,} parameters; {of}, contexts of {self.data.context_length})"
 
+    @property
+    def kept(self) -> int:
+        """The number of steps after which the model is that of the run: all, or those up to the best look."""
+        if self.train.keep == "best" and self.validation is not None:
+            return int(self.validation.steps[self.validation.best])
+        return len(self.losses)
+
     @cached_property
     def initial_model(self) -> Model:
-        """The model before training, drawn again from the seed."""
+        """The model before training: drawn again from the seed, or as it was given."""
+        if self.given is not None:
+            return Model(config=self.model.config, vocab=self.model.vocab, weights=self.given)
         return Model.init(self.model.config, self.model.vocab, seed=self.train.seed)
 
     @cached_property
@@ -150,13 +181,21 @@ class Run:
 
     def write(self, folder: Path) -> None:
         """Writes the files of the run into a folder that is there."""
-        path, config, losses = folder / "run.json", self.model.config, self.losses.tolist()
-        records.write(path, _FORMAT, self.data, config, self.train, n_params=config.n_params, losses=losses)
-        weights.save(folder / "model.safetensors", self.model.named, config.to_dict())
-        if self.trajectory is not None:
-            weights.save(folder / "trajectory.safetensors", {"log_probs": self.trajectory})
-        if self.moments is not None:
-            weights.save(folder / "moments.safetensors", {"moments": self.moments})
+        config, losses = self.model.config, self.losses.tolist()
+        arrays = {"trajectory": ("log_probs", self.trajectory), "moments": ("moments", self.moments)}
+        flat = {"model": self.model.weights, "initial": self.given, "ended": self.ended}
+        for name, (key, array) in arrays.items():
+            if array is not None:
+                weights.save(folder / f"{name}.safetensors", {key: array})
+        for name, values in flat.items():
+            if values is not None:
+                weights.save(folder / f"{name}.safetensors", weights.views(config, values), config.to_dict())
+        facts, seen = dict[str, Any](), self.validation
+        if seen is not None:
+            described = records.write_data(folder, "validation", seen.data)
+            facts["validation"] = {"data": described, "steps": seen.steps.tolist(), "losses": seen.losses.tolist()}
+        facts |= {"n_params": config.n_params, "losses": losses, "sha256": _sums(folder)}
+        records.write(folder / "run.json", _FORMAT, self.data, config, self.train, **facts)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Run":
@@ -167,20 +206,57 @@ class Run:
         facts = records.read(folder / "run.json", _FORMAT)
         try:
             data, config, train = records.settings(facts, folder)
-            tensors = weights.load(folder / "model.safetensors")
-            if any(array.dtype != np.float32 for array in tensors.values()):
-                raise InputError("expected weights in float32, got others")
-            model = Model.from_named(config, data.vocab, tensors)
+            model = Model(config=config, vocab=data.vocab, weights=_weights(folder / "model.safetensors", config))
             losses = np.array(facts["losses"], np.float64)
-            if losses.ndim != 1 or not np.isfinite(losses).all() or not np.isfinite(model.weights).all():
-                raise InputError("expected finite losses and weights, got others")
+            if losses.ndim != 1 or not np.isfinite(losses).all():
+                raise InputError("expected finite losses, got others")
             moments = _array(folder / "moments.safetensors", "moments")
             if moments is not None and not np.isfinite(moments).all():
                 raise InputError("expected finite moments, got others")
-            trajectory = _array(folder / "trajectory.safetensors", "log_probs")
-            return cls(data=data, train=train, model=model, losses=losses, trajectory=trajectory, moments=moments)
+            others = {
+                name: _weights(folder / f"{file}.safetensors", config)
+                for name, file in (("given", "initial"), ("ended", "ended"))
+                if (folder / f"{file}.safetensors").exists()
+            }
+            run = cls(
+                data=data,
+                train=train,
+                model=model,
+                losses=losses,
+                trajectory=_array(folder / "trajectory.safetensors", "log_probs"),
+                moments=moments,
+                validation=_validation(folder, facts.get("validation"), data),
+                **others,
+            )
+            if "sha256" in facts and facts["sha256"] != _sums(folder):  # older runs have none
+                raise InputError("expected weights, moments and chains as they were written, got others")
+            return run
         except records.DAMAGE as error:
             raise records.damaged("run", folder, error) from None
+
+
+def _validation(folder: Path, facts: Any, like: Data) -> Validation | None:
+    if facts is None:
+        return None
+    data = records.read_data(folder, "validation", facts["data"], vocab=like.vocab, context_length=like.context_length)
+    steps, losses = np.array(facts["steps"]), np.array(facts["losses"], np.float64)
+    return Validation(data=data, steps=steps, losses=losses)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    names = ("model", "initial", "ended", "moments", "trajectory", "validation")
+    files = [folder / f"{name}.safetensors" for name in names]
+    return {file.name: records.digest(file) for file in files if file.exists()}
+
+
+def _weights(path: Path, config: GPTConfig) -> NDArray[np.float32]:
+    tensors = weights.load(path)
+    if any(array.dtype != np.float32 for array in tensors.values()):
+        raise InputError("expected weights in float32, got others")
+    flat = weights.flatten(config, tensors)
+    if not np.isfinite(flat).all():
+        raise InputError("expected finite weights, got others")
+    return flat
 
 
 def _array(path: Path, name: str) -> NDArray[np.float32] | None:

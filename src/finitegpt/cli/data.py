@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from finitegpt.cli.settings import ValidationOptions
 from finitegpt.data import NOTEBOOK_SEQUENCE, Data
 from finitegpt.errors import FileError, InputError
 from finitegpt.files import read_text
 
 _LENGTH = 10_000
+
+Vocab = str | tuple[str, ...]
 
 
 def data_of_text(
@@ -24,7 +27,7 @@ def data_of_text(
 
 
 def data_of_documents(
-    documents: Path, transform: str | None, bos: str | None, eos: str | None, vocab: str | None, context_length: int
+    documents: Path, transform: str | None, bos: str | None, eos: str | None, vocab: Vocab | None, context_length: int
 ) -> Data:
     """Data from a file of documents, one a line, or from a folder of them, one a file."""
     texts = _files(documents) if documents.is_dir() else _lines(documents)
@@ -53,6 +56,25 @@ def data_of_source(source: str, length: int | None, exact: bool, context_length:
         raise InputError(f"expected --length above the context length {context_length}, got {length}; try {_LENGTH}")
     texts = known.sample_sequences(length // (context_length + 1), context_length + 1, seed=seed)
     return Data.from_sequences(texts, context_length=context_length, vocab=known.vocab, source=known.name)
+
+
+def validation_of(
+    validation: ValidationOptions, data: Data, source: bool, documents: bool, transform: str | None
+) -> Data | float | None:
+    """The validation data of a file, read as that of the training was; or a share."""
+    if validation.file is None:
+        return validation.share
+    if source:
+        raise InputError("expected a share of what is drawn for --validation, got a file; try 0.1")
+    vocab, borders = data.vocab, data.borders
+    if documents and borders is not None:
+        return data_of_documents(validation.file, transform, borders.bos, borders.eos, vocab, data.context_length)
+    text = _read(validation.file)
+    if transform is None:
+        return Data.from_text(text, context_length=data.context_length, vocab=vocab)
+    from finitegpt.sources import transform as transformed
+
+    return Data.from_symbols(transformed(text, transform), context_length=data.context_length, vocab=vocab)
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,17 +1,19 @@
 """finitegpt train: from a sequence, a file or a source to a run."""
 
 from pathlib import Path
-from typing import Literal
 
 from finitegpt import states
-from finitegpt.cli.data import data_of_documents, data_of_source, data_of_text
-from finitegpt.cli.shared import Flag, Sign, app, as_json, console, print_json, progress, run_folder
+from finitegpt.cli.data import data_of_documents, data_of_source, data_of_text, validation_of
+from finitegpt.cli.settings import ModelOptions, TrainingOptions, ValidationOptions, train_config
+from finitegpt.cli.shared import Flag, Sign, Update, app, as_json, console, print_json, progress, run_folder
 from finitegpt.config import GPTConfig, TrainConfig
-from finitegpt.data import NOTEBOOK_CONTEXT_LENGTH, Data
+from finitegpt.data import Data
 from finitegpt.ensemble import Ensemble, train_many
 from finitegpt.errors import InputError
 from finitegpt.run import Run
 from finitegpt.training import train
+
+_MODEL, _TRAINING, _VALIDATION = ModelOptions(), TrainingOptions(), ValidationOptions()
 
 
 @app.command(name="train")
@@ -28,18 +30,9 @@ def train_command(
     bos: Sign = None,
     eos: Sign = None,
     vocab: Sign = None,
-    context_length: int = NOTEBOOK_CONTEXT_LENGTH,
-    n_layer: int = 4,
-    n_head: int = 4,
-    n_embd: int = 16,
-    bias: Flag = False,
-    loss: Literal["last", "all"] = "last",
-    steps: int = 50,
-    lr: float = 1e-3,
-    weight_decay: float = 0.1,
-    seed: int = 1337,
-    seeds: str | None = None,
-    batch_size: int | None = None,
+    model: ModelOptions = _MODEL,
+    training: TrainingOptions = _TRAINING,
+    validation: ValidationOptions = _VALIDATION,
     out: Path | None = None,
     keep_steps: Flag = False,
     json: Flag = False,
@@ -75,30 +68,6 @@ def train_command(
         A sign put after every document, and where `finitegpt sample` ends; may be the same.
     vocab
         The tokens, in order; by default the distinct characters of the data, sorted.
-    context_length
-        Tokens that the model sees.
-    n_layer
-        Layers.
-    n_head
-        Attention heads a layer; divides --n-embd.
-    n_embd
-        Width of the residual stream.
-    bias
-        Give linear layers a bias.
-    loss
-        Learn the last token of each window, or every token.
-    steps
-        AdamW steps.
-    lr
-        Learning rate.
-    weight_decay
-        Decoupled weight decay.
-    seed
-        Seed of the weights and of mini-batches, as in PyTorch; and of what is drawn from a source.
-    seeds
-        Train once for each seed of a range such as 0:1000, and report what the seeds agree on.
-    batch_size
-        Random windows a step; by default all of them, or 256 where more than 4,096 differ.
     out
         A new folder for the run.
     keep_steps
@@ -108,41 +77,40 @@ def train_command(
     """
     what = {"SEQUENCE": sequence, "--text": text, "--documents": documents, "--source": source}
     _require_one(what, {"--length": length, "--exact": exact or None}, {"--bos": bos, "--eos": eos})
+    L = model.context_length
     if source is not None:
         if transform is not None or vocab is not None:
             raise InputError("expected a source as it is, got --transform or --vocab; try leaving that out")
-        data = data_of_source(source, length, exact, context_length, seed)
+        data = data_of_source(source, length, exact, L, training.seed)
     elif documents is not None:
-        data = data_of_documents(documents, transform, bos, eos, vocab, context_length)
+        data = data_of_documents(documents, transform, bos, eos, vocab, L)
     else:
-        data = data_of_text(sequence, text, transform, vocab, context_length)
-    model = GPTConfig(
-        vocab_size=len(data.vocab),
-        context_length=context_length,
-        n_layer=n_layer,
-        n_head=n_head,
-        n_embd=n_embd,
-        bias=bias,
-    )
-    config = TrainConfig(steps=steps, lr=lr, weight_decay=weight_decay, seed=seed, batch_size=batch_size, loss=loss)
+        data = data_of_text(sequence, text, transform, vocab, L)
+    held_out = validation_of(validation, data, source is not None, documents is not None, transform)
+    shape, config = model.config(len(data.vocab)), train_config(training, validation)
 
     from finitegpt import report
 
-    if seeds is not None:
-        _train_seeds(data, model, config, _seed_range(seeds), out, keep_steps, json)
+    if training.seeds is not None:
+        if held_out is not None:
+            raise InputError("expected one seed with --validation, got --seeds; try --seed")
+        _train_seeds(data, shape, config, _seed_range(training.seeds), out, keep_steps, json)
         return
 
     def run_training() -> Run:
-        with progress(steps, "training") as update:
+        with progress(config.steps, "training") as update:
+            tell = update and _Notes(update)
             return train(
                 data,
-                model,
+                shape,
                 config,
+                validation=held_out,
                 keep_steps=keep_steps,
-                progress=update and (lambda done, loss: update(done, f"loss {loss:.4f}")),
+                progress=tell and tell.trained,
+                validated=tell and tell.validated,
             )
 
-    if json and out is None and report.is_small(model) and not keep_steps:
+    if json and out is None and report.is_small(shape) and not keep_steps:
         print_json(report.train_json(run_training(), {}))
         return
     from finitegpt.output import write_run
@@ -167,6 +135,25 @@ def _require_one(what: dict[str, object], of_source: dict[str, object], of_docum
         strange = next((name for name, value in options.items() if value is not None), None)
         if strange is not None and what[need] is None:
             raise InputError(f"expected {need} with {strange}, got none; try {example}")
+
+
+class _Notes:
+    """What a progress bar says beside how much is done: the last loss, and the last validation loss."""
+
+    def __init__(self, update: Update) -> None:
+        self.update, self.losses = update, dict[str, float]()
+
+    def trained(self, done: int, loss: float) -> None:
+        """After steps."""
+        self._tell(done, "loss", loss)
+
+    def validated(self, done: int, loss: float) -> None:
+        """After a look."""
+        self._tell(done, "validation", loss)
+
+    def _tell(self, done: int, name: str, loss: float) -> None:
+        self.losses[name] = loss
+        self.update(done, ", ".join(f"{name} {self.losses[name]:.4f}" for name in sorted(self.losses)))
 
 
 def _seed_range(text: str) -> range:

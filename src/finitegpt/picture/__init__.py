@@ -4,7 +4,8 @@ from finitegpt.picture.automaton import machine_graph
 from finitegpt.picture.beliefs import simplex
 from finitegpt.picture.flux import flux_graph
 from finitegpt.picture.graph import state_graph
-from finitegpt.picture.plots import curves, loss_curve
+from finitegpt.picture.loss import loss_curve
+from finitegpt.picture.plots import curves
 from finitegpt.picture.spread import seed_spread
 from finitegpt.picture.svg import to_png
 

@@ -1,19 +1,15 @@
 """Curves over whole numbers: the loss by step, entropies by tokens of memory, distances by tokens."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from finitegpt.errors import InputError
 from finitegpt.picture import svg
 
+Point = tuple[float, float]
+
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760.0, 410.0, 62.0, 24.0, 62.0, 52.0
-
-
-def loss_curve(losses: Sequence[float], marks: Sequence[tuple[str, float]] = ()) -> str:
-    """SVG of the loss in nats before each step, with named horizontal lines such as the uniform guess."""
-    if len(losses) == 0:
-        raise InputError("expected at least one loss, got none; try training for a step")
-    return curves("Training loss", [("loss", losses)], across="step", up="nats", marks=marks)
+_STRIP = 86.0
 
 
 def curves(
@@ -29,7 +25,27 @@ def curves(
 
     `across` and `up` name the axes. On a logarithmic scale what is not above zero is left out.
     """
-    series = [(name, [(k, float(value)) for k, value in enumerate(values)]) for name, values in lines]
+    series = [(name, numbered(values)) for name, values in lines]
+    return plot(title, series, across=across, up=up, marks=marks, logarithmic=logarithmic)
+
+
+def numbered(values: Sequence[float]) -> list[Point]:
+    """Values over 0, 1, 2, ..."""
+    return [(float(k), float(value)) for k, value in enumerate(values)]
+
+
+def plot(
+    title: str,
+    series: Sequence[tuple[str, list[Point]]],
+    *,
+    across: str,
+    up: str,
+    marks: Sequence[tuple[str, float]] = (),
+    logarithmic: bool = False,
+    ring: tuple[str, Point] | None = None,
+    below: tuple[str, list[Point]] | None = None,
+) -> str:
+    """SVG of named series of points, with a ring around one of them, and another series from 0 up in a strip below."""
     if logarithmic:
         series = [(name, [(k, math.log10(value)) for k, value in points if value > 0]) for name, points in series]
         marks = [(name, math.log10(value)) for name, value in marks if value > 0]
@@ -78,12 +94,39 @@ def curves(
             )
         for step, value in shown if len(shown) <= 24 else shown[-1:]:
             body.append(svg.element("circle", cx=x(step), cy=y(value), r=3.5, fill=colour))
-    if len(series) > 1:
-        body.extend(_legend([name for name, _ in series], title))
-    return svg.document(_WIDTH, _HEIGHT, body, f"{title} by {across}")
+    names = [name for name, _ in series] if len(series) > 1 else []
+    if ring:
+        name, (step, value) = ring
+        body.append(_ring(x(step), y(value)))
+        names.append(name)
+    if names:
+        body.extend(_legend(names, title, ring is not None))
+    if below:
+        body.extend(_strip(*below, x))
+    return svg.document(_WIDTH, _HEIGHT + (_STRIP if below else 0), body, f"{title} by {across}")
 
 
-def _mark(label: str, height: float, points: list[tuple[float, float]]) -> str:
+def _ring(x: float, y: float) -> str:
+    return svg.element("circle", cx=x, cy=y, r=6, fill="none", stroke=svg.INK, stroke_width=1.8)
+
+
+def _strip(name: str, points: list[Point], x: Callable[[float], float]) -> list[str]:
+    """A small plot below the other one, from 0 to its highest value."""
+    high = max(value for _, value in points) or 1.0
+    top, bottom = _HEIGHT + 22, _HEIGHT + _STRIP - 12
+    path = " ".join(
+        f"{svg.number(x(step))},{svg.number(bottom - (bottom - top) * value / high)}"
+        for step, value in thin(points, 1000)
+    )
+    body = [svg.text(name, _LEFT, _HEIGHT + 6, 13, text_anchor="start", fill=svg.SOFT)]
+    for value, height in ((high, top), (0.0, bottom)):
+        body.append(_line(_LEFT, height, _WIDTH - _RIGHT, height, svg.FAINT))
+        body.append(svg.text(f"{value:.3g}", _LEFT - 8, height, 12, text_anchor="end", fill=svg.SOFT))
+    body.append(svg.element("polyline", points=path, fill="none", stroke=svg.SOFT, stroke_width=1.6))
+    return body
+
+
+def _mark(label: str, height: float, points: list[Point]) -> str:
     """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are."""
     wide = svg.text_width(label, 12)
 
@@ -98,7 +141,7 @@ def _mark(label: str, height: float, points: list[tuple[float, float]]) -> str:
     return svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
 
 
-def _legend(names: list[str], title: str) -> list[str]:
+def _legend(names: list[str], title: str, ring: bool) -> list[str]:
     """From the right, on the line of the title if there is room beside it, else on the next."""
     body, x = [], _WIDTH - _RIGHT
     wide = sum(0.92 * svg.text_width(name, 13) + 40 for name in names)
@@ -106,17 +149,21 @@ def _legend(names: list[str], title: str) -> list[str]:
     for k in range(len(names) - 1, -1, -1):
         body.append(svg.text(names[k], x, y, 13, text_anchor="end", fill=svg.INK))
         x -= 0.92 * svg.text_width(names[k], 13) + 6
-        body.append(svg.element("rect", x=x - 17, y=y - 2, width=17, height=4, rx=2, fill=svg.PALETTE[k]))
+        if ring and k == len(names) - 1:
+            body.append(_ring(x - 8, y))
+        else:
+            fill = svg.PALETTE[k % len(svg.PALETTE)]
+            body.append(svg.element("rect", x=x - 17, y=y - 2, width=17, height=4, rx=2, fill=fill))
         x -= 34
     return body
 
 
-def thin(points: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+def thin(points: list[Point], most: int) -> list[Point]:
     """At most about `most` points: of each stretch of steps its lowest and its highest, so that no spike is lost."""
     stretch = math.ceil(2 * len(points) / most)
     if stretch <= 2:
         return points
-    kept: list[tuple[int, float]] = [points[0]]
+    kept: list[Point] = [points[0]]
     for first in range(1, len(points) - 1, stretch):
         part = points[first : first + stretch]
         ends = {min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])}

@@ -1,7 +1,7 @@
 """What `analyze` says as one HTML page with pictures: no scripts, nothing loaded from elsewhere, ready to be mailed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import numpy as np
@@ -121,7 +121,19 @@ def _losses(run: Run) -> list[str]:
     if len(run.losses) == 0:
         return []
     marks = [("uniform guess", math.log(len(run.data.vocab)))]
-    return ["<h2>Training</h2>", _picture(loss_curve(run.losses.tolist(), marks))]
+    return ["<h2>Training</h2>", _picture(run_losses(run, marks))]
+
+
+def run_losses(run: Run, marks: Sequence[tuple[str, float]]) -> str:
+    """SVG of the losses of a run, with its validation and its learning rates."""
+    seen, done = run.validation, len(run.losses)
+    return loss_curve(
+        run.losses.tolist(),
+        marks,
+        validation=[] if seen is None else list(zip(seen.steps.tolist(), seen.losses.tolist(), strict=True)),
+        kept=run.kept if run.train.keep == "best" else None,
+        rates=run.train.rates(0, done).tolist(),
+    )
 
 
 _PICTURES: dict[str, Callable[[Summary, Run], list[str]]] = {

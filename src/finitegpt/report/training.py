@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finitegpt import states
+from finitegpt.config import GPTConfig, TrainConfig
 from finitegpt.report.chain import chain_json, is_small, more, most_seen, row, state, state_space, state_table
 from finitegpt.report.layout import TAIL, facts, indent, section, tail
 from finitegpt.run import Run
@@ -29,6 +30,7 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
         **({} if run.data.borders is None else {"sequences": run.data.borders.m}),
         "data_entropy": run.data.entropy,
         "losses": run.losses.tolist(),
+        **_validation_json(run),
         "state_space": state_space(config.vocab_size, config.context_length),
     }
     if is_small(run.model.config):
@@ -39,14 +41,22 @@ def train_json(run: Run, files: dict[str, str]) -> dict[str, Any]:
     return result
 
 
+def _validation_json(run: Run) -> dict[str, Any]:
+    seen = run.validation
+    if seen is None:
+        return {}
+    looks = {"tokens": len(seen.data.tokens), "steps": seen.steps.tolist(), "losses": seen.losses.tolist()}
+    return {"validation": looks, "kept_step": run.kept}
+
+
 def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     """What a newcomer wants to know after training."""
     config = run.model.config
     V, L = config.vocab_size, config.context_length
     batch = run.train.batch_size
-    order = "random one" if run.train.batches == "random" else "one"
-    seen = "all in every step" if batch is None else f"{count(batch, order)} a step"
-    seen += ", in turn" if batch is not None and run.train.batches == "in_turn" else ""
+    seen = "all in every step" if batch is None else f"{count(batch, 'random one')} a step"
+    if batch is not None and run.train.batches == "in_turn":
+        seen = f"the next {batch:,} in each step" if batch > 1 else "the next one in each step"
     position = "the last token" if run.train.loss == "last" else "every token"
     full, every = state_space(V, L).values()
     sizes = [count(config.n_layer, "layer"), count(config.n_head, "head"), f"width {config.n_embd}"]
@@ -54,8 +64,10 @@ def print_training(console: Console, run: Run, files: dict[str, str]) -> None:
     console.print(
         facts(
             ("data", f"{_size(run)}, {seen}"),
+            *_held_out(run),
             ("for example", _examples(run)),
-            ("model", f"{', '.join(sizes)}: {config.n_params:,} parameters"),
+            ("model", f"{', '.join([*sizes, *_kind(config)])}: {config.n_params:,} parameters"),
+            *_optimizer(run.train),
             (
                 "state space",
                 f"{V}**{L} = {short(full)} states ({short(every)} with shorter contexts), "
@@ -115,18 +127,71 @@ def _losses(run: Run) -> Padding:
     n = len(run.losses)
     if n == 0:
         return indent(Text("no steps: the model is as it was drawn"))
-    marks = sorted({0, *(round(k * (n - 1) / 5) for k in range(1, 5)), n - 1})
+    seen = run.validation
+    points = list(range(n)) if seen is None else seen.steps.tolist()
+    last = len(points) - 1
+    chosen = {0, *(round(k * last / 5) for k in range(1, 5)), last}
+    if seen is not None and run.train.keep == "best":
+        chosen.add(seen.best)
+    marks = [points[k] for k in sorted(chosen)]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     table.add_column("step")
     for mark in marks:
         table.add_column(f"{mark:,}", justify="right")
-    table.add_row("loss", *(f"{run.losses[mark]:.4f}" for mark in marks))
+    # Each is the loss before that step; after the last there is no loss of training.
+    table.add_row("loss", *(f"{run.losses[mark]:.4f}" if mark < n else "" for mark in marks))
+    if seen is not None:
+        table.add_row("validation", *(f"{seen.losses[k]:.4f}" for k in sorted(chosen)))
     notes = [f"uniform guess {np.log(run.model.config.vocab_size):.4f}"]
     if run.train.loss == "last":
-        notes.append(f"best possible on this data {run.data.entropy:.4f}")
+        where = "on this data" if seen is None else "in training"
+        notes.append(f"best possible {where} {run.data.entropy:.4f}")
     if n < run.train.steps:
         notes.append(f"stopped after {n:,} of {run.train.steps:,} steps")
-    return indent(Group(table, Text(", ".join(notes), style="dim")))
+        patience = run.train.patience
+        if seen is not None and patience is not None and seen.without_lower >= patience:
+            notes[-1] += f", {count(patience, 'look')} without a lower validation loss"
+    lines: list[RenderableType] = [table, Text(", ".join(notes), style="dim")]
+    if seen is not None and run.train.keep == "best":
+        lowest = f"the lowest validation loss, {seen.losses[seen.best]:.4f}"
+        lines.append(Text(f"kept: the weights after {count(run.kept, 'step')}, with {lowest}"))
+    return indent(Group(*lines))
+
+
+def _held_out(run: Run) -> list[tuple[str, str | Text]]:
+    """What is validated on."""
+    if run.validation is None:
+        return []
+    data, every = run.validation.data, run.train.validate_every or 1
+    often = "after every step" if every == 1 else f"every {every:,} steps"
+    said = f"{count(len(data.tokens), 'token')}, all {count(data.count_windows(run.train.loss), 'window')}, {often}"
+    return [("validation", said)]
+
+
+def _kind(config: GPTConfig) -> list[str]:
+    """What sets a model apart from GPT-2 as nanoGPT has it."""
+    kinds = [] if config.tied else ["untied"]
+    kinds += (
+        []
+        if config.activation == "gelu"
+        else [config.activation.replace("gelu_tanh", "tanh GELU").replace("relu", "ReLU")]
+    )
+    kinds += [] if config.norm == "layernorm" else ["RMSNorm" if config.norm_weight else "RMSNorm without weight"]
+    return kinds + ["normed embedding"] * config.embedding_norm + ["no last norm"] * (not config.final_norm)
+
+
+def _optimizer(config: TrainConfig) -> list[tuple[str, str | Text]]:
+    """How the optimiser differs from the notebook's."""
+    rate = [f"{config.lr:g}"]
+    if config.warmup:
+        rate.append(f"after {count(config.warmup, 'step')} of warm-up")
+    if config.decay != "constant":
+        rate.append(f"{config.decay} decay to {config.min_lr:g}")
+    own = [] if config.betas == TrainConfig().betas else ["betas {:g} and {:g}".format(*config.betas)]
+    own += [] if config.clip is None else [f"gradients clipped to {config.clip:g}"]
+    own += ["decay of matrices alone"] * config.decay_matrices
+    found: list[tuple[str, str | Text]] = [("learning rate", ", ".join(rate))] if len(rate) > 1 else []
+    return found + ([("optimiser", ", ".join(own))] if own else [])
 
 
 def _comparison(run: Run) -> RenderableType:
