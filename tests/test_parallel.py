@@ -90,10 +90,12 @@ def test_push_and_pull_by_threads_are_those_of_one_call() -> None:
 
 
 def test_large_chains_are_mapped_to_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = MODEL.chain().log_probs
+    shape = GPTConfig(vocab_size=2, context_length=18, n_layer=1, n_head=1, n_embd=4)
+    model = Model.init(shape, "01", seed=0)
+    expected = model.chain(startup=False).log_probs
     monkeypatch.setattr(limits, "_SMALL", 1)
     monkeypatch.setattr(limits, "available_bytes", lambda: 6 * expected.nbytes // 4)
-    mapped = MODEL.chain(startup=False).log_probs
+    mapped = model.chain(startup=False).log_probs
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, expected)
 

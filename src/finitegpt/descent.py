@@ -5,7 +5,7 @@ The engine cuts the windows of a step into parts and says how their gradients ar
 
 import math
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -17,10 +17,10 @@ from finitegpt import states
 from finitegpt.config import GPTConfig
 from finitegpt.engine import Engine, Optimizer, Windows
 from finitegpt.limits import require_memory
-from finitegpt.parallel import is_worker, ordered, ranges, workers
+from finitegpt.parallel import is_worker, ranges, together, workers
 
-_WORTHWHILE = 2e8
-"""Operations a step from which handing it to several threads pays, some milliseconds of one."""
+_WORTHWHILE = 3e7
+"""Operations a step from which handing it to several threads pays, a millisecond of one."""
 _PIECE = 2**16
 """Numbers whose squares the engine sums at once, and that are updated at once."""
 
@@ -87,8 +87,8 @@ class Descent:
                 self._engine.evaluate(self._shape, weights, 0, n, out=chains[step])
         return losses
 
-    def _each(self, work: Callable[[Any], Any], items: Any) -> list[Any]:
-        return list(ordered(work, items))
+    def _each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        return together(work, items, self._threads)
 
     @contextmanager
     def _space(self) -> Iterator[NDArray[np.uint8]]:
