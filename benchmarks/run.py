@@ -25,6 +25,7 @@ from peers import (
 from quantecon.markov import MarkovChain
 from rich.console import Console
 from rich.table import Table
+from training import training
 
 import finitegpt
 from finitegpt import Chain, GPTConfig, Model, TrainConfig, states
@@ -286,7 +287,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    every = (notebook, every_state, one_push, many_seeds, small_chains, long_run, the_page)
+    every = (notebook, every_state, one_push, many_seeds, training, small_chains, long_run, the_page)
     results = [result for figures in every for result in figures()]
     table = Table(*HEADER, title=machine())
     for result in results:
