@@ -5,10 +5,10 @@ Markov model as well as possible must keep P(hidden state | tokens so far), the 
 fractal in a triangle. In a trained GPT they can be read off the residual stream by linear regression.
 
 They trained and regressed on samples. Here both are exact: with L tokens of context there are 3**L contexts, each with
-a belief and a probability, and every step of the training sees every window with its probability. That matters: from
-no context at all to an endless one, mess3 gives 0.0097 nats away, and nearly all of them to the last token. A GPT
-trained on mini-batches of a million sampled tokens reached 1.090965 nats, which is worth 1.06 tokens of context. So the
-loss is told in tokens of context, the k whose exact h_k it reaches, and nothing is drawn below 4.3 of them.
+a belief and a probability, and every step of the training sees every window with its probability. That matters: all
+that the past of mess3 says about a token is 0.0097 nats, 78 % of it in the last token alone. Trained on mini-batches of
+a million sampled tokens, a GPT here stayed at 1.090965 nats, which is worth 1.06 tokens of context. So the loss is told
+in tokens of context, the k whose exact h_k it reaches, and nothing is drawn below 4.3 of them.
 
 An R**2 near 1 means less than it seems. The tokens themselves, one-hot, explain most of the variance, and the stream of
 a GPT that was never trained more still: it is a random mixture of all tokens and places, in which even the fractal can
@@ -40,7 +40,7 @@ def main(short: bool, out: Path) -> list[Row]:
         if known:
             rows.append(Row(f"{name}: entropy rate, nats", known, sum(source.entropy_rate) / 2))
         words = source.word_probs(L + 1).reshape(-1, 3)  # (contexts, the token that follows)
-        loss = -float((words * run.chain.log_probs).sum())
+        loss = -float((words * np.log(run.chain.probs)).sum())
         tokens = tokens_of_context(source, loss, L)
         rows.append(Row(f"{name}: expected loss with {L} tokens, nats", float(source.memory(L)[-1]), loss))
         rows.append(Row(f"{name}: tokens of context", float(L), tokens))
@@ -64,12 +64,14 @@ def main(short: bool, out: Path) -> list[Row]:
             rows += [Row(f"{at}, trained", None, float(trained)), Row(f"{at}, untrained", None, float(untrained))]
 
         file = name.replace(":", "-").replace(",", "-")
-        panels = [
-            ("exact", found.beliefs),
-            (f"read from the untrained GPT: R² {found.untrained[-1]:.4f}", found.read_untrained),
-            (f"read from the GPT, worth {tokens:.2f} tokens: R² {found.r2[-1]:.4f}", found.read),
-        ]
-        write(out, f"{file}.svg", simplex(panels, title=f"Beliefs of {name} after {3**L:,} contexts of {L} tokens"))
+        panels = [("exact", found.beliefs)]
+        for what, read, r2_last in (
+            ("untrained GPT", found.read_untrained, found.untrained[-1]),
+            ("trained GPT", found.read, found.r2[-1]),
+        ):
+            panels.append((f"{what}, {1 - r2_last:.2%} unexplained", read))
+        title = f"Beliefs of {name} after {3**L:,} contexts of {L} tokens; the GPT is worth {tokens:.2f} of them"
+        write(out, f"{file}.svg", simplex(panels, title=title))
         left = [("trained", (1 - found.r2).tolist()), ("untrained", (1 - found.untrained).tolist())]
         picture = curves(
             f"Beliefs of {name}: variance that the stream leaves unexplained",
