@@ -11,7 +11,7 @@ Bayes' loss, and the loss with each head off, at zero or at its mean.
 
 The loss that a model falls back to does not tell what it has become. With seed 0 there are two heads without which the
 loss is that of counting, to 2e-4 nats. Yet KL(counts || GPT) is then 0.025 and 0.043 nats, where KL(counts || Bayes) is
-0.055: it does not count. With seed 1 a head is off and the GPT is nearer to counting, 0.011, its loss farther away.
+0.055: it does not count. With seed 1 and head (0, 0) off the GPT is nearer to counting, 0.011, but not by its loss.
 Which head matters, and how much, differs from seed to seed. On its way down, too, the GPT of seed 0 passes by the loss
 of counting without a pause; it is nearest to counting soon after, but never nearer than 0.0127.
 """
