@@ -1,19 +1,26 @@
 """The examples, in their short form: their pictures are there, and their figures agree with those they stand beside."""
 
 import importlib.util
+import itertools
+import math
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from finitegpt.sources import parse
 
 FOLDER = Path(__file__).parent.parent / "examples"
 PICTURES = {
     "greedy_cycles": ["greedy-cycles.svg"],
+    "in_context": ["in-context.svg", "in-context-distance.svg", "in-context-heads.svg"],
     "markov_one_layer": ["markov-one-layer.svg"],
     "memory": ["memory.svg", "memory-even.svg", "memory-golden_mean.svg"],
-    "mess3": ["mess3.svg", "mess3-0.05-0.85.svg"],
+    "mess3": [f"{name}.svg" for name in ("mess3", "mess3-depth", "mess3-0.05-0.85", "mess3-0.05-0.85-depth")],
     "notebook": ["notebook.svg"],
     "unseen_bias": ["unseen-bias.svg"],
 }
@@ -34,6 +41,19 @@ class Table:
         assert row.ours == pytest.approx(row.exact, abs=within), name
 
 
+def load(name: str):
+    """An example as a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)  # as Python does for the folder of a script
+        spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, spec.name, module)  # a dataclass looks there for the names in its annotations
+        spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory):
     """Runs an example once, as `python examples/NAME.py --short --out FOLDER` does."""
@@ -41,14 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory):
     @cache
     def once(name: str) -> Table:
         out = tmp_path_factory.mktemp(name) / "new"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.syspath_prepend(FOLDER)  # as Python does for the folder of a script
-            spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return Table(module.main(short=True, out=out), out)
+        return Table(load(name).main(short=True, out=out), out)
 
     return once
 
@@ -133,16 +146,81 @@ def test_tied_embeddings_catch_one_layer_where_p_and_q_exceed_one(run):
 @pytest.mark.parametrize("source", ["mess3", "mess3:0.05,0.85"])
 def test_training_brings_beliefs_into_the_residual_stream(run, source):
     table = run("mess3")
-    r2 = {name.split("R^2 from ")[1]: row.ours for name, row in table.rows.items() if f"{source}: R^2" in name}
+    r2 = {name.split("R^2 from ")[1]: row.ours for name, row in table.rows.items() if f"{source}: R^2 from" in name}
     assert r2["the exact probabilities"] == pytest.approx(1, abs=1e-6)
     assert r2["the last token"] < r2["all tokens"] < r2["the untrained GPT"] < r2["the trained GPT"] < 1
-    assert 1 - r2["the trained GPT"] < 0.7 * (1 - r2["the untrained GPT"])
+    assert 1 - r2["the trained GPT"] < 0.3 * (1 - r2["the untrained GPT"])
+    for which in ("trained", "untrained"):
+        depths = [table[f"{source}: R^2 at depth {depth}, {which}"] for depth in range(5)]
+        assert depths[0] == pytest.approx(r2["the last token"], abs=1e-6)  # one vector for each token, and a constant
+        assert depths[4] == r2[f"the {which} GPT"]
 
 
-def test_mess3_is_learned(run):
+@pytest.mark.parametrize("source", ["mess3", "mess3:0.05,0.85"])
+def test_mess3_is_learned(run, source):
     table = run("mess3")
-    table.agrees("mess3: entropy rate, nats", 1e-6)
-    table.agrees("mess3: loss with 5 tokens, nats", 5e-3)
+    tokens, loss = (table[f"{source}: {what}"] for what in ("tokens of context", "expected loss with 5 tokens, nats"))
+    assert 4.3 <= tokens <= 5
+    assert np.interp(tokens, np.arange(6), parse(source).memory(5)) == pytest.approx(loss, abs=1e-9)
+
+
+def test_mess3_has_the_published_entropy_rate(run):
+    run("mess3").agrees("mess3: entropy rate, nats", 1e-6)
+
+
+def test_beliefs_are_not_drawn_of_a_gpt_that_has_not_learned(tmp_path):
+    example = load("mess3")
+    example.NEEDED = 5.5
+    with pytest.raises(RuntimeError, match=r"worth 5\.5 tokens of context on mess3, got one worth 4\."):
+        example.main(short=True, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bayes_and_counts_have_the_losses_of_their_definitions(run):
+    table = run("in_context")
+    law = {}
+    for word in itertools.product((0, 1), repeat=9):
+        law[word] = 0.5  # the first token
+        for state in (0, 1):
+            follow = [b for a, b in itertools.pairwise(word) if a == state]
+            ones, zeros = sum(follow), len(follow) - sum(follow)
+            law[word] *= math.factorial(ones) * math.factorial(zeros) / math.factorial(ones + zeros + 1)
+
+    def given(what) -> float:
+        """The entropy of the last token, given what is made of those before."""
+        joint, alone = {}, {}
+        for word, p in law.items():
+            key = what(word[:8])
+            joint[key, word[8]] = joint.get((key, word[8]), 0) + p
+            alone[key] = alone.get(key, 0) + p
+        return -sum(p * math.log(p / alone[key]) for (key, _), p in joint.items())
+
+    assert table["Bayes: loss, nats"] == pytest.approx(given(lambda context: context), abs=1e-12)
+    assert table["counts of tokens alone: loss, nats"] == pytest.approx(given(sum), abs=1e-12)
+    laplace = -sum(p * math.log((word[:8].count(word[8]) + 1) / 10) for word, p in law.items())
+    assert table["(1s + 1) / (tokens + 2): loss, nats"] == pytest.approx(laplace, abs=1e-12)
+    for name, within in (("Bayes", 1e-6), ("counts of tokens alone", 2e-6), ("(1s + 1) / (tokens + 2)", 2e-6)):
+        table.agrees(f"{name}: loss, nats", within)
+    lost = table["counts of tokens alone: loss, nats"] - table["Bayes: loss, nats"]
+    assert table["KL(Bayes || counts), nats"] == pytest.approx(lost, abs=1e-12)
+
+
+def test_a_gpt_learns_to_learn_in_context(run):
+    table = run("in_context")
+    assert table["Bayes: loss, nats"] < table["seed 0: loss, nats"] < table["Bayes: loss, nats"] + 1e-3
+    table.agrees("seed 0: training loss of the first step, nats", 1e-6)
+
+
+def test_no_head_is_idle_in_context(run):
+    table = run("in_context")
+    whole, counts = table["seed 0: loss, nats"], table["counts of tokens alone: loss, nats"]
+    for what in ("off", "at its mean"):
+        losses = [table[f"seed 0: head {(layer, head)} {what}: loss, nats"] for layer in (0, 1) for head in (0, 1)]
+        assert min(losses) > whole + 1e-3
+        assert min(abs(loss - counts) for loss in losses) < 0.02
+    apart = [row.ours for name, row in table.rows.items() if name.endswith("off: KL(counts || GPT), nats")]
+    assert len(apart) == 4
+    assert min(apart) > 0.005
 
 
 def test_greedy_decoding_ends_in_cycles(run):
