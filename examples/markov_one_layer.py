@@ -12,7 +12,12 @@ saddle, which training leaves.
 - "bare": the model of the paper's theorems, see bare.py, begun near the critical point and trained by plain gradient
   descent on the exact law
 
-WHAT WE FIND
+What we find: the bare model does what the theorems say, and is caught in one case of four. The GPT gets away in all
+four, from every seed. With 4 tokens, tied and with p + q = 1.3, it does so only after a plateau at the unigram loss:
+halfway to the bigram loss takes 150 steps in the median of 101 seeds, 481 at the longest, where untied it takes 17 and
+at most 26. With 1,024 tokens the plateau of the tied GPT is longer, 310 steps against 20 in the median of three seeds,
+and one stays for 450: who trains for 300 steps would say that it is caught. The paper has other widths and learning
+rates; that no tied GPT is ever caught is not what these seeds show.
 """
 
 from collections.abc import Sequence
@@ -51,7 +56,7 @@ def main(short: bool, out: Path) -> list[Row]:
             picture = curves(f"{L} tokens", lines, across="step", up=up, marks=marks)
             write(out, "markov-one-layer.svg", picture)
         if not short:
-            long = as_in_the_paper(rows, title, source, steps=600 if p + q > 1 else 200)
+            long = as_in_the_paper(rows, title, source, steps=600 if p + q > 1 else 150)
             if p + q > 1:
                 picture = plot(f"{LONG:,} tokens", long, across="step", up="loss in nats, one seed", marks=marks)
                 write(out, "markov-one-layer-long.svg", picture)
@@ -69,7 +74,7 @@ def exact(rows: list[Row], title: str, source: Source, short: bool) -> list[tupl
     """Rows for contexts of 4 tokens; the expected loss before each step on the exact law, the median of seeds."""
     unigram, bigram = source.memory(1).tolist()
     sample = Data.from_text(source.sample(200_000, seed=0), context_length=L)
-    seeds, few = range(10 if short else 100), range(2 if short else 5)
+    seeds, few = range(11 if short else 101), range(3 if short else 5)
     lines = []
 
     def median(name: str, chains: Sequence[Chain]) -> None:
@@ -85,7 +90,7 @@ def exact(rows: list[Row], title: str, source: Source, short: bool) -> list[tupl
             losses = np.array([losses for _, losses in ends])  # (seeds, steps)
             left(rows, f"{title}: {model}", losses, (unigram + bigram) / 2, theorem(source, tied, model))
             lines.append((model, np.median(losses, axis=0).tolist()))
-        median(f"{title}: GPT, {name}, on a sample", [gpt(sample, tied, seed).chain for seed in seeds])
+        median(f"{title}: GPT, {name}, on a sample", [gpt(sample, tied, seed).chain for seed in range(11)])
     return lines
 
 
@@ -128,7 +133,8 @@ def as_in_the_paper(rows: list[Row], title: str, source: Source, steps: int) -> 
     # How hard these sequences are for whoever knows the chain, which is not how hard its sequences are on average.
     best = -float(source.predictor(1).log_probs[tokens[:, :-1], tokens[:, 1:]].mean())
     halfway = float(source.memory(1).mean())
-    lines: list[tuple[str, list[Point]]] = []
+    batches: list[tuple[str, list[Point]]] = []
+    on_fresh: list[tuple[str, list[Point]]] = []
     for name, tied in TIED.items():
         how = TrainConfig(steps=steps, lr=2e-3, weight_decay=1e-3, loss="all", batch_size=16, validate_every=LOOK_EVERY)
         runs = [
@@ -138,9 +144,11 @@ def as_in_the_paper(rows: list[Row], title: str, source: Source, steps: int) -> 
         what = f"{title}: {LONG:,} tokens: GPT, {name}"
         rows.append(Row(f"{what}: loss on fresh data, median of 3 seeds", best, float(np.median(looks[:, -1]))))
         left(rows, what, looks, halfway, every=LOOK_EVERY)
-        lines.append((f"{name}: training loss", list(enumerate(runs[0].losses.tolist()))))
-        lines.append((f"{name}: on fresh data", [(LOOK_EVERY * k, loss) for k, loss in enumerate(looks[0].tolist())]))
-    return lines
+        batches.append((f"{name}: training loss", list(enumerate(runs[0].losses.tolist()))))
+        on_fresh.append(
+            (f"{name}: loss on fresh data", [(LOOK_EVERY * k, loss) for k, loss in enumerate(looks[0].tolist())])
+        )
+    return batches + on_fresh
 
 
 if __name__ == "__main__":
