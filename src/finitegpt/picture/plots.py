@@ -134,7 +134,10 @@ def _strip(name: str, points: list[Point], x: Callable[[float], float]) -> list[
 
 
 def _mark(label: str, height: float, points: list[Point]) -> str:
-    """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are."""
+    """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are.
+
+    On a patch of paper, so that it can be read where all places are crossed.
+    """
     wide = svg.text_width(label, 12)
 
     def covers(place: tuple[float, float]) -> int:
@@ -144,7 +147,7 @@ def _mark(label: str, height: float, points: list[Point]) -> str:
     right, left = _WIDTH - _RIGHT - 4 - wide, _LEFT + 6
     at, middle = min(((right, height - 10), (left, height - 10), (right, height + 10), (left, height + 10)), key=covers)
     behind = {"x": at, "y": middle - 7, "width": wide, "height": 14, "fill": svg.PAPER, "fill_opacity": 0.85}
-    patch = svg.element("rect", **behind) if covers((at, middle)) else ""
+    patch = svg.element("rect", **behind)  # a curve may cross it that has no point there
     if at == right:
         return patch + svg.text(label, right + wide, middle, 12, text_anchor="end", fill=svg.SOFT)
     return patch + svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
