@@ -242,7 +242,7 @@ def legend(root: ET.Element, names: list[str]) -> dict[str, ET.Element]:
 def test_no_curve_hides_another() -> None:
     falling = np.linspace(3, 1, 9)
     lines = {"exact": falling, "ours": falling + 1e-4, "theirs": falling - 1e-4, "apart": falling + 0.2}
-    short = ("short", falling[:3])  # beyond its end it is not compared
+    short = ("short", falling[:3])
     root = ET.fromstring(curves("h", [*lines.items(), short], across="k", up="nats"))
     dashes = [line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
     assert dashes[0] == dashes[3] == "none"
@@ -292,6 +292,11 @@ def test_the_name_of_a_line_is_read_before_the_curves_it_crosses() -> None:
 
 def test_curves_that_only_touch_have_no_gaps() -> None:
     root = ET.fromstring(curves("h", [("a", [3.0, 1.0, 1.0, 1.0]), ("b", [3.0, 2.0, 1.5, 1.0])], across="k", up="nats"))
+    assert {line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")} == {"none"}
+
+
+def test_a_curve_that_goes_on_where_another_ends_has_no_gaps() -> None:
+    root = ET.fromstring(curves("h", [("a", [2.0, 1.0, 1.0]), ("b", [1.0] * 20)], across="k", up="nats"))
     assert {line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")} == {"none"}
 
 
