@@ -1,14 +1,20 @@
+import dataclasses
 import itertools
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finitegpt import Chain, InputError, Run, TooLargeError, TrainConfig, greedy, train, train_many
-from finitegpt.analysis import ReactiveFlux, machine, reactive_flux
+from finitegpt.analysis import ReactiveFlux, machine, reactive_flux, recurrent_classes
 from finitegpt.picture import curves, flux_graph, loss_curve, machine_graph, seed_spread, state_graph, to_png
 from finitegpt.picture.arcs import arc, line, place_arc_labels
+from finitegpt.picture.graph import CYCLE
 from finitegpt.picture.layout import arrow, box_around, overlap, place_labels, ring, ring_order
+from finitegpt.picture.plots import plot
+from finitegpt.picture.svg import INK, PALETTE, text_width
 from finitegpt.sources import bernoulli, rrxor, z1r
 from oracles import random_chain
 
@@ -61,6 +67,42 @@ def test_everything_drawn_lies_within_the_page(notebook: Run) -> None:
 
 def test_arrows_of_probability_zero_are_not_drawn(notebook: Run) -> None:
     assert sum("%" in text for text in texts(state_graph([("greedy", greedy(notebook.chain))]))) == 8
+
+
+def marked(svg: str) -> set[str]:
+    """The names of the states in the colour of a cycle, each the text after its circle."""
+    every = list(ET.fromstring(svg).iter())
+    names = [after.text or "" for one, after in itertools.pairwise(every) if one.get("fill") == CYCLE]
+    return {name for name in names if name}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([(2, 1), (2, 3), (3, 2), (2, 5), (5, 1)]), st.integers(0, 10_000))
+def test_the_cycles_of_greedy_decoding_are_marked(shape: tuple[int, int], seed: int) -> None:
+    chain = random_chain("dense", *shape, seed)
+    svg = state_graph([("T = 1", chain), ("greedy", greedy(chain))])
+    on_cycles = {chain.label(state) for members in recurrent_classes(greedy(chain)) for state in members}
+    bands = [
+        path for path in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}path") if path.get("stroke") == CYCLE
+    ]
+    assert len(bands) == len(on_cycles)
+    assert marked(svg) - {"a cycle, repeated for ever"} == on_cycles
+    assert texts(svg).count("a cycle, repeated for ever") == 1
+    assert CYCLE not in state_graph([("T = 1", chain)])
+
+
+def test_a_cycle_through_states_never_seen_is_read_on_its_colour(notebook: Run) -> None:
+    unseen = dataclasses.replace(greedy(notebook.chain), counts=np.zeros(8, np.int64))
+    svg = state_graph([("greedy", unseen)])
+    names = marked(svg) & set(unseen.labels)
+    assert names == {"110", "101", "011", "111"}
+    ink = {element.text: element.get("fill") for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+    assert {ink[name] for name in names} == {INK}
+
+
+def test_the_legend_says_dashed_where_something_is() -> None:
+    shown = texts(state_graph([("all are seen", train("0110", steps=0, context_length=1).chain)]))
+    assert "dashed: never seen in the data" not in shown
 
 
 def test_signs_that_xml_reads_are_escaped() -> None:
@@ -182,6 +224,80 @@ def test_curves_have_a_line_and_a_name_each() -> None:
     )
     assert len(root.findall(".//{*}polyline")) == 2
     assert {"ours", "<theirs>", "Memory", "k", "nats"} <= {text.text for text in root.findall(".//{*}text")}
+
+
+def legend(root: ET.Element, names: list[str]) -> dict[str, ET.Element]:
+    """The line before each name, which ends near the name's first letter."""
+    every = list(root)
+    found = {}
+    for before, name in itertools.pairwise(every):
+        if name.text in names:
+            assert before.get("x2") is not None
+            assert name.get("text-anchor") == "start"
+            assert 0 < float(name.get("x", 0)) - float(before.get("x2", 0)) < 10
+            found[name.text] = before
+    return found
+
+
+def test_no_curve_hides_another() -> None:
+    falling = np.linspace(3, 1, 9)
+    lines = {"exact": falling, "ours": falling + 1e-4, "theirs": falling - 1e-4, "apart": falling + 0.2}
+    short = ("short", falling[:3])
+    root = ET.fromstring(curves("h", [*lines.items(), short], across="k", up="nats"))
+    dashes = [line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert dashes[0] == dashes[3] == "none"
+    assert len({dashes[0], *dashes[1:3], dashes[4]}) == 4
+    shown = legend(root, [*lines, "short"])
+    assert [line.get("stroke-dasharray") for line in shown.values()] == dashes
+    assert [line.get("stroke") for line in shown.values()] == list(PALETTE[:5])
+
+
+def boxes_of_texts(root: ET.Element) -> list[tuple[float, float, float, float]]:
+    """About where the texts of a plot are, all of which stand on its page or in one group of it."""
+    boxes = []
+    for parent in (root, *root.iter("{http://www.w3.org/2000/svg}g")):
+        lower = float(parent.get("transform", "translate(0 0)")[:-1].split()[1])
+        for text in parent.findall("{*}text"):
+            size = float(text.get("font-size", 0))
+            wide = 0.85 * text_width(text.text or "", size)
+            left = float(text.get("x", 0)) - {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "")] * wide
+            middle = float(text.get("y", 0)) - 0.36 * size + lower
+            boxes.append((left, middle - size / 2, left + wide, middle + size / 2))
+    return boxes
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=9), st.integers(1, 50), st.integers(1, 50), st.booleans())
+def test_names_of_curves_overlap_no_other_text(names: list[int], title: int, up: int, strip: bool) -> None:
+    lines = [("x" * length, [(0.0, 1.0 + k), (1.0, 2.0 * k)]) for k, length in enumerate(names)]
+    below = ("rate", [(0.0, 1.0), (1.0, 0.5)]) if strip else None
+    root = ET.fromstring(plot("t" * title, lines, across="step", up="u" * up, below=below, marks=[("mark", 1.5)]))
+    boxes = boxes_of_texts(root)
+    assert len(boxes) > len(names) + 5
+    for a, b in itertools.combinations(boxes, 2):
+        assert overlap(a, b) == 0
+    for left, top, right, bottom in boxes:
+        assert 0 <= left <= right <= float(root.get("width", 0))
+        assert 0 <= top <= bottom <= float(root.get("height", 0))
+
+
+def test_the_name_of_a_line_is_read_before_the_curves_it_crosses() -> None:
+    noise = [0.5 + 0.4 * (-1) ** k for k in range(200)]
+    root = ET.fromstring(curves("h", [("noise", noise)], across="k", up="nats", marks=[("mark", 0.5)]))
+    kinds = [element.tag.split("}")[1] for element in root]
+    name = next(k for k, element in enumerate(root) if element.text == "mark: 0.5000")
+    assert kinds[name - 1] == "rect"
+    assert kinds.index("polyline") < name
+
+
+def test_curves_that_only_touch_have_no_gaps() -> None:
+    root = ET.fromstring(curves("h", [("a", [3.0, 1.0, 1.0, 1.0]), ("b", [3.0, 2.0, 1.5, 1.0])], across="k", up="nats"))
+    assert {line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")} == {"none"}
+
+
+def test_a_curve_that_goes_on_where_another_ends_has_no_gaps() -> None:
+    root = ET.fromstring(curves("h", [("a", [2.0, 1.0, 1.0]), ("b", [1.0] * 20)], across="k", up="nats"))
+    assert {line.get("stroke-dasharray") for line in root.iter("{http://www.w3.org/2000/svg}polyline")} == {"none"}
 
 
 def test_a_logarithmic_curve_leaves_out_what_has_no_logarithm() -> None:

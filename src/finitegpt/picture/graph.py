@@ -4,6 +4,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from finitegpt import states
 from finitegpt.chain import Chain
 from finitegpt.errors import InputError, TooLargeError
@@ -13,6 +15,9 @@ LARGEST_GRAPH = 128
 """More states than this cannot be told apart in a drawing."""
 LARGEST_VOCABULARY = len(svg.PALETTE)
 
+CYCLE = "#f5c518"
+"""Behind the arrows and in the states of a cycle: no colour of a token, and light enough for letters on it."""
+
 LABEL, NODE, TITLE, MARGIN = 12.5, 14.0, 46.0, 18.0
 """Sizes of letters on arrows and in states; room for a title and around a graph."""
 
@@ -21,7 +26,9 @@ def state_graph(chains: Sequence[tuple[str, Chain]]) -> str:
     """SVG of one chain, or of several of the same shape side by side, each under its title.
 
     Arrows have the colour of their token, are as wide as they are probable and are left out at probability zero.
-    States that the training data never shows are dashed. TooLargeError beyond 128 states or 8 tokens.
+    States that the training data never shows are dashed. Where every state has one arrow, as with greedy decoding,
+    each way ends in a cycle: its states and arrows have a colour of their own. TooLargeError beyond 128 states or 8
+    tokens.
     """
     if not chains or len({(chain.vocab, chain.context_length) for _, chain in chains}) != 1:
         raise InputError("expected one chain or more of the same shape, got others; try one picture for each")
@@ -33,11 +40,12 @@ def state_graph(chains: Sequence[tuple[str, Chain]]) -> str:
         )
     names = [states.visible(chain.label(id)) for id in range(chain.n_states)]
     place = layout.ring(chain.vocab_size, chain.context_length, max(svg.text_width(name, NODE) for name in names))
-    graphs = [_graph(one, place, names) for _, one in chains]
+    cycles = [on_cycles(one) for _, one in chains]
+    graphs = [_graph(one, place, names, on) for (_, one), on in zip(chains, cycles, strict=True)]
     boxes = [box for _, extent in graphs for box in extent]
     left, above = min(box[0] for box in boxes) - MARGIN, min(box[1] for box in boxes) - 8
     right, below = max(box[2] for box in boxes) + MARGIN, max(box[3] for box in boxes) + 8
-    legend, legend_width = _legend(chain)
+    legend, legend_width = _legend(chain, any(cycles))
     page = max(len(chains) * (right - left), legend_width + 2 * MARGIN)
     body = []
     for k, (title, _) in enumerate(chains):
@@ -51,7 +59,24 @@ def state_graph(chains: Sequence[tuple[str, Chain]]) -> str:
     return svg.document(page, bottom + 38, body, title)
 
 
-def _graph(chain: Chain, place: layout.Ring, names: list[str]) -> tuple[list[str], list[layout.Box]]:
+def on_cycles(chain: Chain) -> set[int]:
+    """The states that a chain with one arrow a state visits for ever; none where a state has more than one.
+
+    >>> from finitegpt import greedy
+    >>> chain = Chain.from_probs([[0.7, 0.3], [0.9, 0.1]], "01", 1)
+    >>> on_cycles(greedy(chain)), on_cycles(chain)
+    ({0}, set())
+    """
+    if not (chain.support.sum(1) == 1).all():
+        return set()
+    ids = np.arange(chain.n_states)
+    after = states.successors(ids, chain.vocab_size, chain.context_length)[ids, chain.support.argmax(1)]
+    for _ in range(chain.n_states.bit_length()):
+        after = after[after]  # 2, 4, 8, ... tokens at once, until more than there are states
+    return set(after.tolist())
+
+
+def _graph(chain: Chain, place: layout.Ring, names: list[str], cycles: set[int]) -> tuple[list[str], list[layout.Box]]:
     """The elements of one graph around the origin, and boxes around all of them."""
     targets = states.successors(range(chain.n_states), chain.vocab_size, chain.context_length)
     tokens = {
@@ -66,10 +91,13 @@ def _graph(chain: Chain, place: layout.Ring, names: list[str]) -> tuple[list[str
     sizes = {key: (svg.text_width(text, LABEL) + 4, LABEL * 1.2) for key, text in texts.items()}
     labels = layout.place_labels(place, curves, sizes)
     body = []
+    for key in tokens:
+        if key[0] in cycles:  # and so its only arrow is on the cycle too
+            body.append(_behind(curves[key]))
     for key in sorted(tokens, key=lambda key: probability[key]):  # probable arrows on top
         body.extend(arrow(curves[key], probability[key], svg.PALETTE[tokens[key]]))
     for id, (x, y) in place.positions.items():
-        body.append(_state(chain, id, names[id], x, y, place.node))
+        body.append(_state(chain, id, names[id], x, y, place.node, id in cycles))
     for key, box in labels.items():
         body.append(label_patch(texts[key], box, svg.PALETTE[tokens[key]]))
     points = [(*curve.at(t), *curve.at(t)) for curve in curves.values() for t in (0.0, 0.25, 0.5, 0.75, 1.0)]
@@ -124,27 +152,34 @@ def arrow(curve: layout.Curve, p: float, colour: str) -> list[str]:
     ]
 
 
+def _behind(curve: layout.Curve) -> str:
+    """A band of the cycle's colour under the arrow, which keeps that of its token."""
+    points = (curve.start, curve.control1, curve.control2, curve.end)
+    path = "M{} {} C{} {} {} {} {} {}".format(*(svg.number(v) for point in points for v in point))
+    return svg.element("path", d=path, fill="none", stroke=CYCLE, stroke_width=15)
+
+
 def _length(curve: layout.Curve) -> float:
     points = [curve.at(k / 12) for k in range(13)]
     return sum(math.dist(a, b) for a, b in itertools.pairwise(points))
 
 
-def _state(chain: Chain, id: int, name: str, x: float, y: float, radius: float) -> str:
+def _state(chain: Chain, id: int, name: str, x: float, y: float, radius: float, on_cycle: bool) -> str:
     unseen = chain.counts is not None and not chain.counts[id]
     circle = svg.element(
         "circle",
         cx=x,
         cy=y,
         r=radius,
-        fill=svg.PAPER if unseen else "#eef1f6",
+        fill=CYCLE if on_cycle else svg.PAPER if unseen else "#eef1f6",
         stroke=svg.SOFT if unseen else svg.INK,
         stroke_width=1.6,
         **({"stroke_dasharray": "4 3.5"} if unseen else {}),
     )
-    return circle + svg.text(name, x, y, NODE, fill=svg.SOFT if unseen else svg.INK, font_weight="500")
+    return circle + svg.text(name, x, y, NODE, fill=svg.SOFT if unseen and not on_cycle else svg.INK, font_weight="500")
 
 
-def _legend(chain: Chain) -> tuple[list[str], float]:
+def _legend(chain: Chain, cycles: bool) -> tuple[list[str], float]:
     """What colours, widths and dashes mean, on one line from the origin; and its length."""
     size, x = 13.0, 0.0
     body = []
@@ -161,7 +196,12 @@ def _legend(chain: Chain) -> tuple[list[str], float]:
         say(states.visible(symbol), svg.INK)
     x += 24
     say("width: probability")
-    if chain.counts is not None:
+    if chain.counts is not None and not chain.counts.all():
         x += 24
         say("dashed: never seen in the data")
+    if cycles:
+        x += 24
+        body.append(svg.element("rect", x=x, y=-7.5, width=26, height=15, rx=3, fill=CYCLE))
+        x += 32
+        say("a cycle, repeated for ever")
     return body, x

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from finitegpt.errors import InputError
 from finitegpt.picture import svg
 
@@ -45,7 +47,10 @@ def plot(
     ring: tuple[str, Point] | None = None,
     below: tuple[str, list[Point]] | None = None,
 ) -> str:
-    """SVG of named series of points, with a ring around one of them, and another series from 0 up in a strip below."""
+    """SVG of named series of points, with a ring around one of them, and another series from 0 up in a strip below.
+
+    A line that runs along an earlier one has gaps, through which that one is seen.
+    """
     if logarithmic:
         series = [(name, [(k, math.log10(value)) for k, value in points if value > 0]) for name, points in series]
         marks = [(name, math.log10(value)) for name, value in marks if value > 0]
@@ -64,7 +69,7 @@ def plot(
     def y(value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
 
-    body = [svg.text(title, _LEFT, 20, 16, text_anchor="start", font_weight="bold")]
+    body = []
     for tick in ticks(low, high, 6):
         if logarithmic and tick != int(tick):
             continue
@@ -77,33 +82,35 @@ def plot(
             body.append(svg.text(f"{int(tick):,}", x(tick), _HEIGHT - _BOTTOM + 16, 12, fill=svg.SOFT))
     body.append(svg.text(across, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, 13, fill=svg.SOFT))
     body.append(svg.text(up, 16, _TOP - 17, 13, text_anchor="start", fill=svg.SOFT))
-    for name, value in marks:
+    for _, value in marks:
         body.append(_line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), svg.SOFT, dashes="6 4"))
-        label = f"{name}: {10**value if logarithmic else value:.4f}"
-        near = [(x(step), y(other)) for _, points in series for step, other in points]
-        body.append(_mark(label, y(value), near))
+    drawn = [[(x(step), y(value)) for step, value in points] for _, points in series]
+    dashes = [_dashes(line, drawn[:k]) for k, line in enumerate(drawn)]
     for k, (_, points) in enumerate(series):
         colour = svg.PALETTE[k % len(svg.PALETTE)]
         shown = thin(points, 2000)
         path = " ".join(f"{svg.number(x(step))},{svg.number(y(value))}" for step, value in shown)
         if len(shown) > 1:
-            body.append(
-                svg.element(
-                    "polyline", points=path, fill="none", stroke=colour, stroke_width=2.2, stroke_linejoin="round"
-                )
-            )
+            style = {"stroke": colour, "stroke_width": 2.2, "stroke_linejoin": "round", "stroke_dasharray": dashes[k]}
+            body.append(svg.element("polyline", points=path, fill="none", **style))
         for step, value in shown if len(shown) <= 24 else shown[-1:]:
-            body.append(svg.element("circle", cx=x(step), cy=y(value), r=3.5, fill=colour))
+            radius = 3.5 if dashes[k] == "none" else 2.0
+            body.append(svg.element("circle", cx=x(step), cy=y(value), r=radius, fill=colour))
+    for name, value in marks:
+        label = f"{name}: {10**value if logarithmic else value:.4f}"
+        body.append(_mark(label, y(value), [point for line in drawn for point in line]))
     names = [name for name, _ in series] if len(series) > 1 else []
     if ring:
         name, (step, value) = ring
         body.append(_ring(x(step), y(value)))
         names.append(name)
-    if names:
-        body.extend(_legend(names, title, ring is not None))
     if below:
         body.extend(_strip(*below, x))
-    return svg.document(_WIDTH, _HEIGHT + (_STRIP if below else 0), body, f"{title} by {across}")
+    legend, lower = _legend(names, dashes, title, up)
+    heading = svg.text(title, _LEFT, 20, 16, text_anchor="start", font_weight="bold")
+    plotted = body if not lower else [svg.element("g", "\n".join(body), transform=f"translate(0 {lower:.0f})")]
+    height = _HEIGHT + lower + (_STRIP if below else 0)
+    return svg.document(_WIDTH, height, [heading, *plotted, *legend], f"{title} by {across}")
 
 
 def _ring(x: float, y: float) -> str:
@@ -127,7 +134,10 @@ def _strip(name: str, points: list[Point], x: Callable[[float], float]) -> list[
 
 
 def _mark(label: str, height: float, points: list[Point]) -> str:
-    """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are."""
+    """The name of a horizontal line: at its end or beginning, above or below, where fewest points of curves are.
+
+    On a patch of paper, so that it can be read where all places are crossed.
+    """
     wide = svg.text_width(label, 12)
 
     def covers(place: tuple[float, float]) -> int:
@@ -136,26 +146,51 @@ def _mark(label: str, height: float, points: list[Point]) -> str:
 
     right, left = _WIDTH - _RIGHT - 4 - wide, _LEFT + 6
     at, middle = min(((right, height - 10), (left, height - 10), (right, height + 10), (left, height + 10)), key=covers)
+    behind = {"x": at, "y": middle - 7, "width": wide, "height": 14, "fill": svg.PAPER, "fill_opacity": 0.85}
+    patch = svg.element("rect", **behind)  # a curve may cross it that has no point there
     if at == right:
-        return svg.text(label, right + wide, middle, 12, text_anchor="end", fill=svg.SOFT)
-    return svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
+        return patch + svg.text(label, right + wide, middle, 12, text_anchor="end", fill=svg.SOFT)
+    return patch + svg.text(label, left, middle, 12, text_anchor="start", fill=svg.SOFT)
 
 
-def _legend(names: list[str], title: str, ring: bool) -> list[str]:
-    """From the right, on the line of the title if there is room beside it, else on the next."""
-    body, x = [], _WIDTH - _RIGHT
-    wide = sum(0.92 * svg.text_width(name, 13) + 40 for name in names)
-    y = 20 if _LEFT + svg.text_width(title, 16) + 24 + wide < x else _TOP - 17
-    for k in range(len(names) - 1, -1, -1):
-        body.append(svg.text(names[k], x, y, 13, text_anchor="end", fill=svg.INK))
-        x -= 0.92 * svg.text_width(names[k], 13) + 6
-        if ring and k == len(names) - 1:
-            body.append(_ring(x - 8, y))
-        else:
-            fill = svg.PALETTE[k % len(svg.PALETTE)]
-            body.append(svg.element("rect", x=x - 17, y=y - 2, width=17, height=4, rx=2, fill=fill))
-        x -= 34
-    return body
+def _dashes(line: list[Point], earlier: list[list[Point]]) -> str:
+    """The strokes of a line of which more than half lies on earlier ones, the shorter the more of these there are."""
+    under = 0
+    for other in earlier:
+        if line and other:
+            (x, y), (at, height) = np.array(line).T, np.array(other).T
+            apart = np.abs(np.interp(x, at, height, math.nan, math.nan) - y)  # not a number beyond its ends
+            under += bool((apart < 1.5).mean() > 0.5)
+    return f"{svg.number(8 / under)} {svg.number(16 - 8 / under)}" if under else "none"
+
+
+def _legend(names: list[str], dashes: list[str], title: str, up: str) -> tuple[list[str], float]:
+    """A line or a ring and each name, and how much lower all but the title has to be for it.
+
+    Beside the title if there is room, else beside the name of the axis, else in rows between the two.
+    """
+    wide = [0.92 * svg.text_width(name, 13) + 48 for name in names]
+    rows: list[list[int]] = [[]]
+    for k in range(len(names)):
+        if rows[-1] and sum(wide[j] for j in [*rows[-1], k]) > _WIDTH - _LEFT:
+            rows.append([])
+        rows[-1].append(k)
+    free = _WIDTH - _RIGHT - sum(wide) - 6
+    beside = {20.0: _LEFT + svg.text_width(title, 16), _TOP - 17: 16 + svg.text_width(up, 13)}
+    place = next((y for y, end in beside.items() if len(rows) == 1 and end < free), None)
+    body = []
+    for row, members in enumerate(rows):
+        x, y = (_LEFT, 45.0 + 22 * row) if place is None else (free + 24, place)
+        for k in members:
+            if k < len(dashes):
+                style = {"stroke": svg.PALETTE[k % len(svg.PALETTE)], "stroke_width": 4, "stroke_dasharray": dashes[k]}
+                body.append(svg.element("line", x1=x, y1=y, x2=x + 24, y2=y, **style))
+            else:
+                body.append(_ring(x + 14, y))
+            # From its line on, so that what a name is shorter than thought leaves no doubt whose line that is.
+            body.append(svg.text(names[k], x + 30, y, 13, text_anchor="start", fill=svg.INK))
+            x += wide[k]
+    return body, 22.0 * len(rows) if place is None else 0.0
 
 
 def thin(points: list[Point], most: int) -> list[Point]:
