@@ -4,34 +4,43 @@
 
 #include "tree.h"
 
-/* Where the features of one ancestor of each lane lie: at one place, in two blocks, or scattered. */
+/* Where the features of one ancestor of each lane lie. */
 typedef struct {
-    const float *one;  /* the ancestor that all lanes share, or NULL */
-    const vf *a, *b;   /* the two blocks that hold the ancestors of all lanes, or NULL; lanes by `index` */
-    const float *base; /* else all blocks; places by `offset`, in floats */
-    vi index, offset;
+    int32_t kind;      /* as in tree.h */
+    const float *at;   /* SHARED: those of the ancestor; NARROW: of HALF nodes */
+    const vf *a, *b;   /* OWN, NEAR: of the two blocks, lanes by `index` */
+    const float *base; /* FAR: of all blocks, places by `index`, in floats */
+    vi index;
 } ancestor;
 
 /* The ancestors at depth j of a block, in a buffer of `features` vectors a block. */
-static inline ancestor ancestor_at(const tree *t, int64_t block, int32_t j, const vf *buffer, int64_t features) {
+static inline void find_ancestor(const tree *t, int64_t block, int32_t j, const vf *buffer, int64_t features,
+                                 ancestor *found) {
     const vi node = *(const vi *)(t->path + (block * t->length + j) * LANES);
-    const int64_t near = t->near[block * t->length + j], one = t->shared[block * t->length + j];
-    ancestor result = {0, 0, 0, (const float *)buffer, node, node};
-    result.offset = node / LANES * (int32_t)(features * LANES) + node % LANES;
-    if (one >= 0) result.one = (const float *)(buffer + one / LANES * features) + one % LANES;
-    if (near >= 0) {
-        result.a = buffer + near * features;
-        result.b = near + 1 < t->n_blocks ? result.a + features : result.a;
-        result.index = (node - (int32_t)near * LANES) & (2 * LANES - 1);
+    const int64_t kind = t->kind[block * t->length + j], place = t->place[block * t->length + j];
+    found->kind = (int32_t)kind;
+    if (kind == SHARED || kind == NARROW) {
+        found->at = (const float *)(buffer + place / LANES * features) + place % LANES;
+        found->index = node;
+    } else if (kind == OWN) {
+        found->a = buffer + block * features;
+    } else if (kind == NEAR) {
+        found->a = buffer + place * features;
+        found->b = place + 1 < t->n_blocks ? found->a + features : found->a;
+        found->index = (node - (int32_t)place * LANES) & (2 * LANES - 1);
+    } else {
+        found->base = (const float *)buffer;
+        found->index = node / LANES * (int32_t)(features * LANES) + node % LANES;
     }
-    return result;
 }
 
 /* Feature f of each lane's ancestor. */
 static inline vf fetch(const ancestor *from, int64_t f) {
-    if (from->one) return splat(from->one[f * LANES]);
-    if (from->a) return vlookup(from->a[f], from->b[f], from->index);
-    return vgather(from->base + f * LANES, (const int32_t *)&from->offset);
+    if (from->kind == SHARED) return splat(from->at[f * LANES]);
+    if (from->kind == NARROW) return vlookup_half(from->at + f * LANES, from->index);
+    if (from->kind == OWN) return from->a[f];
+    if (from->kind == NEAR) return vlookup(from->a[f], from->b[f], from->index);
+    return vgather(from->base + f * LANES, (const int32_t *)&from->index);
 }
 
 typedef struct {
@@ -40,13 +49,18 @@ typedef struct {
 
 /* Features f to f + 3 of each lane's ancestor. */
 __attribute__((always_inline)) static inline four fetch4(const ancestor *from, int64_t f) {
-    if (from->one) {
-        const float *p = from->one + f * LANES;
-        return (four){splat(p[0]), splat(p[LANES]), splat(p[2 * LANES]), splat(p[3 * LANES])};
+    const vi i = from->index;
+    if (from->kind == SHARED || from->kind == NARROW) {
+        const float *p = from->at + f * LANES, *p1 = p + LANES, *p2 = p + 2 * LANES, *p3 = p + 3 * LANES;
+        if (from->kind == SHARED) return (four){splat(*p), splat(*p1), splat(*p2), splat(*p3)};
+        return (four){vlookup_half(p, i), vlookup_half(p1, i), vlookup_half(p2, i), vlookup_half(p3, i)};
     }
-    if (from->a) {
+    if (from->kind == OWN) {
+        const vf *a = from->a + f;
+        return (four){a[0], a[1], a[2], a[3]};
+    }
+    if (from->kind == NEAR) {
         const vf *a = from->a + f, *b = from->b + f;
-        const vi i = from->index;
         return (four){vlookup(a[0], b[0], i), vlookup(a[1], b[1], i), vlookup(a[2], b[2], i), vlookup(a[3], b[3], i)};
     }
     return (four){fetch(from, f), fetch(from, f + 1), fetch(from, f + 2), fetch(from, f + 3)};

@@ -30,6 +30,9 @@ int64_t attention_space(const fg_config *config, int32_t length) {
     return ancestors > scores ? ancestors : scores;
 }
 
+/* What makes scores of heads of `size` features exponents of 2: log2(e) / sqrt(size). */
+static inline vf to_power_of_2(int64_t size) { return splat(1.44269504f / __builtin_sqrtf((float)size)); }
+
 /* The sum over `size` features, from f on, of q times the ancestor's. */
 static inline vf scored(int64_t size, const ancestor *from, int64_t f, const vf *q) {
     vf sum = {0};
@@ -86,15 +89,16 @@ static void attend_tree(const fg_config *config, const tree *t, int64_t block, c
     const vf *q = qkv + block * 3 * c;
     const vi depth = *(const vi *)(t->depth + block * LANES);
     const int32_t reach = depth[LANES - 1] + 1, all = depth[0] + 1; /* lanes come in order of depth */
-    const vf scale = 1.0f / vsqrt(splat((float)size)), nothing = splat(-1e30f);
-    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
+    const vf scale = to_power_of_2(size), nothing = splat(-1e30f);
+    for (int32_t j = 0; j < reach; j++) find_ancestor(t, block, j, qkv, 3 * c, &from[j]);
     for (int64_t first = 0; first < c; first += size, att += t->length) {
         vf top = nothing, total = {0};
         for (int32_t j = 0; j < reach; j++) att[j] = scored(size, &from[j], c + first, q + first);
         for (int32_t j = all; j < reach; j++) att[j] = vpick(depth >= j, att[j], nothing);
         for (int32_t j = 0; j < reach; j++) top = vmax(top, att[j]);
+        top *= scale;
         for (int32_t j = 0; j < reach; j++) {
-            att[j] = vexp((att[j] - top) * scale);
+            att[j] = vexp2(vmax(att[j] * scale - top, splat(-126.0f)));
             if (j >= all) att[j] = vpick(depth >= j, att[j], splat(0));
             total += att[j];
         }
@@ -111,7 +115,7 @@ static void attend_tree_back(const fg_config *config, const tree *t, int64_t blo
     vf *dq = dqkv + block * 3 * c, *ds = (vf *)(from + length); /* [n_head][length] */
     const int32_t reach = t->depth[block * LANES + LANES - 1] + 1;
     const vf scale = 1.0f / vsqrt(splat((float)size));
-    for (int32_t j = 0; j < reach; j++) from[j] = ancestor_at(t, block, j, qkv, 3 * c);
+    for (int32_t j = 0; j < reach; j++) find_ancestor(t, block, j, qkv, 3 * c, &from[j]);
     for (int64_t h = 0; h < config->n_head; h++) {
         const int64_t first = h * size;
         vf mean = {0}, *s = ds + h * length;
@@ -162,12 +166,6 @@ static void mix_head(int64_t size, int64_t blocks, const vf *weights, const vf *
         mix_keys(MANY, blocks, weights, (const float *)(v + d), stride * LANES, y + d);
     for (; d + 4 <= size; d += 4) mix_keys(4, blocks, weights, (const float *)(v + d), stride * LANES, y + d);
     for (; d < size; d++) mix_keys(1, blocks, weights, (const float *)(v + d), stride * LANES, y + d);
-}
-
-INLINE vi lane_numbers(void) {
-    vi lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
-    return lane;
 }
 
 /* exp of the scores of one block of keys, less the largest; of the block's own keys, only those up to each lane. */

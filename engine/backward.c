@@ -128,11 +128,7 @@ static void layer_back(const fg_config *config, const layer *w, const layer *dw,
     const vf *y = at(&tape->y, l, first);
     vf *dx = space->dx + first * c, *h = space->chunk, *g = h + n * c, *dg = g + n * 4 * c;
     linear_back((matrix){c, 4 * c, w->out_w, 0}, n, dx, c, dg, 4 * c);
-    for (int64_t i = 0; i < n * 4 * c; i++) {
-        vf slope;
-        g[i] = activate(config->activation, fc[i], &slope);
-        dg[i] *= slope;
-    }
+    activate(config->activation, n * 4 * c, fc, g, dg);
     matrix_back(c, 4 * c, lanes, dx, g, dw->out_w, dw->out_b ? sums.out : 0, space->rows);
     for (int64_t b = 0; b < n; b++) norm_again(c, mid + b * c, stats + b * 4 + 2, w->ln2, h + b * c);
     matrix_back(4 * c, c, lanes, dg, h, dw->fc_w, dw->fc_b ? sums.fc : 0, space->rows);

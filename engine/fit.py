@@ -1,28 +1,27 @@
-"""Prints the polynomial coefficients of vec.h and rows.h, with their largest relative errors. Needs NumPy and SciPy.
+"""Prints the polynomial coefficients of vec.h and rows.h, with their largest errors. Needs NumPy and SciPy.
 
-Those of vec.h are fitted for the least largest relative error by Lawson's iteration: least squares, with the points of
-large error weighted up until all peaks are alike.
+Those of vec.h are fitted for the least largest error by Lawson's iteration: least squares, with the points of large
+error weighted up until all peaks are alike.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 from math import factorial, log
 
 import numpy as np
-from scipy.special import erfcx
+from scipy.special import log_ndtr, ndtr
 
 
-def fit(x: np.ndarray, y: np.ndarray, degree: int, rounds: int) -> tuple[np.ndarray, float]:
-    """Coefficients, constant first, and the largest relative error on the points x."""
-    weights = np.ones(len(x))
-    powers = np.vander(x, degree + 1, increasing=True)
+def fit(x: np.ndarray, y: np.ndarray, unit: np.ndarray, degree: int, rounds: int) -> tuple[np.ndarray, float]:
+    """Coefficients, constant first, and the largest error on the points x, each in its unit."""
+    weights, width = np.ones(len(x)), np.abs(x).max()
+    powers = np.vander(x / width, degree + 1, increasing=True)
     for _ in range(rounds):
-        scale = np.sqrt(weights) / y
+        scale = np.sqrt(weights) / unit
         coefficients = np.linalg.lstsq(powers * scale[:, None], y * scale)[0]
-        error = np.abs(powers @ coefficients / y - 1)
+        error = np.abs((powers @ coefficients - y) / unit)
         weights *= error / error.max() + 1e-3
         weights /= weights.sum()
-    return coefficients, error.max()
+    return coefficients / width ** np.arange(degree + 1), error.max()
 
 
 def chebyshev(low: float, high: float, n: int = 400) -> np.ndarray:
@@ -30,9 +29,8 @@ def chebyshev(low: float, high: float, n: int = 400) -> np.ndarray:
     return low + (high - low) * (1 + np.cos(np.pi * (np.arange(n) + 0.5) / n)) / 2
 
 
-def report(name: str, x: np.ndarray, function: Callable[[np.ndarray], np.ndarray], degree: int, rounds: int) -> None:
-    coefficients, error = fit(x, function(x), degree, rounds)
-    print(f"{name}: relative error {error:.1e}")
+def report(name: str, coefficients: np.ndarray, error: float) -> None:
+    print(f"{name}: error {error:.1e}")
     print("  " + ", ".join(f"{c:.9g}" for c in coefficients))
 
 
@@ -52,14 +50,12 @@ def exp_double() -> list[float]:
 
 if __name__ == "__main__":
     half = np.log(2) / 2
-    report("exp(r), |r| <= (ln 2) / 2", chebyshev(-half, half), np.exp, degree=6, rounds=200)
-    # Phi(-a) exp(a^2 / 2) = erfcx(a / sqrt 2) / 2 with t = 1 / (1 + 0.3 a), for a up to 14, where Phi is below 1e-44.
-    report(
-        "Q(t), Phi(-a) = exp(-a^2 / 2) Q(1 / (1 + 0.3 a))",
-        chebyshev(1 / (1 + 0.3 * 14), 1),
-        lambda t: erfcx((1 / t - 1) / 0.3 / np.sqrt(2)) / 2,
-        degree=8,
-        rounds=60,
-    )
+    r = chebyshev(-half, half)
+    report("exp(r), |r| <= (ln 2) / 2, relative", *fit(r, np.exp(r), np.exp(r), degree=6, rounds=200))
+    r = chebyshev(-0.5, 0.5)
+    report("2**r, |r| <= 1 / 2, relative", *fit(r, np.exp2(r), np.exp2(r), degree=5, rounds=200))
+    a = chebyshev(0, 8)  # where the logarithm errs by a unit, so does a Phi(-a), or Phi(-a) / 2 below 1 / 2
+    unit = 1 / (np.log(2) * ndtr(-a) * np.maximum(a, 0.5))
+    report("log2 Phi(-a) for a Phi(-a)", *fit(a, log_ndtr(-a) / np.log(2), unit, degree=7, rounds=300))
     print("exp(r) in double, |r| <= (ln 2) / 2")
     print("  " + ", ".join(map(repr, exp_double())))

@@ -58,6 +58,24 @@ void norm(int64_t n, const vf *x, norm_weights w, vf *h, vf *stats) {
     norm_again(n, x, stats, w, h);
 }
 
+/* A loop for each kind, whose constants stay in registers. */
+__attribute__((always_inline)) static inline void activate_as(const int kind, int64_t n, const vf *x, vf *y, vf *dy) {
+    for (int64_t i = 0; i < n; i++) {
+        vf slope = vpick(x[i] > 0, splat(1), splat(0));
+        if (kind == 0) y[i] = vgelu(x[i], &slope);
+        else if (kind == 1) y[i] = vgelu_tanh(x[i], &slope);
+        else y[i] = vmax(x[i], splat(0));
+        if (dy) dy[i] *= slope;
+    }
+}
+
+void activate(int32_t kind, int64_t n, const vf *x, vf *y, vf *dy) {
+    if (kind == 0 && dy) activate_as(0, n, x, y, dy);
+    else if (kind == 0) activate_as(0, n, x, y, 0);
+    else if (kind == 1) activate_as(1, n, x, y, dy);
+    else activate_as(2, n, x, y, dy);
+}
+
 /* Factors of heads or of an MLP, and what is put in their place at each lane's position. */
 static void switched(vf *y, int64_t n, int64_t size, const float *scale, const float *shift, const int32_t *depth) {
     for (int64_t d = 0; d < n; d++) y[d] *= scale[d / size];
@@ -84,7 +102,7 @@ static void layer_forward(const fg_config *config, const layer *w, layer_switche
     const int64_t c = config->n_embd, size = c / config->n_head, kept = attention_kept(config, t->length);
     vf *x = at(&tape->x, l, first), *out = at(&tape->x, l + 1, first), *qkv = at(&tape->qkv, l, first);
     vf *y = at(&tape->y, l, first), *mid = at(&tape->mid, l, first), *fc = at(&tape->fc, l, first);
-    vf *stats = at(&tape->stats, l, first), *h = tape->scratch, *g = h + n * c, slope;
+    vf *stats = at(&tape->stats, l, first), *h = tape->scratch, *g = h + n * c;
     const int32_t *depth = t->depth + first * LANES;
     for (int64_t b = 0; b < n; b++) norm(c, x + b * c, w->ln1, h + b * c, stats + b * 4);
     if (!wanted) {
@@ -102,7 +120,7 @@ static void layer_forward(const fg_config *config, const layer *w, layer_switche
     for (int64_t i = 0; i < n * c; i++) mid[i] += x[i];
     for (int64_t b = 0; b < n; b++) norm(c, mid + b * c, w->ln2, h + b * c, stats + b * 4 + 2);
     linear((matrix){4 * c, c, w->fc_w, w->fc_b}, n, h, c, fc, 4 * c);
-    for (int64_t i = 0; i < n * 4 * c; i++) g[i] = activate(config->activation, fc[i], &slope);
+    activate(config->activation, n * 4 * c, fc, g, 0);
     linear((matrix){c, 4 * c, w->out_w, w->out_b}, n, g, 4 * c, out, c);
     if (on.scale)
         for (int64_t b = 0; b < n; b++)

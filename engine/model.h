@@ -83,13 +83,8 @@ void norm_again(int64_t n, const vf *x, const vf *stats, norm_weights w, vf *h);
  * stream, where it is normed, and stats [blocks][2] its statistics. */
 void head(const fg_config *config, const float *weights, int64_t blocks, const vf *x, vf *stats, vf *h, vf *logits);
 
-/* The nonlinearity of the MLP, and its slope. */
-static inline vf activate(int32_t kind, vf x, vf *slope) {
-    if (kind == 0) return vgelu(x, slope);
-    if (kind == 1) return vgelu_tanh(x, slope);
-    *slope = vpick(x > 0, splat(1), splat(0));
-    return vmax(x, splat(0));
-}
+/* y [n] is the nonlinearity of the MLP of x [n]. dy, unless it is NULL, is multiplied by its slope. */
+void activate(int32_t kind, int64_t n, const vf *x, vf *y, vf *dy);
 
 /* Turns logits [V] into log-probabilities in place. */
 void log_softmax(int32_t n, vf *logits);

@@ -9,8 +9,8 @@ void tree_place(tree *t, int32_t length, int64_t capacity, char **memory) {
     t->depth = take(memory, blocks * LANES * 4);
     t->first = take(memory, blocks * 4);
     t->path = take(memory, blocks * LANES * paths * 4);
-    t->shared = take(memory, blocks * paths * 4);
-    t->near = take(memory, blocks * paths * 4);
+    t->kind = take(memory, blocks * paths * 4);
+    t->place = take(memory, blocks * paths * 4);
     t->parent = take(memory, capacity * 4);
     t->child = take(memory, (capacity + 1) * 4);
     t->sibling = take(memory, capacity * 4);
@@ -23,7 +23,9 @@ int64_t tree_capacity_windows(int64_t count, int32_t length) {
 }
 
 int64_t tree_capacity_range(int64_t count, int32_t length) {
-    return length <= LONGEST_PATH ? 2 * count + 2 * (int64_t)length : 0;
+    int64_t levels = 2; /* at least as many as tree_of_range aligns */
+    for (int64_t n = count; n > LANES; n /= 2) levels++;
+    return length <= LONGEST_PATH ? 2 * count + 2 * (int64_t)length + levels * LANES : 0;
 }
 
 static void add(tree *t, int64_t parent, int32_t depth, int32_t token) {
@@ -54,7 +56,7 @@ static void finish(tree *t) {
         }
     }
     for (int64_t b = 0; b < t->n_blocks; b++) {
-        const vi depth = *(const vi *)(t->depth + b * LANES);
+        const vi depth = *(const vi *)(t->depth + b * LANES), own = lane_numbers() + (int32_t)(b * LANES);
         for (int32_t j = 0; j < t->length; j++) {
             /* The last lane is the deepest: it has an ancestor wherever any lane has, and stands in for the others. */
             vi path = *(const vi *)(t->path + (b * t->length + j) * LANES), mask = depth >= j;
@@ -64,8 +66,13 @@ static void finish(tree *t) {
                 low = path[i] < low ? path[i] : low;
                 high = path[i] > high ? path[i] : high;
             }
-            t->shared[b * t->length + j] = low == high ? low : -1;
-            t->near[b * t->length + j] = high / LANES - low / LANES < 2 ? low / LANES : -1;
+            int32_t kind = FAR, place = 0;
+            if (low == high) kind = SHARED, place = low;
+            else if (all(path == own)) kind = OWN;
+            else if (low / HALF == high / HALF) kind = NARROW, place = low / HALF * HALF;
+            else if (high / LANES - low / LANES < 2) kind = NEAR, place = low / LANES;
+            t->kind[b * t->length + j] = kind;
+            t->place[b * t->length + j] = place;
         }
     }
 }
@@ -83,6 +90,9 @@ void tree_of_range(tree *t, int32_t vocab_size, int64_t first, int64_t count) {
             span *= vocab_size;
         }
         int64_t low = first / span, high = (first + count - 1) / span;
+        /* Where families fit into blocks they are not to be cut in two, so that fewer blocks hold all ancestors. */
+        if (LANES % vocab_size == 0 && high - low >= LANES && t->n)
+            while (t->n % LANES != low % LANES) add(t, t->parent[t->n - 1], depth - 1, t->token[t->n - 1]);
         t->first_leaf = t->n;
         for (int64_t id = low; id <= high; id++)
             add(t, above + id / vocab_size - above_id, depth, (int32_t)(id % vocab_size));

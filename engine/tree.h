@@ -16,6 +16,10 @@
 
 enum { LONGEST_PATH = 64 }; /* of a tree */
 
+/* How the ancestors at one depth lie, of all lanes that have one: all are the node `place`; each is the lane's own node;
+ * they are among the HALF nodes from `place` on; in the block `place` and the next; or anywhere. */
+enum { SHARED, OWN, NARROW, NEAR, FAR };
+
 typedef struct {
     int64_t n, n_blocks;
     int64_t first_leaf;   /* of a range: leaves, the nodes of depth length - 1, are numbered from here to n */
@@ -25,8 +29,7 @@ typedef struct {
     int32_t *depth;       /* [n_blocks * LANES]: 0 for the first token of a window */
     int32_t *first;       /* [n_blocks] of sequences: the block in which the window of this one begins */
     int32_t *path;        /* [n_blocks][length][LANES]: the node's ancestor at each depth, itself at its own and below */
-    int32_t *shared;      /* [n_blocks][length]: that ancestor where all lanes that have one have the same, else -1 */
-    int32_t *near;        /* [n_blocks][length]: the first of two blocks that hold them for all lanes, else -1 */
+    int32_t *kind, *place;/* [n_blocks][length]: how the ancestors of a block's lanes lie, and where */
     int32_t *parent;      /* [capacity] */
     int32_t *child, *sibling; /* [capacity]: scratch of tree_of_windows */
 } tree;

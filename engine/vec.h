@@ -42,6 +42,19 @@ static inline float vsum(vf a) {
     return a[0];
 }
 
+static inline vi lane_numbers(void) {
+    vi lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane;
+}
+
+/* Whether a comparison holds in every lane. */
+static inline int all(vi a) {
+    int32_t both = -1;
+    for (int i = 0; i < LANES; i++) both &= a[i];
+    return both;
+}
+
 /* Lane i of the result is base[at[i]]. */
 static inline vf vgather(const float *base, const int32_t *at) {
     vf a;
@@ -75,6 +88,25 @@ static inline vf vlookup(vf a, vf b, vi index) {
 #endif
 }
 
+/* Lane i of the result is a[index[i] % HALF]: where a lookup in few numbers is cheaper. */
+#if defined(__AVX2__) && !defined(__AVX512F__)
+enum { HALF = 8 };
+static inline vf vlookup_half(const float *a, vi index) {
+    const __m256 table = _mm256_load_ps(a);
+    const __m256i *indices = (const __m256i *)&index;
+    vf result;
+    for (int half = 0; half < 2; half++)
+        ((__m256 *)&result)[half] = _mm256_permutevar8x32_ps(table, indices[half]);
+    return result;
+}
+#else
+enum { HALF = 1 };
+static inline vf vlookup_half(const float *a, vi index) {
+    (void)index;
+    return splat(*a);
+}
+#endif
+
 /* exp(x), relative error below 2e-7 for x in [-87, 88] and clamped outside; x = n ln 2 + r, |r| <= (ln 2) / 2. */
 static inline vf vexp(vf x) {
     const float round = 12582912.0f; /* 1.5 * 2**23: adding it leaves the nearest integer in the low bits */
@@ -91,6 +123,19 @@ static inline vf vexp(vf x) {
     return (vf)((vi)p + ((vi)shifted << 23));
 }
 
+/* 2**x for x in [-126, 127], relative error below 2.2e-7. */
+static inline vf vexp2(vf x) {
+    const float round = 12582912.0f;
+    vf shifted = x + round;
+    vf r = x - (shifted - round);
+    vf p = 0.00132764715f * r + 0.00967554133f;
+    p = p * r + 0.0555071327f;
+    p = p * r + 0.240221197f;
+    p = p * r + 0.693146967f;
+    p = p * r + 1.00000007f;
+    return (vf)((vi)p + ((vi)shifted << 23));
+}
+
 /* log(x) for positive normal x; x = m 2**n with m in [1/sqrt(2), sqrt(2)), log m = 2 artanh((m - 1) / (m + 1)). */
 static inline vf vlog(vf x) {
     vi bits = (vi)x - 0x3f3504f3; /* the bits of 1/sqrt(2) */
@@ -103,23 +148,27 @@ static inline vf vlog(vf x) {
     return n * 0.693145752f + (n * 1.42860677e-6f + 2 * s * (p * z + 1.0f));
 }
 
-/* Exact GELU x Phi(x) and its slope Phi(x) + x phi(x). Phi of the negative side is exp(-x^2/2) Q(1 / (1 + 0.3 |x|)),
- * which keeps its digits in the tail where 1 + erf(x) would cancel. */
+/* Exact GELU x Phi(x) and its slope Phi(x) + x phi(x), errors below 1e-7 and 4e-7. Phi of the negative side is a power
+ * of 2 whose exponent is a polynomial; beyond -8 it is as good as 0. */
 static inline vf vgelu(vf x, vf *slope) {
-    vf e = vexp(-0.5f * x * x);
-    vf t = 1.0f / (1.0f + 0.3f * (vf)((vi)x & 0x7fffffff));
-    vf q = 0.0383784033f * t - 0.169166635f;
-    q = q * t + 0.228661096f;
-    q = q * t - 0.0765075563f;
-    q = q * t + 0.142536209f;
-    q = q * t + 0.0946832586f;
-    q = q * t + 0.121920403f;
-    q = q * t + 0.119487682f;
-    q = q * t + 7.16925363e-6f;
-    vf tail = e * q;
-    vf phi = vpick(x < 0, tail, 1.0f - tail);
-    *slope = phi + x * e * 0.398942280f;
-    return x * phi;
+    vf a = vmin(splat(8.0f), (vf)((vi)x & 0x7fffffff)); /* in this order NaN stays NaN */
+    vf q = 5.18502022e-06f * a - 2.27224301e-05f;
+    q = q * a - 0.000533671634f;
+    q = q * a + 0.00758315423f;
+    q = q * a - 0.0528558944f;
+    q = q * a - 0.459089682f;
+    q = q * a - 1.15111948f;
+    q = q * a - 0.999999725f;
+    vf tail = vexp2(q);
+    vf d = 2.51578750e-05f * a - 9.44999302e-05f; /* 1 + a q'(a) ln 2 */
+    d = d * a - 0.00184956494f;
+    d = d * a + 0.0210249679f;
+    d = d * a - 0.109910743f;
+    d = d * a - 0.636433437f;
+    d = d * a - 0.797895222f;
+    d = (d * a + 1.0f) * tail;
+    *slope = vpick(x < 0, d, 1.0f - d);
+    return vmax(x, splat(0)) - a * tail;
 }
 
 /* GELU as GPT-2 takes it (Hendrycks and Gimpel 2016), x / (1 + exp(-2 u)) with u = sqrt(2/pi) (x + 0.044715 x^3), which
