@@ -90,7 +90,7 @@ def trained(names: Sequence[str], context_length: int, longest: int, short: bool
 def shares(told: str, run: Run, drawn: int) -> list[Row]:
     """How probable a generated name is one of the data, one that was held out, or new; and what a sample says."""
     assert run.validation is not None
-    names, held_out = run.data.text.split("\n"), run.validation.data.text.split("\n")
+    names, held_out = run.data.text.splitlines(), run.validation.data.text.splitlines()
     known, others = set(names), set(held_out) - set(names)
     share, other = (float(np.exp(log_probabilities(run.model, sorted(which))).sum()) for which in (known, others))
     loss = -float(log_probabilities(run.model, held_out).sum()) / sum(len(name) + 1 for name in held_out)
@@ -104,7 +104,7 @@ def shares(told: str, run: Run, drawn: int) -> list[Row]:
         Row(f"{title}, standard error of a sample", None, (share * (1 - share) / drawn) ** 0.5),
         Row(f"{told}: P(a name held out)", None, other),
         Row(f"{told}: P(a new name)", None, 1 - share - other),
-        Row(f"{told}: one trained on is as probable as one held out, times", 1.0, share / len(known) / other * len(others)),
+        Row(f"{told}: P of one trained on over P of one held out", None, share / len(known) / (other / len(others))),
     ]
     new = ((name, p) for name, p in most_probable(run.model) if name not in known | others)
     return rows + [Row(f"{told}: new: {name!r}", None, p) for name, p in islice(new, 5)]
@@ -147,10 +147,7 @@ def most_probable(model: Model, T: float = 1.0) -> Iterator[tuple[str, float]]:
 def lengths(chain: Chain, most: int) -> NDArray[np.float64]:
     """The probability (most + 1,) that a generated name has so many letters."""
     whole, end = with_startup(chain), chain.vocab.index(END)
-    ended = np.arange(whole.n_states) % chain.vocab_size == end  # also of start-up contexts, as V**k is 0 modulo V
-    for k in range(1, chain.context_length + 1):
-        ids = np.array(whole.ids_of_length(k))
-        ended[ids] = (ids - ids[0]) % chain.vocab_size == end
+    ended = np.arange(whole.n_states) % chain.vocab_size == end  # contexts of each length begin at a multiple of V
     there = np.zeros(whole.n_states)
     there[whole.id(END)] = 1.0
     found = np.empty(most + 1)
