@@ -42,9 +42,10 @@ def main(short: bool, out: Path, documents: Path | None = None) -> list[Row]:
     lines = [("the data", every.tolist())]
     for L in (3 if short else 4, longest + 1):
         run = trained(names, L, longest, short)
-        told = "whole names" if L > longest else f"context of {L}"
+        short_context = longest >= L
+        told = f"context of {L}" if short_context else "whole names"
         rows += shares(told, run, 2_000 if short else 20_000)
-        if L <= longest:
+        if short_context:
             chain = run.model.chain(startup=True)
             exact = lengths(chain, 20 * longest)
             rows.append(Row(f"{told}: states of the chain", None, chain.n_states))

@@ -25,18 +25,22 @@ class Tape:
         return len(self.values) - 1
 
     def plus(self, a: int, b: int) -> int:
+        """a + b."""
         return self.note(self.values[a] + self.values[b], [(a, 1.0), (b, 1.0)])
 
     def relu(self, a: int) -> int:
+        """What is above 0 of a number."""
         return self.note(max(0.0, self.values[a]), [(a, float(self.values[a] > 0))])
 
     def dot(self, a: Sequence[int], b: Sequence[int], scale: float = 1.0) -> int:
+        """The sum of products, times a constant."""
         values = self.values
         by = [(i, scale * values[j]) for i, j in zip(a, b, strict=True)]
         by += [(j, scale * values[i]) for i, j in zip(a, b, strict=True)]
         return self.note(scale * sum(values[i] * values[j] for i, j in zip(a, b, strict=True)), by)
 
     def softmax(self, a: Sequence[int]) -> list[int]:
+        """Exponentials, in shares of their sum."""
         shares = _softmax([self.values[i] for i in a])
         return [
             self.note(p, [(i, p * ((i == own) - q)) for i, q in zip(a, shares, strict=True)])
@@ -46,7 +50,8 @@ class Tape:
     def loss(self, a: Sequence[int], target: int) -> int:
         """-ln of the target's share in the softmax."""
         shares = _softmax([self.values[i] for i in a])
-        return self.note(-math.log(shares[target]), [(i, q - (k == target)) for k, (i, q) in enumerate(zip(a, shares))])
+        by = [(i, q - (k == target)) for k, (i, q) in enumerate(zip(a, shares, strict=True))]
+        return self.note(-math.log(shares[target]), by)
 
     def norm(self, a: Sequence[int]) -> list[int]:
         """Divided by the root of the mean square."""
