@@ -1,4 +1,4 @@
-"""What all examples share: a row of the table they end with, how it is printed, and the two options they take."""
+"""What all examples share: a row of the table they end with, how it is printed, and the options they take."""
 
 import argparse
 from dataclasses import dataclass
