@@ -1,4 +1,4 @@
-"""What all examples share: a row of the table they end with, how it is printed, and the two options they take."""
+"""What all examples share: a row of the table they end with, how it is printed, and the options they take."""
 
 import argparse
 from dataclasses import dataclass
@@ -25,11 +25,16 @@ def show(title: str, rows: list[Row]) -> None:
 
 def arguments() -> tuple[bool, Path]:
     """`--short` and `--out` of the command line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--short", action="store_true", help="the same with fewer steps, in some seconds")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures", help="folder for the pictures")
-    given = parser.parse_args()
+    given = _parser().parse_args()
     return given.short, given.out
+
+
+def arguments_and_documents() -> tuple[bool, Path, Path | None]:
+    """The same, and `--documents` for examples that can be given other data."""
+    parser = _parser()
+    parser.add_argument("--documents", type=Path, help="a file of names, one a line, in place of those of the example")
+    given = parser.parse_args()
+    return given.short, given.out, given.documents
 
 
 def write(out: Path, name: str, svg: str) -> None:
@@ -37,6 +42,13 @@ def write(out: Path, name: str, svg: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / name).write_text(svg, encoding="utf-8")
     print(f"  wrote {out / name}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true", help="the same with fewer steps, in some seconds")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures", help="folder for the pictures")
+    return parser
 
 
 def _text(value: float | str | None) -> str:

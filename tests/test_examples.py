@@ -1,17 +1,21 @@
 """The examples, in their short form: their pictures are there, and their figures agree with those they stand beside."""
 
+import importlib
 import importlib.util
 import itertools
 import math
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from functools import cache
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from finitegpt import GPTConfig, Model, temperature
 from finitegpt.sources import parse
 
 FOLDER = Path(__file__).parent.parent / "examples"
@@ -21,11 +25,13 @@ PICTURES = {
     "markov_one_layer": ["markov-one-layer.svg"],
     "memory": ["memory.svg", "memory-even.svg", "memory-golden_mean.svg"],
     "mess3": [f"{name}.svg" for name in ("mess3", "mess3-depth", "mess3-0.05-0.85", "mess3-0.05-0.85-depth")],
+    "microgpt": ["microgpt.svg"],
+    "names": ["names.svg"],
     "notebook": ["notebook.svg"],
     "unseen_bias": ["unseen-bias.svg"],
 }
 H = 1e-5
-SHARED = ("bare", "table")  # what examples import
+SHARED = ("bare", "scalar_gpt", "table")  # what examples import
 
 
 class Table:
@@ -306,3 +312,75 @@ def test_training_alone_biases_unseen_states(run):
     assert table["seeds with P(1|000) > 1/2"] > 90
     assert table["mean P(1|000)"] == pytest.approx(0.75, abs=0.03)
     assert table["mean P(1|000), before training"] < 0.5
+
+
+@pytest.mark.parametrize("told", ["context of 3", "whole names"])
+def test_the_share_of_names_that_are_in_the_data_is_what_a_sample_estimates(run, told):
+    table = run("names")
+    share, error = f"{told}: P(a name trained on)", f"{told}: P(a name trained on), standard error of a sample"
+    table.agrees(f"{share}, in a sample of 2,000", 4 * table[error])
+    assert 0.03 < table[share] < 0.3
+    parts = [table[f"{told}: P({what})"] for what in ("a name trained on", "a name held out", "a new name")]
+    assert sum(parts) == pytest.approx(1, abs=1e-12)
+    table.agrees(f"{told}: loss on names held out, nats a token", 1e-5)
+    new = [row.ours for name, row in table.rows.items() if name.startswith(f"{told}: new: ")]
+    assert len(new) == 5
+    assert new == sorted(new, reverse=True)
+
+
+def test_the_lengths_of_names_add_up(run):
+    table = run("names")
+    table.agrees("context of 3: P(at most 300 letters)", 1e-6)
+    table.agrees("context of 3: mean length, beside that of the data", 0.5)
+    assert table["context of 3: states of the chain"] == 27**3
+
+
+@pytest.fixture
+def names(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("names")
+
+
+@pytest.mark.parametrize("T", [1.0, 0.5])
+def test_names_have_the_probabilities_of_their_tokens(names, T):
+    model = Model.init(GPTConfig(vocab_size=3, context_length=2, n_layer=1, n_head=2, n_embd=8), "ab.", seed=3)
+    model = replace(model, weights=2 * model.weights)  # so that rows differ
+    every = ["".join(letters) for n in range(11) for letters in product("ab", repeat=n)]
+    found = np.exp(names.log_probabilities(model, every, T))
+
+    def by_definition(name):
+        text, p = f".{name}.", 1.0
+        for k in range(1, len(text)):
+            row = np.exp(model.log_probs([text[max(0, k - 2) : k]])[0].astype(float) / T)
+            p *= row["ab.".index(text[k])] / row.sum()
+        return p
+
+    assert found.tolist() == pytest.approx([by_definition(name) for name in every], rel=1e-6)
+    by_length = np.bincount([len(name) for name in every], found)
+    assert names.lengths(temperature(model.chain(), T), 10) == pytest.approx(by_length, rel=1e-5)
+    best = sorted(zip(found, every, strict=True), reverse=True)[:3]
+    assert best[-1][0] > 1 - found.sum(), "a longer name could be as probable"
+    assert [name for name, _ in islice(names.most_probable(model, T), 3)] == [name for _, name in best]
+
+
+def test_names_are_the_lines_of_a_file(names, tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_text("emma\n\n olivia \n", encoding="utf-8")
+    assert names.names_of(file) == ["emma", "olivia"]
+
+
+def test_microgpt_trains_in_the_engine_as_in_plain_python(run):
+    table = run("microgpt")
+    table.agrees("parameters", 0)
+    table.agrees("loss of step 1, beside plain Python", 1e-6)
+    table.agrees("loss of step 24, beside plain Python", 1e-4)
+    table.agrees("largest difference in 24 steps, millionths of a nat", 100)
+    assert table["mean loss of the last 100 steps"] < table["loss of step 1, beside plain Python"] - 0.5
+
+
+def test_microgpt_makes_up_names_of_the_data_when_it_is_cold(run):
+    table = run("microgpt")
+    for T in (1.0, 0.5):
+        table.agrees(f"context of 3, T = {T}: P(at most 400 letters)", 1e-6)
+        assert 0 < table[f"T = {T}: P(one of the 1,000 trained on)"] < table[f"T = {T}: P(one of all names)"] < 1
+    assert table["T = 0.5: P(one of all names)"] > 2 * table["T = 1.0: P(one of all names)"]
