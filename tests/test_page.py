@@ -217,6 +217,16 @@ def test_what_the_page_cannot_train_again_is_shown_with_a_reason(monkeypatch: py
         found = carried(replace(run, train=replace(run.train, **how)))
         assert found["fixed"] == f"fixed.{reason}", how
         assert found["fixed"] in strings()["en"]
+    text = "0110100110010110" * 2
+    documents = Data.from_sequences(["0110", "10", "0011"], context_length=3, bos="0", eos="0")
+    for other, reason in (
+        (train(text, validation=0.5, steps=3, keep="best"), "kept"),
+        (train(text, model=Model.init(run.model.config, "01", seed=5), steps=3), "start"),
+        (train(text, model=run.initial_model, steps=3), "start"),  # given, though the seed would draw them
+    ):
+        assert carried(other)["fixed"] == f"fixed.{reason}"
+    with pytest.raises(InputError, match="expected a run of one text, got one of sequences"):
+        carried(train(documents, steps=3))
     seen = windows_of(run.data, TrainConfig(), 1, np.zeros(0, np.uint32))
     assert seen.weights is not None
     lengths = np.full(len(seen.starts), 3, np.int32)
@@ -884,7 +894,6 @@ def test_the_experiment_is_told_to_other_tools(
     assert (chain is run.chain) == (not {"temperature", "topk", "topp", "greedy"} & changes.keys())
     if "tied" in changes or "embnorm" in changes:
         assert command == COMMANDS["embnorm" in changes]
-        return
     for line in command.split(" &&\n"):
         words = shlex.split(line)
         assert words[0] == "finitegpt"

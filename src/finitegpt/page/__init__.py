@@ -148,6 +148,8 @@ def _again(run: Run) -> dict[str, object]:
         return {"fixed": "fixed.kept"}
     if config.decay != "constant" and done < config.steps:
         return {"fixed": "fixed.stopped"}
+    if run.given is not None:
+        return {"fixed": "fixed.start"}
     first = windows_of(data, config, 1, generator_of(data, config, after))
     drawn = Model.init(run.model.config, run.model.vocab, seed=config.seed)
     if done and abs(Engine().loss(drawn.config, first, drawn.weights) - run.losses[0]) > _SAME:
