@@ -417,3 +417,27 @@ def test_older_runs_go_on_with_a_generator_of_their_own(tmp_path: Path) -> None:
     assert not np.array_equal(train(TEXT, steps=12, **how).losses, whole.losses)
     old = {key: value for key, value in TrainConfig().to_dict().items() if key not in LATER}
     assert TrainConfig.from_dict(old) == TrainConfig()  # full batches draw nothing
+
+
+def test_sequences_are_split_between_two_of_them_with_weights_and_masks() -> None:
+    masks = [[1, 0.5], [0.25, 1, 0], [0.75, 1], [0, 1, 0.125]]
+    texts, weights = ["ab", "bab", "ba", "aab"], [1.0, 2.0, 3.0, 4.0]
+    data = Data.from_sequences(texts, context_length=2, weights=weights, masks=masks, bos=".", eos=".")
+    parts = split(data, 0.5)
+    for part, own in zip(parts, (slice(2), slice(2, None)), strict=True):
+        ends = {"bos": ".", "eos": ".", "vocab": data.vocab, "context_length": 2}
+        assert part == Data.from_sequences(texts[own], weights=weights[own], masks=masks[own], **ends)
+    assert parts[0].tokens.tolist() + parts[1].tokens.tolist() == data.tokens.tolist()
+    with pytest.raises(InputError, match="sequences to train on and to validate on, got 0 and 4"):
+        split(data, 0.9)
+
+
+def test_validation_of_sequences_is_read_as_the_data_and_kept(here: Path) -> None:
+    data = Data.from_sequences(["abba", "bab", "ab"], context_length=2, bos=".", eos=".")
+    run = train(data, validation=["ba", "a"], steps=2)
+    assert run.validation is not None
+    assert run.validation.data == Data.from_sequences(["ba", "a"], context_length=2, vocab=data.vocab, bos=".", eos=".")
+    run.save("run")
+    again = Run.load("run").validation
+    assert again is not None
+    assert again.data == run.validation.data
