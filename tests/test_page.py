@@ -27,7 +27,6 @@ from finitegpt.analysis import (
     stationary_distributions,
     total_variation,
 )
-from finitegpt.batches import windows_of
 from finitegpt.cli import main
 from finitegpt.config import ACTIVATIONS
 from finitegpt.data import NOTEBOOK_SEQUENCE
@@ -169,7 +168,7 @@ def trained_again(run: Run, keep: int = 1) -> Any:
     """What the page makes of a run that it carries: as a file has it, trained by its engine."""
     carried = json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])
     assert carried["fixed"] is None
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     (found,) = call(("experiment.js", "experimentOf", [{**start, **carried["values"]}]))
     assert found["experiment"]["shape"] == shape(run.model.config)
     return call(("engine.js", "train", [found["experiment"]["shape"], sendable_plan(found), keep]))[0]
@@ -200,7 +199,7 @@ def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
         np.testing.assert_allclose(found["inside"]["logits"], inside.logits, atol=1e-4)
 
 
-def test_what_the_page_cannot_train_again_is_shown_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_page_cannot_train_again_is_shown_with_a_reason() -> None:
     def carried(run: Run) -> Any:
         return json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])
 
@@ -227,21 +226,6 @@ def test_what_the_page_cannot_train_again_is_shown_with_a_reason(monkeypatch: py
         assert carried(other)["fixed"] == f"fixed.{reason}"
     with pytest.raises(InputError, match="expected a run of one text, got one of sequences"):
         carried(train(documents, steps=3))
-    seen = windows_of(run.data, TrainConfig(), 1, np.zeros(0, np.uint32))
-    assert seen.weights is not None
-    lengths = np.full(len(seen.starts), 3, np.int32)
-    lengths[0] = 2
-    weights = np.arange(len(seen.starts), dtype=np.float32)
-    other = replace(seen, weights=weights, lengths=lengths)
-    own = finitegpt.page.windows_of
-    given = lambda data, *rest: other if data is run.data else own(data, *rest)  # noqa: E731
-    monkeypatch.setattr(finitegpt.page, "windows_of", given)
-    found = carried(run)
-    assert found["fixed"] == "fixed.data"
-    assert found["counts"] == run.data.counts().tolist()
-    text = run.data.text
-    arrows = {int(text[at : at + 4], 2): float(w) for at, w in zip(seen.starts[1:], weights[1:], strict=True)}
-    assert dict(zip(*found["arrows"], strict=True)) == arrows
 
 
 @pytest.mark.parametrize(
@@ -529,11 +513,11 @@ def test_patterns_are_those_of_the_library(pattern: str) -> None:
 
 
 def test_the_link_is_the_experiment() -> None:
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     changed = {**start, "data": "a b&c=d#é中", "context": 5, "lr": 0.01, "greedy": True, "red": "11?,*0", "lang": "zh"}
-    empty, link = call(("state.js", "toHash", [start]), ("state.js", "toHash", [changed]))
+    empty, link = call(("fields.js", "toHash", [start]), ("fields.js", "toHash", [changed]))
     assert empty == ""
-    assert call(("state.js", "fromHash", ["#" + link])) == [{"values": changed, "problems": []}]
+    assert call(("fields.js", "fromHash", ["#" + link])) == [{"values": changed, "problems": []}]
 
 
 @pytest.mark.parametrize(
@@ -561,7 +545,7 @@ def test_the_link_is_the_experiment() -> None:
     ],
 )
 def test_a_hostile_link_changes_nothing_and_is_named(part: str) -> None:
-    start, found = call(("state.js", "defaults", []), ("state.js", "fromHash", [f"#{part}&layers=2"]))
+    start, found = call(("fields.js", "defaults", []), ("fields.js", "fromHash", [f"#{part}&layers=2"]))
     assert found["values"] == {**start, "layers": 2}
     assert len(found["problems"]) == 1
     assert len(found["problems"][0]) <= 20
@@ -740,7 +724,7 @@ def test_a_runs_folder_is_opened(here: Path) -> None:
 def test_every_setting_of_a_run_is_opened(config: GPTConfig, how: TrainConfig, here: Path) -> None:
     run = train("abcabcaabbccab", config, replace(how, steps=2))
     run.save("run")
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     found = opened({path.name: path.read_bytes() for path in (here / "run").iterdir()})["opened"]
     carried = json.loads(re.findall(r'id="run">(.*?)</script>', page_of(run))[0])["values"]
     assert {**start, **found["changes"], "vocab": ""} == {**start, **carried}
@@ -771,7 +755,7 @@ def test_runs_of_older_and_newer_versions(here: Path) -> None:
     for how in ({"batches": "in_turn"}, {"keep": "best"}, {"dropout": 0.1}):
         assert changed(train=how)["opened"]["unknown"] == list(how)
         assert changed(train=how, weights=False)["problem"]["key"] == "notice.file.newer"
-        assert changed(train=how, weights=False)["problem"]["values"]["list"] == next(iter(how))
+        assert changed(train=how, weights=False)["problem"]["values"]["list"] == list(how)
     assert changed(train={"dropout": None}, weights=False)["problem"] is None
     given = {**facts, "sha256": {"model.safetensors": "", "initial.safetensors": ""}}
     assert opened({**parts, "run.json": json.dumps(given).encode()})["opened"]["unknown"] == ["initial"]
@@ -878,7 +862,7 @@ COMMANDS = [
 def test_the_experiment_is_told_to_other_tools(
     changes: dict[str, Any], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     values = {**start, **changes}
     (found,) = call(("experiment.js", "experimentOf", [values]))
     model = found["experiment"]["shape"]
@@ -904,7 +888,7 @@ def test_the_experiment_is_told_to_other_tools(
 
 
 def test_parts_that_are_off_are_told_to_python_and_what_cannot_be_told_is_said() -> None:
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     values = {**start, "off": "0.1,3.mlp", "steps": 5}
     model = {"vocabSize": 2, "contextLength": 3, "nLayer": 4, "nHead": 4, "nEmbd": 16, "bias": False}
     command, code, foreign = call(
@@ -956,14 +940,14 @@ def test_the_numbers_in_lessons_and_reasons_are_true(notebook: Run) -> None:
     assert found.ever.value == 1
     assert found.within[100].value == pytest.approx(0.75, abs=0.01)
     assert red_states(decode(notebook.chain, greedy=True), ["000"]).ever.value == 0
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     done = subprocess.run(
         [
             str(NODE),
             "--input-type=module",
             "--eval",
             f"""
-          const {{ PRESETS }} = await import("{FOLDER}/presets.js");
+          const {{ PRESETS }} = await import("{FOLDER}/link/presets.js");
           process.stdout.write(JSON.stringify(PRESETS.bigger));
         """,
         ],
@@ -981,7 +965,7 @@ def test_the_numbers_in_lessons_and_reasons_are_true(notebook: Run) -> None:
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
-    (start,) = call(("state.js", "defaults", []))
+    (start,) = call(("fields.js", "defaults", []))
     english = strings()["en"]
     for changes, key in [
         ({"data": "000"}, "notice.vocab"),
@@ -1045,10 +1029,10 @@ def test_presets_and_lessons_are_experiments_with_words() -> None:
 
 FOLDER = Path(finitegpt.page.__file__).parent.as_uri()
 TRAINED_PRESETS = f"""
-  const {{ PRESETS }} = await import("{FOLDER}/presets.js");
-  const {{ Engine }} = await import("{FOLDER}/engine.js");
-  const {{ experimentOf }} = await import("{FOLDER}/experiment.js");
-  const {{ defaults }} = await import("{FOLDER}/state.js");
+  const {{ PRESETS }} = await import("{FOLDER}/link/presets.js");
+  const {{ Engine }} = await import("{FOLDER}/engine/engine.js");
+  const {{ experimentOf }} = await import("{FOLDER}/chain/experiment.js");
+  const {{ defaults }} = await import("{FOLDER}/link/fields.js");
   const {{ readFileSync }} = await import("node:fs");
   const engine = await Engine.from(readFileSync(new URL("{FOLDER}/../_engine/engine.wasm")));
   const found = {{}};
@@ -1062,11 +1046,11 @@ TRAINED_PRESETS = f"""
   process.stdout.write(JSON.stringify(found));
 """
 PRESETS_AND_LESSONS = f"""
-  const {{ PRESETS }} = await import("{FOLDER}/presets.js");
-  const {{ lessonValues, LESSONS }} = await import("{FOLDER}/lessons.js");
-  const {{ PARTS }} = await import("{FOLDER}/controls.js");
-  const {{ experimentOf }} = await import("{FOLDER}/experiment.js");
-  const {{ defaults }} = await import("{FOLDER}/state.js");
+  const {{ PRESETS }} = await import("{FOLDER}/link/presets.js");
+  const {{ lessonValues, LESSONS }} = await import("{FOLDER}/link/lessons.js");
+  const {{ PARTS }} = await import("{FOLDER}/views/controls.js");
+  const {{ experimentOf }} = await import("{FOLDER}/chain/experiment.js");
+  const {{ defaults }} = await import("{FOLDER}/link/fields.js");
   const problem = (values) => experimentOf(values).problem;
   process.stdout.write(JSON.stringify({{
     presets: Object.fromEntries(Object.entries(PRESETS).map(([k, set]) => [k, problem({{ ...defaults(), ...set }})])),
@@ -1097,6 +1081,6 @@ def test_both_languages_have_the_same_words_and_all_that_are_used() -> None:
     assert english.keys() == chinese.keys()
     for key, text in english.items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[key])), key
-    source = "".join(path.read_text(encoding="utf-8") for path in Path(finitegpt.page.__file__).parent.glob("*.js"))
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(finitegpt.page.__file__).parent.rglob("*.js"))
     for key in re.findall(r'say\("([^"]+)"', source) + re.findall(r'"((?:notice|error)\.[a-z.]+)"', source):
         assert key in english

@@ -779,7 +779,7 @@ def test_runs_that_the_page_cannot_show_are_refused(here: Path, capsys: pytest.C
     assert "100,000 characters" in capsys.readouterr().err
     assert main(["export", "long", "page.pdf"]) == 2
     assert not list(here.glob("page.*"))
-    assert "larger" in Run.load("long")._repr_html_()
+    assert "100,000 characters" in Run.load("long")._repr_html_()
 
 
 def test_the_page_is_served_and_nothing_else(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 // Calls functions of the page's modules for the tests: a list of [module, function, arguments] on standard input, the
 // list of results on standard output. Typed arrays go in as {"type": ..., "values": [...]} and come out as lists.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 const PAGE = new URL("../../src/finitegpt/page/", import.meta.url);
+/** Every module by its name, in whichever folder it is. */
+const MODULES = new Map(readdirSync(PAGE, { recursive: true }).filter((path) => path.endsWith(".js")).map((path) => [path.split("/").pop(), path]));
 const TYPES = { Float32Array, Float64Array, Int32Array, Uint8Array };
 
 const incoming = (_, value) => {
@@ -18,7 +20,7 @@ const outgoing = (_, value) => {
 
 const results = [];
 for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incoming)) {
-  const exported = await import(new URL(module, PAGE).href);
+  const exported = await import(new URL(MODULES.get(module), PAGE).href);
   if (name === "train") {
     const engine = await exported.Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
     const [shape, plan] = values;
@@ -29,7 +31,7 @@ for (const [module, name, values] of JSON.parse(readFileSync(0, "utf-8"), incomi
       losses: training.losses(0), chains: training.chains(0), weights, inside: engine.inspect(shape, weights, null, [0, 1].slice(0, shape.contextLength)),
     });
   } else if (name === "longRun") {
-    const { Engine } = await import(new URL("engine.js", PAGE).href);
+    const { Engine } = await import(new URL(MODULES.get("engine.js"), PAGE).href);
     const engine = await Engine.from(readFileSync(new URL("../_engine/engine.wasm", PAGE)));
     const [rows, V, red, start, tokens, most] = values;
     const run = exported.longRun(engine, rows, V, most);

@@ -1,0 +1,86 @@
+// From the page's values to what is trained: data, model and plan. Pure functions.
+
+import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
+import { transform } from "./transforms.js";
+import { MOST_STATES, MOST_TOKENS } from "../ground/limits.js";
+import { ACTIVATIONS, NORMS } from "../engine/weights.js";
+
+/**
+ * @typedef {{vocab: string[], V: number, L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array,
+ *   arrows: Int32Array | Float64Array, entropy: number, plan: Plan, madeWidth: boolean}} Experiment
+ * @typedef {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean,
+ *   rates: Float64Array, weightDecay: number, steps: number, seed: number, batch: number, batchSeed: number,
+ *   windows: number, clip: number, beta1: number, beta2: number, matrices: boolean}} Plan
+ *   `batchSeed` is -1 where the generator that has drawn the model goes on; `clip` is 0 for any gradient
+ * @typedef {{key: string, values: Record<string, string | number | string[]>, at: string}} Problem what is wrong: words, what to
+ *   fill in, and the value that it is about
+ */
+
+/**
+ * What the values ask for, or why it cannot be. Where the width is no multiple of the heads, the nearest one is taken.
+ * @param {import("../link/fields.js").Values} values
+ * @returns {{experiment: Experiment, problem: null} | {experiment: null, problem: Problem}}
+ */
+export function experimentOf(values) {
+  const refused = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ filled = {}, at = "data") =>
+    ({ experiment: null, problem: { key, values: filled, at } });
+  const text = transform(values.data, values.transform);
+  const vocab = values.vocab ? [...new Set(values.vocab)] : vocabulary(text);
+  const V = vocab.length;
+  const L = values.context;
+  if (V < 2) return refused("notice.vocab");
+  if (values.schedule !== "constant" && values.minlr > values.lr) return refused("notice.minlr", { low: values.minlr, high: values.lr }, "minlr");
+  const { tokens, strange } = tokenize(text, vocab);
+  if (strange) return refused("notice.strange", { n: strange, vocab: vocab.join("") });
+  if (tokens.length <= L) return refused("notice.short");
+  const most = Math.min(MOST_TOKENS, Math.floor(MOST_STATES ** (1 / L) + 1e-9));
+  if (V > most) return refused("notice.tokens", { most, n: V });
+  const whole = values.width % values.heads === 0;
+  const width = whole ? values.width : values.heads * Math.max(1, Math.round(values.width / values.heads));
+  const found = windows(tokens, V, L);
+  return {
+    problem: null,
+    experiment: {
+      vocab, V, L, n: V ** L,
+      shape: {
+        vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
+        tied: values.tied, activation: ACTIVATIONS.indexOf(values.activation), norm: NORMS.indexOf(values.norm), embeddingNorm: values.embnorm,
+        finalNorm: values.finalnorm,
+      },
+      counts: found.counts, arrows: found.arrows, entropy: dataEntropy(found.arrows, V),
+      plan: {
+        tokens: Int32Array.from(tokens), starts: found.starts, shares: found.shares, everyPosition: values.loss === "all",
+        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed, batch: values.batch,
+        batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
+        beta2: values.beta2, matrices: values.matrices,
+      },
+      madeWidth: !whole,
+    },
+  };
+}
+
+/** The learning rate of each step, as TrainConfig.rates has them. @param {import("../link/fields.js").Values} values */
+export function ratesOf({ lr, minlr, warmup, schedule, steps }) {
+  return Float64Array.from({ length: steps }, (_, k) => {
+    if (k < warmup) return (lr * (k + 1)) / (warmup + 1);
+    const done = Math.min(1, (k - warmup) / Math.max(1, steps - warmup));
+    const left = schedule === "linear" ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2;
+    return schedule === "constant" ? lr : minlr + (lr - minlr) * left;
+  });
+}
+
+/** Which heads and MLPs are on: a layer's heads, then its MLP. @param {string} off @param {import("../engine/weights.js").Shape} shape */
+export function switches(off, { nLayer, nHead }) {
+  const on = new Float32Array(nLayer * (nHead + 1)).fill(1);
+  for (const name of names(off)) {
+    const [, layer, part] = /^(\d+)\.(\d+|mlp)$/.exec(name) ?? [];
+    if (Number(layer) < nLayer && (part === "mlp" || Number(part) < nHead))
+      on[Number(layer) * (nHead + 1) + (part === "mlp" ? nHead : Number(part))] = 0;
+  }
+  return on;
+}
+
+/** The parts of a list. @param {string} list */
+export function names(list) {
+  return list.split(",").map((part) => part.trim()).filter(Boolean);
+}

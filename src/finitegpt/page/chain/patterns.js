@@ -1,0 +1,84 @@
+// Sets of states by pattern, as finitegpt/analysis/patterns.py: ? is one token, * any number of them, \ takes a sign as it
+// is; several patterns are set apart by commas.
+
+import { label } from "./data.js";
+
+/**
+ * The states that any of the patterns describes, and the patterns that are none.
+ * @param {string} text @param {string[]} vocab @param {number} L
+ */
+export function redStates(text, vocab, L) {
+  const red = new Uint8Array(vocab.length ** L);
+  const bad = [];
+  for (const pattern of patternsOf(text)) {
+    const found = match(pattern, vocab, L);
+    if (!found || !found.includes(1)) bad.push(pattern);
+    else found.forEach((yes, id) => (red[id] |= yes));
+  }
+  return { red, bad };
+}
+
+/** The patterns in a list: commas and the space around them part them, unless a \\ comes before. @param {string} text */
+export function patternsOf(text) {
+  const parts = text.match(/(?:\\[^]|[^,\\]|\\$)+/g) ?? [];
+  return parts.map((part) => part.replace(/^\s+/, "").replace(/(?<!\\)\s+$/, "")).filter(Boolean);
+}
+
+/** A state as a pattern of itself. @param {string} name */
+export function patternOf(name) {
+  return name.replace(/[\\?*,\s]/g, "\\$&");
+}
+
+/**
+ * The list of patterns after a state has become red, or is so no more.
+ * @param {import("./view.js").View} view @param {string} list @param {number} id
+ */
+export function reddened({ vocab, L, red }, list, id) {
+  const name = (/** @type {number} */ one) => patternOf(label(one, vocab, L));
+  const others = [...red.keys()].filter((one) => red[one] && one !== id);
+  return (red[id] ? others.map(name) : [...patternsOf(list), name(id)]).join(", ");
+}
+
+/** @param {string} pattern @param {string[]} vocab @param {number} L @returns {Uint8Array | null} */
+export function match(pattern, vocab, L) {
+  const parts = parse(pattern, vocab);
+  if (!parts) return null;
+  // Which places of the pattern a context can have got to, for contexts of 0, 1, ... L tokens in turn.
+  let places = [skip(new Set([0]), parts)];
+  for (let length = 0; length < L; length++)
+    places = places.flatMap((reached) =>
+      vocab.map((_, token) => {
+        const moved = new Set();
+        for (const k of reached) {
+          if (parts[k] === "any") moved.add(k);
+          else if (parts[k] === "one" || parts[k] === token) moved.add(k + 1);
+        }
+        return skip(moved, parts);
+      }),
+    );
+  return Uint8Array.from(places, (reached) => (reached.has(parts.length) ? 1 : 0));
+}
+
+/** @param {string} pattern @param {string[]} vocab @returns {(number | "one" | "any")[] | null} */
+function parse(pattern, vocab) {
+  /** @type {(number | "one" | "any")[]} */
+  const parts = [];
+  const signs = [...pattern];
+  for (let k = 0; k < signs.length; k++) {
+    if (signs[k] === "?") parts.push("one");
+    else if (signs[k] === "*") parts.push("any");
+    else {
+      if (signs[k] === "\\" && k + 1 < signs.length) k++;
+      const token = vocab.indexOf(signs[k]);
+      if (token < 0) return null;
+      parts.push(token);
+    }
+  }
+  return parts.length && parts.length <= 62 ? parts : null;
+}
+
+/** A star may stand for nothing. @param {Set<number>} places @param {(number | "one" | "any")[]} parts */
+function skip(places, parts) {
+  for (let k = 0; k < parts.length; k++) if (parts[k] === "any" && places.has(k)) places.add(k + 1);
+  return places;
+}

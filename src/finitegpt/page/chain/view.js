@@ -1,0 +1,50 @@
+// What one frame shows: the chain after the step chosen, with parts switched off or weights moved, decoded. Pure.
+
+import { counted, crossEntropy, decode, probabilities } from "./chain.js";
+import { isOld } from "../engine/concluder.js";
+import { names } from "./experiment.js";
+import { redStates } from "./patterns.js";
+import { chainAfter, shownStep } from "../engine/training.js";
+
+/**
+ * @typedef {{values: import("../link/fields.js").Values, trained: import("../engine/training.js").Trained, vocab: string[], V: number,
+ *   L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array, entropy: number, step: number,
+ *   rows: Float32Array, p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
+ *   chosen: number, off: Set<string>, looked: any, loss: number}} View
+ *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking; `before` are those of the step that is pinned, `ghost` those of the data itself;
+ *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
+ */
+
+/** Whether the chain differs from the one that training made. @param {import("../link/fields.js").Values} values */
+export function isChanged(values) {
+  return names(values.off).length > 0 || values.delta !== 0 || values.along !== 0;
+}
+
+/**
+ * @param {import("../link/fields.js").Values} values @param {import("../engine/training.js").Trained} trained
+ * @param {any} looked the worker's last answer about this training @returns {View}
+ */
+export function viewOf(values, trained, looked) {
+  const { experiment } = trained;
+  const { vocab, V, L, n, shape, counts, arrows, entropy } = experiment;
+  const step = shownStep(trained, values.step);
+  const how = { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy };
+  const shown = (/** @type {Float32Array} */ one) => probabilities(decode(one, V, how), V);
+  const raw = isChanged(values) && looked?.rows ? looked.rows : chainAfter(trained, step);
+  const rows = decode(raw, V, how);
+  const { red, bad } = redStates(values.red, vocab, L);
+  return {
+    values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p: probabilities(rows, V),
+    before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
+    ghost: values.ghost ? counted(arrows, V) : null,
+    red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
+    loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),
+  };
+}
+
+/** The states that are never left, where they are worth a mark. Until they are known, those of the chain before.
+ * @param {View} view @param {import("../engine/concluder.js").Found} found @param {Uint8Array | null} before */
+export function marked({ n, values }, found, before) {
+  if (!found.classes || isOld(found, "classes")) return before?.length === n ? before : null;
+  return values.greedy || found.classes.ends > 1 ? found.classes.inEnds : null;
+}

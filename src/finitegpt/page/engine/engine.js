@@ -1,0 +1,209 @@
+// The engine, compiled to WebAssembly: arrays in, arrays out. engine/engine.h says what each kernel does.
+
+const PAGE = 65536;
+const LARGEST = 2 ** 31; // sizes beyond would wrap around in a 32-bit memory
+
+/** @typedef {import("./weights.js").Shape} Shape */
+
+/** What went wrong inside the engine, as a key of the strings and what to fill in. */
+export class EngineError extends Error {
+  /** @param {string} key @param {Record<string, string | number>} values */
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}
+
+/** One instance of the engine. Every call puts its arrays behind those of the call that it is part of. */
+export class Engine {
+  /** @param {WebAssembly.Instance} instance */
+  constructor(instance) {
+    this.exports = /** @type {any} */ (instance.exports);
+    this.base = this.exports.memory.buffer.byteLength;
+    this.end = this.base;
+  }
+
+  /** @param {BufferSource} bytes */
+  static async from(bytes) {
+    const { instance } = await WebAssembly.instantiate(bytes, {});
+    return new Engine(instance);
+  }
+
+  /** Room for `size` bytes, aligned to 64. @param {number} size */
+  room(size) {
+    const place = this.end;
+    this.end += Math.ceil(size / 64) * 64;
+    if (this.end > LARGEST) throw new EngineError("error.memory");
+    const missing = this.end - this.exports.memory.buffer.byteLength;
+    if (missing > 0) {
+      try {
+        this.exports.memory.grow(Math.ceil(missing / PAGE));
+      } catch {
+        throw new EngineError("error.memory");
+      }
+    }
+    return place;
+  }
+
+  /** Copies an array in. @param {Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array} array */
+  put(array) {
+    const place = this.room(array.byteLength);
+    new Uint8Array(this.exports.memory.buffer, place, array.byteLength).set(
+      new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
+    );
+    return place;
+  }
+
+  /** @param {number} place @param {number} n */
+  float32(place, n) {
+    return new Float32Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  float64(place, n) {
+    return new Float64Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  int32(place, n) {
+    return new Int32Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** @param {number} place @param {number} n */
+  uint8(place, n) {
+    return new Uint8Array(this.exports.memory.buffer, place, n);
+  }
+
+  /** Does `work`, then gives back the room it took. @template T @param {() => T} work @returns {T} */
+  scratch(work) {
+    const before = this.end;
+    try {
+      return work();
+    } finally {
+      this.end = before;
+    }
+  }
+
+  /** @param {Shape} shape */
+  config(shape) {
+    const { vocabSize, contextLength, nLayer, nHead, nEmbd, bias } = shape;
+    const { tied = true, activation = 0, norm = 0, embeddingNorm = false, finalNorm = true } = shape;
+    const flags = [bias, tied, activation, norm, embeddingNorm, finalNorm].map(Number);
+    return this.put(Int32Array.of(vocabSize, contextLength, nLayer, nHead, nEmbd, ...flags));
+  }
+
+  /** struct fg_switches, or NULL. @param {Float32Array | null} switches */
+  switches(switches) {
+    return switches ? this.put(Int32Array.of(this.put(switches), 0)) : 0;
+  }
+
+  /**
+   * Next-token log-probabilities of all contexts of `length` tokens.
+   * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number} length
+   */
+  evaluate(shape, weights, switches = null, length = shape.contextLength) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const n = shape.vocabSize ** length;
+      const place = this.put(weights);
+      const off = this.switches(switches);
+      const out = this.room(4 * n * shape.vocabSize);
+      const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
+      this.exports.fg_evaluate(config, place, off, length, 0n, BigInt(n), out, workspace);
+      return this.float32(out, n * shape.vocabSize).slice();
+    });
+  }
+
+  /**
+   * Inside the model, for one context.
+   * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number[]} context
+   */
+  inspect(shape, weights, switches, context) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const length = context.length;
+      const place = this.put(weights);
+      const off = this.switches(switches);
+      const tokens = this.put(Int32Array.from(context));
+      const sizes = [
+        shape.nLayer * shape.nHead * length * length,
+        (2 * shape.nLayer + 1) * length * shape.nEmbd,
+        shape.vocabSize,
+      ];
+      const [attention, residual, logits] = sizes.map((size) => this.room(4 * size));
+      const none = 0;
+      const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
+      this.exports.fg_inspect(config, place, off, length, tokens, 1n, attention, none, residual, logits, workspace);
+      return {
+        attention: this.float32(attention, sizes[0]).slice(),
+        residual: this.float32(residual, sizes[1]).slice(),
+        logits: this.float32(logits, sizes[2]).slice(),
+      };
+    });
+  }
+
+  /**
+   * A training that can be taken a few steps at a time. All its arrays stay inside the engine until it is done; the
+   * weights of every step that is kept, the last one always among them, are copied out.
+   * @param {Shape} shape @param {import("../chain/experiment.js").Plan} plan @param {number} keepEvery
+   */
+  training(shape, plan, keepEvery = 1) {
+    this.end = this.base; // a training before this one is over
+    const config = this.config(shape);
+    const n = Number(this.exports.fg_n_params(config));
+    const row = shape.vocabSize ** shape.contextLength * shape.vocabSize;
+    const kept = Math.floor(plan.steps / keepEvery) + 2;
+    const weights = this.room(4 * n);
+    const moments = this.put(new Float32Array(2 * n));
+    const losses = this.room(8 * Math.max(1, plan.steps));
+    const chains = this.room(4 * row * kept);
+    const tokens = this.put(plan.tokens);
+    const batch = plan.batch || plan.starts.length;
+    const starts = plan.batch ? this.room(8 * batch) : this.put(BigInt64Array.from(plan.starts, BigInt));
+    const shares = plan.batch ? 0 : this.put(plan.shares);
+    const generator = this.room(4 * 625);
+    const fresh = 0; // each step has one row, which is drawn before it
+    const windows = this.put(
+      Int32Array.of(tokens, 0, starts, 0, shares, 0, batch, 0, fresh, plan.everyPosition ? 1 : 0),
+    );
+    const rates = this.put(plan.rates);
+    const optimizer = this.room(48);
+    this.float64(optimizer + 8, 4).set([plan.beta1, plan.beta2, plan.weightDecay, plan.clip]);
+    this.int32(optimizer + 40, 1)[0] = Number(plan.matrices);
+    const workspace = this.room(Number(this.exports.fg_workspace(config, BigInt(batch))));
+    const evaluate = (/** @type {number} */ k) =>
+      this.exports.fg_evaluate(
+        config, weights, 0, shape.contextLength, 0n, BigInt(row / shape.vocabSize), chains + 4 * row * k, workspace,
+      );
+    this.exports.fg_init(config, plan.seed, weights, generator);
+    if (plan.batchSeed >= 0) this.exports.fg_seed(plan.batchSeed, generator);
+    evaluate(0);
+    const keptWeights = [this.float32(weights, n).slice()];
+    let done = 0;
+    return {
+      /** One step on. */
+      advance: () => {
+        if (done >= plan.steps) return;
+        if (plan.batch) this.exports.fg_randint(generator, BigInt(batch), plan.windows, starts);
+        const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
+        const chain = keep ? chains + 4 * row * keptWeights.length : 0;
+        this.int32(optimizer, 1)[0] = rates + 8 * done;
+        this.exports.fg_train(
+          config, windows, optimizer, BigInt(done), 1n, weights, moments, moments + 4 * n, losses + 8 * done, chain,
+          workspace,
+        );
+        done += 1;
+        if (keep) keptWeights.push(this.float32(weights, n).slice());
+      },
+      /** Steps that are done. */
+      done: () => done,
+      /** The weights after each step that is kept. */
+      keptWeights,
+      /** Copies of losses from a step on. @param {number} from */
+      losses: (from) => this.float64(losses + 8 * from, done - from).slice(),
+      /** Copies of the chains that are kept, from one of them on. @param {number} from */
+      chains: (from) => this.float32(chains + 4 * row * from, row * (keptWeights.length - from)).slice(),
+    };
+  }
+}

@@ -1,0 +1,14 @@
+// What the page can hold: numbers that several rooms need. finitegpt/page/limits.py reads them here, too.
+
+/** Characters of a text that is typed or in a link; a run that the page carries may have more. */
+export const MOST_TYPED = 5000;
+export const MOST_CONTEXT = 12;
+export const MOST_LAYERS = 8;
+export const MOST_HEADS = 8;
+export const MOST_WIDTH = 128;
+export const MOST_STEPS = 5000;
+export const MOST_BATCH = 4096;
+/** Different tokens. */
+export const MOST_TOKENS = 64;
+/** States of a chain that is computed whole. */
+export const MOST_STATES = 4096;

@@ -1,0 +1,99 @@
+// What the page is at, and what becomes of it: pure functions of a state and of what somebody does.
+
+import { defaults, sameTraining, trainedAs } from "../link/fields.js";
+import { lessonValues } from "../link/lessons.js";
+
+/**
+ * @typedef {import("../link/fields.js").Values} Values
+ * @typedef {{key: string, filled?: Record<string, string | number | string[]>, said?: Record<string, string>, at?: string}} Message
+ *   words by their key, what to fill in as it is, what to fill in by the key of its words, and the control or the part of
+ *   the page that caused them; without one they are of the whole page
+ * @typedef {{first: Values, values: Values, good: Values, home: Values | null,
+ *   opened: {values: Values, weights: Float32Array} | null, message: Message | null}} Store
+ *   `first`: what the page opens with; `good`: what was last found to be trainable; `home`: what there was before the
+ *   tour; `opened`: weights from a file, and the values they belong to.
+ */
+
+/** @param {Values} first @param {{values: Values, problems: string[]}} read what the link says @returns {Store} */
+export function begun(first, read) {
+  return { first, values: read.values, good: read.values, home: null, opened: null, message: ofLink(read.problems) };
+}
+
+/** Some values are others now. Another training is shown from its last step on. @param {Store} store
+ * @param {Record<string, any>} changes @returns {Store} */
+export function changed(store, changes) {
+  const values = { ...store.values, ...changes };
+  if (!sameTraining(values, store.values)) values.step = -1;
+  const quiet = Object.keys(changes).every((key) => key === "step" || key === "state");
+  return moved({ ...store, message: quiet ? store.message : null }, values);
+}
+
+/** Another experiment altogether, seen as the reader likes to see. @param {Store} store @param {Values} wanted @returns {Store} */
+export function replaced(store, wanted) {
+  const { lang, theme, hide } = store.values;
+  return moved({ ...store, message: null }, { ...wanted, lang, theme, hide });
+}
+
+/** A lesson, or with 0 what there was before the first. @param {Store} store @param {number} lesson @returns {Store} */
+export function taught(store, lesson) {
+  if (!lesson) return { ...replaced(store, { ...(store.home ?? store.values), lesson: 0 }), home: null };
+  const home = store.values.lesson ? store.home : store.values;
+  return { ...replaced(store, lessonValues(lesson)), home };
+}
+
+/** The link is another one. @param {Store} store @param {{values: Values, problems: string[]}} read @returns {Store} */
+export function followed(store, read) {
+  return { ...moved(store, read.values), message: ofLink(read.problems) };
+}
+
+/** Files were opened: values, and weights where there are any. @param {Store} store @param {Record<string, any>} changes
+ * @param {Float32Array | null} weights @returns {Store} */
+export function filled(store, changes, weights) {
+  const nothing = { step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0 };
+  const next = replaced(store, { ...store.values, ...nothing, ...changes });
+  return { ...next, opened: weights ? { values: next.values, weights } : null };
+}
+
+/** The values can be trained. @param {Store} store @returns {Store} */
+export function accepted(store) {
+  return { ...store, good: store.values };
+}
+
+/** Nothing of the link can be trained: what the page opens with instead. @param {Store} store @returns {Store} */
+export function restarted(store) {
+  const { lang, theme } = store.values;
+  return { ...store, values: { ...store.first, lang, theme } };
+}
+
+/** @param {Store} store @param {Message | null} message @returns {Store} */
+export function told(store, message) {
+  return { ...store, message };
+}
+
+/** What is drawn: the values, but trained as it was last possible. @param {Store} store @returns {Values} */
+export function drawn({ values, good }) {
+  return trainedAs(values, good);
+}
+
+/** What `changed` makes of the parts that are switched off when one is pressed. @param {string} off @param {string} part */
+export function toggled(off, part) {
+  const parts = new Set(off.split(",").filter(Boolean));
+  if (!parts.delete(part)) parts.add(part);
+  return [...parts].sort().join(",");
+}
+
+/** The start, as a preset changes it. @param {Record<string, any>} changes @returns {Values} */
+export function preset(changes) {
+  return { ...defaults(), ...changes };
+}
+
+/** Weights of a file are kept as long as nothing is trained. @param {Store} store @param {Values} values @returns {Store} */
+function moved(store, values) {
+  const opened = store.opened && sameTraining(store.opened.values, values) ? store.opened : null;
+  return { ...store, values, opened };
+}
+
+/** @param {string[]} problems @returns {Message | null} */
+function ofLink(problems) {
+  return problems.length ? { key: "notice.link", filled: { list: problems } } : null;
+}

@@ -1,0 +1,122 @@
+// What the chain comes to in the long run, as the worker tells it: every number with what is proved of it.
+
+import { HORIZON, isOld } from "../engine/concluder.js";
+import { label } from "../chain/data.js";
+import { bar, html, setText } from "./dom.js";
+import { COLOURS } from "../ground/colours.js";
+import { bounded, boundedShare, boundedTokens } from "../ground/numbers.js";
+import { percent, say, visible } from "../ground/strings.js";
+
+const TOP = 5;
+const WAITING = "…";
+const SUMMED = 1e-13; // relative error of a sum of a few thousand logarithms
+
+/** @typedef {import("../engine/concluder.js").Found} Found */
+
+export function factsCard() {
+  const computing = html("span", { class: "soft computing" });
+  const end = html("p", {});
+  const list = html("dl", {});
+  const bars = Array.from({ length: TOP }, () => bar("var(--soft)"));
+  const names = ["chain.entropy", "chain.data", "chain.bits", "chain.mixing"];
+  const values = names.map(() => html("dd", {}));
+  const shares = html("div", { class: "bars shares" }, ...bars.map((one) => one.element));
+  list.append(...names.flatMap((name, k) => [html("dt", {}, say(name)), values[k]]));
+  const element = html(
+    "section", { class: "card", "data-part": "chain" },
+    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), shares,
+    html("p", { class: "soft proved" }, say("chain.proved")),
+  );
+  return {
+    element,
+    /** @param {import("../chain/view.js").View} view @param {Found} found */
+    update({ vocab, V, L, entropy: ofData }, found) {
+      const { classes, law, mixing } = found;
+      setText(computing, found.slow ? say("chain.computing") : "");
+      setText(end, classes ? endsIn(classes, visible(label(classes.first, vocab, L))) : WAITING);
+      setText(values[0], law ? say("nats", { x: bounded(...law.entropy) }) : WAITING);
+      setText(values[1], say("nats", { x: bounded(ofData, ofData * (1 - SUMMED), ofData * (1 + SUMMED)) }));
+      setText(values[2], say("bits", { x: Number((L * Math.log2(V)).toFixed(2)) }));
+      setText(values[3], mixing ? boundedTokens(...mixing) : WAITING);
+      end.classList.toggle("old", isOld(found, "classes"));
+      for (const one of [values[0], shares]) one.classList.toggle("old", isOld(found, "law"));
+      values[3].classList.toggle("old", isOld(found, "mixing"));
+      const top = law ? largestOf(law.pi, TOP) : [];
+      bars.forEach((one, k) => {
+        one.element.style.display = k < top.length ? "" : "none";
+        if (!law || k >= top.length) return;
+        const { pi, low, high } = law;
+        one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), boundedShare(pi[top[k]], low[top[k]], high[top[k]]));
+      });
+    },
+  };
+}
+
+/** Where a chain ends, in words; `state` is the first of the class that the numbers are of.
+ * @param {import("../engine/analysis.js").Classes} classes @param {string} state */
+function endsIn({ ends, size, period }, state) {
+  if (ends > 1) return say(size === 1 ? "chain.ends.one" : "chain.ends", { k: ends, state, n: size });
+  if (size === 1) return say("chain.stays");
+  return say(period === size ? "chain.cycle" : "chain.end", { n: size });
+}
+
+/** What bars are multiplied with, so that the largest can be seen. @param {number} largest */
+export function barScale(largest) {
+  return largest < 0.5 ? 0.7 / Math.max(largest, 1e-9) : 1;
+}
+
+/** The places of the largest values above zero, the largest first. @param {Float64Array} values @param {number} many */
+export function largestOf(values, many) {
+  return [...values.keys()].sort((a, b) => values[b] - values[a] || a - b).slice(0, many).filter((k) => values[k] > 0);
+}
+
+/** Whether a chain that starts as the data does, but not in a red state, ever gets into one. */
+export function redCard() {
+  const names = [say("red.ever"), say("red.within", { n: HORIZON })];
+  const values = names.map(() => html("dd", {}));
+  const text = html("p", { class: "soft" });
+  const list = html("dl", {}, ...names.flatMap((name, k) => [html("dt", {}, name), values[k]]));
+  const element = html(
+    "section", { class: "card", "data-part": "red" }, html("h2", {}, say("red.title")), text, list,
+  );
+  return {
+    element,
+    /** @param {import("../chain/view.js").View} view @param {Found} found */
+    update({ red }, found) {
+      element.hidden = !red.includes(1);
+      list.hidden = !red.includes(0);
+      setText(text, say(list.hidden ? "red.all" : "red.start"));
+      const reached = found.red;
+      const numbers = reached ? [reached.ever, reached.within] : [];
+      values.forEach((one, k) => setText(one, reached ? bounded(...numbers[k]) : WAITING));
+      list.classList.toggle("old", isOld(found, "red"));
+    },
+  };
+}
+
+/** What follows contexts that are shorter than the context length. */
+export function startupCard() {
+  const body = html("div", { class: "short" });
+  const element = html("section", { class: "card", "data-part": "startup" }, html("h2", {}, say("startup.title")), html("p", { class: "soft" }), body);
+  return {
+    element,
+    /** @param {import("../chain/view.js").View} view */
+    update({ values, looked, vocab, V, n, L }) {
+      element.hidden = !values.startup || !looked?.startup || L < 2;
+      if (element.hidden) return;
+      const shown = looked.startup.map((/** @type {Float32Array} */ rows) => rows.length / V).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0);
+      setText(element.children[1], say("startup.text", { short: shown, n, all: shown + n }));
+      /** @type {HTMLElement[]} */
+      const rows = [];
+      looked.startup.forEach((/** @type {Float32Array} */ table, /** @type {number} */ k) => {
+        for (let id = 0; id < table.length / V && rows.length < 30; id++)
+          rows.push(html("div", { class: "bar" },
+            html("span", { class: "symbol" }, visible(label(id, vocab, k + 1))),
+            html("span", { class: "lens" }, ...vocab.slice(0, 8).map((_, y) =>
+              html("span", { style: `background:${COLOURS[y % 8]};width:${(100 * Math.exp(table[id * V + y])).toFixed(1)}%` }))),
+            html("span", { class: "number" }, `${visible(vocab[V - 1])} ${percent(Math.exp(table[id * V + V - 1]))}`)));
+      });
+      body.replaceChildren(...rows);
+    },
+  };
+}

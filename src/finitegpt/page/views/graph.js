@@ -1,0 +1,221 @@
+// The state graph as SVG, kept from frame to frame: only what changes is set.
+
+import { label } from "../chain/data.js";
+import { COLOURS } from "../ground/colours.js";
+import { svg } from "./dom.js";
+import { arrow, at, bounds, labels, ring, wheel } from "../chain/layout.js";
+import { percent, say, signed, visible } from "../ground/strings.js";
+
+export const LARGEST = 128;
+const LABELLED = 64; // arrows
+const NAMED_INSIDE = 24; // states
+const LEAST = 0.0005; // arrows and differences below are not drawn
+
+/**
+ * @typedef {{source: number, target: number, curve: import("../chain/layout.js").Curve, path: any, tip: any, halo: any, hit: any,
+ *   title: any, text: any, patch: any, drawn: string}} Line the elements of one arrow, and what they show
+ */
+
+/**
+ * A graph for one shape of chain.
+ * @param {string[]} vocab @param {number} L @param {(id: number) => void} choose
+ */
+export function stateGraph(vocab, L, choose) {
+  const V = vocab.length;
+  const n = V ** L;
+  const inside = n <= NAMED_INSIDE;
+  const weight = inside ? 1 : 0.6; // of arrows, which are more the more states there are
+  const place = inside ? ring(V, L, 8.2 * L) : wheel(V, L);
+  const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
+  const [ghosts, arrows, texts, hits, nodes] = layers;
+  const walker = svg("circle", { r: 7, class: "walker", visibility: "hidden" });
+  const picture = svg(
+    "svg",
+    { role: "group", class: "graph", "aria-label": say("graph", { n }) },
+    ...layers, walker,
+  );
+  /** @type {Line[]} */
+  const lines = [];
+  for (let id = 0; id < n; id++)
+    for (let y = 0; y < V; y++) {
+      const curve = arrow(place, id, (id % (n / V)) * V + y);
+      const d = bezier(curve);
+      const path = svg("path", { fill: "none", stroke: COLOURS[y % 8], "stroke-linecap": "round", d });
+      const tip = svg("polygon", { fill: COLOURS[y % 8] });
+      const halo = svg("path", { fill: "none", class: "halo", "stroke-width": 0, d });
+      const title = svg("title");
+      const hit = svg("path", { fill: "none", class: "hit", d, onclick: () => choose(id) }, title);
+      ghosts.append(halo);
+      arrows.append(path, tip);
+      hits.append(hit);
+      lines.push({
+        source: id, target: (id % (n / V)) * V + y, curve, path, tip, halo, hit, title,
+        text: null, patch: null, drawn: "",
+      });
+    }
+  /** @type {[number, number, number, number][]} */
+  const boxes = [];
+  if (inside && n * V <= LABELLED) {
+    const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
+    const wide = 8 * (longest + 4);
+    labels(place, lines, wide, 17).forEach(([x, y], k) => {
+      lines[k].text = svg("text", { x, y, class: `arrow-label t${k % V}` });
+      lines[k].patch = svg("rect", { x: x - wide / 2, y: y - 8, width: wide, height: 16, rx: 3, class: "patch" });
+      texts.append(lines[k].patch, lines[k].text);
+      boxes.push([x, y, wide, 17]);
+    });
+  }
+  /** @type {SVGElement[]} */
+  const circles = [];
+  for (let id = 0; id < n; id++) {
+    const [x, y] = place.positions[id];
+    const name = nodeName(id, x, y);
+    const group = svg(
+      "g",
+      {
+        class: "state", tabindex: -1, role: "button", "data-id": id,
+        onclick: () => choose(id),
+        onpointerenter: () => light(id),
+        onpointerleave: () => light(null),
+        onfocus: () => hold(id),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          if (event.key === "Enter" || event.key === " ") choose(id);
+          else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+            const by = event.key === "ArrowDown" ? 1 : n - 1;
+            circles[place.order[(place.order.indexOf(id) + by) % n]].focus();
+          } else return;
+          event.preventDefault();
+          event.stopPropagation();
+        },
+      },
+      svg("circle", { cx: x, cy: y, r: place.node }), name,
+    );
+    nodes.append(group);
+    circles.push(group);
+  }
+
+  let held = 0;
+  hold(place.order[0]);
+
+  /** Of all states, the tab key stops at one only: the arrow keys go round the others. @param {number} id */
+  function hold(id) {
+    circles[held].setAttribute("tabindex", "-1");
+    circles[id].setAttribute("tabindex", "0");
+    held = id;
+  }
+
+  const box = bounds(place, lines.map(({ curve }) => curve), boxes);
+  picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
+
+  /** The name of a state in its circle, or outside along the radius. @param {number} id @param {number} x @param {number} y */
+  function nodeName(id, x, y) {
+    if (inside) return svg("text", { x, y }, circleName(id));
+    const angle = (Math.atan2(y, x) * 180) / Math.PI;
+    const left = Math.abs(angle) > 90;
+    const long = 7.4 * L + 8;
+    const far = place.radius + place.node + 5;
+    boxes.push([(x / place.radius) * (far + long), (y / place.radius) * (far + long), 8, 8]);
+    return svg("text", {
+      class: "spoke", x: left ? -far : far, y: 0, style: `text-anchor: ${left ? "end" : "start"}`,
+      transform: `rotate(${(left ? angle + 180 : angle).toFixed(2)})`,
+    }, circleName(id));
+  }
+
+  /** The arrows of one state stand out. @param {number | null} id */
+  function light(id) {
+    picture.classList.toggle("dimmed", id !== null);
+    lines.forEach(({ source, path, tip, text }) => {
+      for (const part of [path, tip, text]) part?.classList.toggle("lit", source === id);
+    });
+  }
+
+  /** @param {Line} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
+   * @param {"" | "up" | "down"} change */
+  function drawArrow(line, k, size, words, change) {
+    const key = `${size.toFixed(4)} ${words} ${change}`;
+    if (key === line.drawn) return;
+    line.drawn = key;
+    const visibility = size > LEAST ? "visible" : "hidden";
+    for (const part of [line.path, line.tip, line.patch]) part?.setAttribute("visibility", visibility);
+    if (line.text) line.text.textContent = size > LEAST ? words : "";
+    line.path.setAttribute("class", change);
+    line.tip.setAttribute("class", change);
+    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}`);
+    if (size <= LEAST) return;
+    const wide = weight * (0.8 + 4.2 * size);
+    const opacity = (0.35 + 0.65 * size).toFixed(3);
+    line.path.setAttribute("stroke-width", wide.toFixed(2));
+    line.path.setAttribute("stroke-opacity", opacity);
+    line.tip.setAttribute("points", head(line.curve, weight * 5.5 + 1.6 * wide));
+    line.tip.setAttribute("fill-opacity", opacity);
+  }
+
+  return {
+    picture,
+    /** @param {import("../chain/view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
+    update({ p, before, counts, chosen, red, ghost }, ends) {
+      lines.forEach((line, k) => {
+        line.halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (weight * (4 + 14 * ghost[k])).toFixed(1) : "0");
+        const change = before ? p[k] - before[k] : 0;
+        const symbol = visible(vocab[k % V]);
+        const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];
+        const words = `${symbol} ${before ? signed(change) : percent(p[k])}`;
+        drawArrow(line, k, before && Math.abs(change) < 0.005 ? 0 : size, words, before ? (change > 0 ? "up" : "down") : "");
+        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${percent(p[k])}`;
+        if (line.title.textContent !== told) line.title.textContent = told;
+        line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
+      });
+      circles.forEach((group, id) => {
+        group.classList.toggle("unseen", counts[id] === 0);
+        group.classList.toggle("chosen", id === chosen);
+        group.classList.toggle("red", red[id] === 1);
+        group.classList.toggle("end", ends !== null && ends[id] === 1);
+        group.setAttribute("aria-pressed", String(id === chosen));
+        group.setAttribute("aria-label", nodeWords(id, counts, red));
+      });
+    },
+    /** @param {number | null} id */
+    walk(id) {
+      walker.setAttribute("visibility", id === null ? "hidden" : "visible");
+      if (id === null) return;
+      walker.setAttribute("cx", String(place.positions[id][0]));
+      walker.setAttribute("cy", String(place.positions[id][1] - place.node - 3));
+    },
+  };
+
+  /** @param {number} id */
+  function circleName(id) {
+    return visible(label(id, vocab, L));
+  }
+
+  /** What a screen reader says of a state. @param {number} id @param {Int32Array} counts @param {Uint8Array} red */
+  function nodeWords(id, counts, red) {
+    const words = [circleName(id)];
+    if (!counts[id]) words.push(say("state.unseen"));
+    if (red[id]) words.push(say("state.red"));
+    return words.join(", ");
+  }
+}
+
+/** @param {import("../chain/layout.js").Curve} curve */
+function bezier({ start, control1, control2, end }) {
+  return `M${fixed(start)} C${fixed(control1)} ${fixed(control2)} ${fixed(end)}`;
+}
+
+/** @param {readonly number[]} point */
+function fixed(point) {
+  return `${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+}
+
+/** @param {import("../chain/layout.js").Curve} curve @param {number} size */
+function head(curve, size) {
+  const [x, y] = curve.end;
+  const [fx, fy] = at(curve, 0.9);
+  const angle = Math.atan2(y - fy, x - fx);
+  const corner = (/** @type {number} */ side) =>
+    fixed([
+      x - size * Math.cos(angle) + side * 0.42 * size * Math.sin(angle),
+      y - size * Math.sin(angle) - side * 0.42 * size * Math.cos(angle),
+    ]);
+  return `${fixed([x, y])} ${corner(1)} ${corner(-1)}`;
+}
