@@ -73,5 +73,5 @@ def strings() -> dict[str, dict[str, str]]:
 def styles() -> str:
     """All rules of how the page looks: style.css first, then what views bring of their own."""
     return "".join(
-        path.read_text(encoding="utf-8") for path in [_HERE / "style.css", *sorted(_HERE.glob("views/*.css"))]
+        path.read_text(encoding="utf-8") for path in [_HERE / "style.css", *sorted(_HERE.glob("views/**/*.css"))]
     )

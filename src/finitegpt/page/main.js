@@ -9,7 +9,7 @@ import { opened } from "./files/open.js";
 import { say, setLanguage, setStrings } from "./ground/strings.js";
 import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
-import { accepted, begun, changed, drawn, filled, followed, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
+import { accepted, begun, changed, drawn, filled, followed, introduced, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
 import { keysOf } from "./views/keys.js";
@@ -23,7 +23,7 @@ import { screenOf } from "./views/screen.js";
 export function start({ wasm, worker, strings, run }) {
   setStrings(strings);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const address = addressOf({ ...defaults(), ...run?.values });
+  const address = addressOf({ ...defaults(), ...run?.values }, run ? 0 : 1);
   let store = begun({ ...defaults(), ...run?.values }, address.read());
   speak();
   const helper = begunWorker(worker);
@@ -41,6 +41,7 @@ export function start({ wasm, worker, strings, run }) {
     tell, open, theme, view: frames.view, weights: frames.weights,
     set: (/** @type {Record<string, any>} */ changes) => go(changed(store, changes), "writeSoon"),
     preset: (/** @type {Record<string, any>} */ changes) => go(replaced(store, preset(changes)), "push"),
+    introduce: (/** @type {number} */ scene) => go(introduced(store, scene), "push"),
     teach: (/** @type {number} */ lesson) => go(taught(store, lesson), "push"),
     reset: () => go(replaced(store, store.first), "push"),
     choose: (/** @type {number} */ id) => acts.set({ state: id === store.values.state ? -1 : id }),

@@ -5,8 +5,11 @@ import { lessonValues } from "./lessons.js";
 
 const LATER = 120; // milliseconds until the address follows: browsers allow only so many changes a second
 
-/** @param {import("./fields.js").Values} first what the page opens with where its link says nothing */
-export function addressOf(first) {
+/**
+ * @param {import("./fields.js").Values} first what the page opens with where its link says nothing
+ * @param {number} scene of the opening, which it begins with where there is no link at all
+ */
+export function addressOf(first, scene = 0) {
   let timer = 0;
   let newest = first;
 
@@ -17,7 +20,7 @@ export function addressOf(first) {
 
   /** @param {import("./fields.js").Values} values */
   function link(values) {
-    return `#${toHash(values, beginning(values.lesson))}`;
+    return `#${toHash(values, beginning(values.lesson)) || (scene ? "opening=0" : "")}`;
   }
 
   /** @param {"pushState" | "replaceState"} how @param {import("./fields.js").Values} values */
@@ -35,6 +38,7 @@ export function addressOf(first) {
     /** What the link says, behind its # or its ?. */
     read() {
       const text = (location.hash.length > 1 ? location.hash : location.search).slice(1);
+      if (!text) return { values: { ...first, opening: scene }, problems: [] };
       return fromHash(text, beginning(fromHash(text, first).values.lesson));
     },
     /** The whole link; a frame that has no address has only its end. @param {import("./fields.js").Values} values */

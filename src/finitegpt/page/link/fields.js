@@ -1,6 +1,7 @@
 // What the page shows, as one typed list, and its form in the link. The link is the experiment.
 
 import { MOST_BATCH, MOST_CONTEXT, MOST_HEADS, MOST_LAYERS, MOST_STATES, MOST_STEPS, MOST_TOKENS, MOST_TYPED, MOST_WIDTH } from "../ground/limits.js";
+import { SCENES } from "./opening.js";
 import { ACTIVATIONS, NORMS } from "../engine/weights.js";
 
 /**
@@ -57,6 +58,7 @@ export const FIELDS = [
   { key: "lang", type: "choice", start: "auto", choices: ["auto", "en", "zh"] },
   { key: "theme", type: "choice", start: "auto", choices: ["auto", "light", "dark"] },
   { key: "lesson", type: "int", start: 0, min: 0, max: 9 },
+  { key: "opening", type: "int", start: 0, min: 0, max: SCENES.length },
   { key: "hide", type: "list", start: "", longest: 200 },
 ];
 

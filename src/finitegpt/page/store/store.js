@@ -36,9 +36,12 @@ export function replaced(store, wanted) {
 
 /** A lesson, or with 0 what there was before the first. @param {Store} store @param {number} lesson @returns {Store} */
 export function taught(store, lesson) {
-  if (!lesson) return { ...replaced(store, { ...(store.home ?? store.values), lesson: 0 }), home: null };
-  const home = store.values.lesson ? store.home : store.values;
-  return { ...replaced(store, lessonValues(lesson)), home };
+  return guided(store, lesson ? lessonValues(lesson) : null);
+}
+
+/** A scene of the opening, or with 0 what there was before the first. @param {Store} store @param {number} opening @returns {Store} */
+export function introduced(store, opening) {
+  return guided(store, opening ? { ...defaults(), opening } : null);
 }
 
 /** The link is another one. @param {Store} store @param {{values: Values, problems: string[]}} read @returns {Store} */
@@ -49,7 +52,7 @@ export function followed(store, read) {
 /** Files were opened: values, and weights where there are any. @param {Store} store @param {Record<string, any>} changes
  * @param {Float32Array | null} weights @returns {Store} */
 export function filled(store, changes, weights) {
-  const nothing = { step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0 };
+  const nothing = { step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0, opening: 0 };
   const next = replaced(store, { ...store.values, ...nothing, ...changes });
   return { ...next, opened: weights ? { values: next.values, weights } : null };
 }
@@ -85,6 +88,13 @@ export function toggled(off, part) {
 /** The start, as a preset changes it. @param {Record<string, any>} changes @returns {Values} */
 export function preset(changes) {
   return { ...defaults(), ...changes };
+}
+
+/** What guides the reader, or without it what there was before. @param {Store} store @param {Values | null} values @returns {Store} */
+function guided(store, values) {
+  const guides = store.values.lesson || store.values.opening;
+  if (!values) return { ...replaced(store, { ...(store.home ?? store.values), lesson: 0, opening: 0 }), home: null };
+  return { ...replaced(store, values), home: guides ? store.home : store.values };
 }
 
 /** Weights of a file are kept as long as nothing is trained. @param {Store} store @param {Values} values @returns {Store} */

@@ -198,7 +198,7 @@ export function stateGraph(vocab, L, choose) {
 }
 
 /** @param {import("../chain/layout.js").Curve} curve */
-function bezier({ start, control1, control2, end }) {
+export function bezier({ start, control1, control2, end }) {
   return `M${fixed(start)} C${fixed(control1)} ${fixed(control2)} ${fixed(end)}`;
 }
 
@@ -208,7 +208,7 @@ function fixed(point) {
 }
 
 /** @param {import("../chain/layout.js").Curve} curve @param {number} size */
-function head(curve, size) {
+export function head(curve, size) {
   const [x, y] = curve.end;
   const [fx, fy] = at(curve, 0.9);
   const angle = Math.atan2(y - fy, x - fx);

@@ -8,6 +8,7 @@ import { controls } from "./controls.js";
 import { button, html, setText } from "./dom.js";
 import { factsCard, redCard, startupCard } from "./facts.js";
 import { inspector } from "./inspector.js";
+import { openingOf } from "./opening/opening.js";
 import { nudgeCard } from "./nudge.js";
 import { stageOf } from "./stage.js";
 import { timeline } from "./timeline.js";
@@ -17,6 +18,7 @@ import { walker } from "./walk.js";
 /**
  * @typedef {import("../store/store.js").Message} Message
  * @typedef {{set: (changes: Record<string, any>) => void, preset: (changes: Record<string, any>) => void, teach: (lesson: number) => void,
+ *   introduce: (scene: number) => void,
  *   reset: () => void, choose: (id: number) => void, toggle: (part: string) => void, redden: (id: number) => void,
  *   pin: () => void, tell: (message: Message | null) => void, open: (files: File[]) => void, theme: () => void,
  *   view: () => import("../chain/view.js").View | null, address: (hide?: string) => string,
@@ -34,6 +36,7 @@ export function screenOf(root, acts) {
   const stage = stageOf(acts.choose);
   const time = timeline({ go: (step) => acts.set({ step }), follow: () => acts.set({ step: -1 }), pin: acts.pin });
   const walk = walker(stage.walk);
+  const opening = openingOf(acts);
   const lesson = tour(acts.teach);
   const state = inspector(acts);
   const red = redCard();
@@ -47,11 +50,12 @@ export function screenOf(root, acts) {
     html("header", {},
       html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, say("intro")),
       html("div", { class: "tools" }, presets,
+        button(say("opening"), () => acts.introduce(1), { "data-part": "lessons" }),
         button(say("lessons"), () => acts.teach(1), { "data-part": "lessons" }),
-        button(say("language"), () => acts.set({ lang: other }), { class: "language", lang: other }),
-        button("◐", acts.theme, { "aria-label": say("theme"), title: say("theme") }),
+        button(say("language"), () => acts.set({ lang: other }), { class: "language always", lang: other }),
+        button("◐", acts.theme, { class: "always", "aria-label": say("theme"), title: say("theme") }),
         button(say("reset"), acts.reset))),
-    notice,
+    notice, opening.element,
     html("main", { class: "screen" }, panel.element,
       html("div", { class: "middle" }, why, ...stage.elements, time.element, walk.element),
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
@@ -75,11 +79,14 @@ export function screenOf(root, acts) {
     /** What the controls show, also where nothing can be trained. @param {import("../link/fields.js").Values} values */
     controls(values) {
       panel.update(values);
+      opening.open(values.opening);
+      root.classList.toggle("opened", values.opening > 0);
       hide(values.hide);
     },
     /** Another chain, or another look at it. @param {import("../chain/view.js").View} now */
     update(now) {
       time.update(now);
+      opening.update(now);
       for (const part of [state, startup, nudge, away]) part.update(now);
       const preset = presetOf(now.values);
       presets.value = preset ?? "";

@@ -1,0 +1,18 @@
+// The end of the opening: what was learned, three questions with their answers, and where to go on.
+
+import { say } from "../../ground/strings.js";
+import { button, html } from "../dom.js";
+
+const QUESTIONS = [1, 2, 3];
+
+/** @param {import("./scenes.js").Stage} stage */
+export function endScene(stage) {
+  const { places, view, circles } = stage;
+  places.show.replaceChildren(circles.picture);
+  stage.draw(stage.p(view.trained.experiment.plan.steps));
+  places.words.replaceChildren(html("ol", {}, ...say("opening.9.text").split("\n").map((line) => html("li", {}, line))));
+  places.asks.replaceChildren(html("h3", {}, say("opening.questions")),
+    ...QUESTIONS.map((k) => html("details", { class: "qa" }, html("summary", {}, say(`opening.q${k}`)), html("p", {}, say(`opening.a${k}`)))),
+    html("div", { class: "choices" }, button(say("lessons"), () => places.teach(1))));
+  places.ready();
+}
