@@ -54,6 +54,7 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         run: Run | None = None,
         locale: str = "en-GB",
         before: str = "",
+        opening: bool = False,
         **more: Any,
     ) -> Any:
         file = tmp_path / "page.html"
@@ -69,6 +70,7 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         view.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
         view.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
         view.on("request", lambda asked: requests.append(asked.url))
+        link = link or ("" if opening or run else "opening=0")
         view.goto(file.as_uri() + (f"#{link}" if link else ""))
         if "validate" not in before:
             view.wait_for_selector(".stage svg, .stage canvas", state="attached")
@@ -84,6 +86,9 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 def settle(view: Any) -> None:
     """Waits until two frames in a row look the same."""
+    if view.is_visible(".opening"):
+        view.wait_for_selector(".opening .words > *")
+        return
     before = None
     for _ in range(100):
         view.wait_for_timeout(60)

@@ -1,6 +1,6 @@
 // Guesses before the answer: a bar to drag, or words to press. Told kindly; nothing is graded.
 
-import { costOf } from "../../chain/tape.js";
+import { costOf } from "../../chain/slides.js";
 import { percent, say } from "../../ground/strings.js";
 import { button, html, setText } from "../dom.js";
 

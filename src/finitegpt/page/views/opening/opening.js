@@ -21,8 +21,8 @@ export function openingOf({ introduce, teach }) {
   const show = html("div", { class: "scene" });
   const element = html("section", { class: "opening", "aria-label": say("opening.name"), hidden: true, onkeydown: keyed },
     show,
-    html("div", { class: "card lines" }, html("div", { class: "cardhead" }, count, skip), bar, title, words, asks, told,
-      html("div", { class: "transport foot" }, back, on)));
+    html("div", { class: "card lines" }, html("div", { class: "progress" }, bar, count), title, words, asks, told,
+      html("div", { class: "transport foot" }, back, skip, on)));
   let now = 0;
   /** @type {ReturnType<typeof scenesOf> | null} */
   let scenes = null;
@@ -58,7 +58,8 @@ export function openingOf({ introduce, teach }) {
     skip.hidden = now === SCENES.length;
     scenes ??= scenesOf(view, { words, asks, told, show, ready, teach });
     scenes.enter(SCENES[now - 1]);
-    element.scrollIntoView({ block: "start" });
+    element.lastElementChild?.scrollTo(0, 0);
+    scrollTo(0, 0);
     if (element.contains(document.activeElement) || document.activeElement === document.body) title.focus({ preventScroll: true });
   }
 

@@ -2,7 +2,7 @@
 
 import { probabilities } from "../../chain/chain.js";
 import { label } from "../../chain/data.js";
-import { counted, slides } from "../../chain/tape.js";
+import { counted, slides } from "../../chain/slides.js";
 import { chainAfter } from "../../engine/training.js";
 import { percent, say } from "../../ground/strings.js";
 import { button, html, setText } from "../dom.js";
@@ -162,7 +162,7 @@ function countsScene(stage) {
   const [zero, one] = [counts[id * V], counts[id * V + 1]];
   places.asks.replaceChildren(barGuess(say("opening.2.ask"), (guess) => {
     show(id * V + 1);
-    stage.say(2, { zero, one, p: percent(one / (zero + one)), worth: worth(guess, one / (zero + one)) });
+    stage.say(2, { zero, one, all: zero + one, p: percent(one / (zero + one)), worth: worth(guess, one / (zero + one)) });
   }));
 }
 

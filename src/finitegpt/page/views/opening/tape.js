@@ -18,6 +18,7 @@ export function tapeOf(text, L, vocab) {
     });
     element.setAttribute("aria-label", inside ? `${text} [${text.slice(start, start + L)}]` : text);
   };
+  frame.style.visibility = "hidden";
   belt.style.setProperty("--long", String(cells.length));
   belt.style.setProperty("--wide", String(L));
   return {
