@@ -4,14 +4,15 @@ import { counted, crossEntropy, decode, probabilities } from "./chain.js";
 import { isOld } from "../engine/concluder.js";
 import { names } from "./experiment.js";
 import { redStates } from "./patterns.js";
+import { overwritten, typedRows } from "./typed.js";
 import { chainAfter, shownStep } from "../engine/training.js";
 
 /**
  * @typedef {{values: import("../link/fields.js").Values, trained: import("../engine/training.js").Trained, vocab: string[], V: number,
  *   L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array, entropy: number, step: number,
- *   rows: Float32Array, p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
+ *   rows: Float32Array, p: Float64Array, gpt: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
  *   chosen: number, off: Set<string>, looked: any, loss: number}} View
- *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking; `before` are those of the step that is pinned, `ghost` those of the data itself;
+ *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking, with the rows that were typed over; `gpt` are those without; `before` are those of the step that is pinned, `ghost` those of the data itself;
  *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
  */
 
@@ -31,10 +32,13 @@ export function viewOf(values, trained, looked) {
   const how = { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy };
   const shown = (/** @type {Float32Array} */ one) => probabilities(decode(one, V, how), V);
   const raw = isChanged(values) && looked?.rows ? looked.rows : chainAfter(trained, step);
-  const rows = decode(raw, V, how);
+  const decoded = decode(raw, V, how);
+  const typed = typedRows(values.rows, V, n);
+  const rows = overwritten(decoded, V, typed);
+  const p = probabilities(rows, V);
   const { red, bad } = redStates(values.red, vocab, L);
   return {
-    values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p: probabilities(rows, V),
+    values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p, gpt: typed.size ? probabilities(decoded, V) : p,
     before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,

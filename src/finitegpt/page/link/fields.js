@@ -49,6 +49,7 @@ export const FIELDS = [
   { key: "state", type: "int", start: -1, min: -1, max: MOST_STATES - 1 },
   { key: "ghost", type: "flag", start: false },
   { key: "startup", type: "flag", start: false },
+  { key: "rows", type: "list", start: "", longest: 4000 },
   { key: "red", type: "list", start: "", longest: 2000 },
   { key: "off", type: "list", start: "", longest: 400 },
   { key: "param", type: "int", start: 0, min: 0, max: 9999999 },

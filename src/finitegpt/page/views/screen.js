@@ -11,6 +11,7 @@ import { inspector } from "./inspector.js";
 import { openingOf } from "./opening/opening.js";
 import { nudgeCard } from "./nudge.js";
 import { stageOf } from "./stage.js";
+import { tableOf } from "./table.js";
 import { timeline } from "./timeline.js";
 import { tour } from "./tour.js";
 import { walker } from "./walk.js";
@@ -34,6 +35,7 @@ export function screenOf(root, acts) {
   } }, html("option", { value: "" }, say("preset")), ...Object.keys(PRESETS).map((name) => html("option", { value: name }, say(`preset.${name}`))));
   const panel = controls(acts.set, acts.tell);
   const stage = stageOf(acts.choose);
+  const table = tableOf(acts.set, acts.tell, acts.choose);
   const time = timeline({ go: (step) => acts.set({ step }), follow: () => acts.set({ step: -1 }), pin: acts.pin });
   const walk = walker(stage.walk);
   const opening = openingOf(acts);
@@ -57,7 +59,7 @@ export function screenOf(root, acts) {
         button(say("reset"), acts.reset))),
     notice, opening.element,
     html("main", { class: "screen" }, panel.element,
-      html("div", { class: "middle" }, why, ...stage.elements, time.element, walk.element),
+      html("div", { class: "middle" }, why, ...stage.elements, table.element, time.element, walk.element),
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
     html("footer", {}, away.element, unhide),
@@ -87,7 +89,7 @@ export function screenOf(root, acts) {
     update(now) {
       time.update(now);
       opening.update(now);
-      for (const part of [state, startup, nudge, away]) part.update(now);
+      for (const part of [table, state, startup, nudge, away]) part.update(now);
       const preset = presetOf(now.values);
       presets.value = preset ?? "";
       setText(why, preset ? say(`why.${preset}`) : "");
