@@ -25,7 +25,7 @@ export function say(key, values = {}) {
 
 /** The same in its parts: texts, and the terms among them that the glossary explains. What is filled in has no terms.
  * @param {string} key @param {Record<string, string | number>} values */
-export function parts(key, values = {}) {
+export function marked(key, values = {}) {
   return pieces(words(key)).map((part) =>
     typeof part === "string" ? filled(part, values) : { ...part, words: filled(part.words, values) });
 }
@@ -50,10 +50,10 @@ export function percent(p) {
   return `${Math.round(100 * p)}%`;
 }
 
-/** A difference of two probabilities in whole percent, with its sign. @param {number} d */
+/** A difference of two probabilities in whole percentage points, with its sign: percent would be of one of them. @param {number} d */
 export function signed(d) {
   const whole = Math.round(100 * d);
-  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}%`;
+  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}`;
 }
 
 /** Signs without a shape get one. @param {string} text */
