@@ -7,6 +7,7 @@ import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from finitegpt.page.bundle import bundle
 from finitegpt.page.carried import carried
@@ -66,8 +67,14 @@ def _inlined(value: object) -> str:
 
 
 def strings() -> dict[str, dict[str, str]]:
-    """All words of the page, by language and key."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((_HERE / "i18n").glob("*.json"))}
+    """All words of the page, by language and key; `[[term]]` and `[[term|words]]` mark what the glossary explains."""
+    languages = sorted(path for path in (_HERE / "i18n").glob("*.json") if path.stem != "glossary")
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in languages}
+
+
+def glossary() -> dict[str, dict[str, Any]]:
+    """What the page explains, by term: its name and one line in each language, and perhaps a `link` to read more."""
+    return json.loads((_HERE / "i18n" / "glossary.json").read_text(encoding="utf-8"))
 
 
 def styles() -> str:

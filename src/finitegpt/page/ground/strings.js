@@ -1,5 +1,7 @@
 // The words of the page, in the reader's language.
 
+import { pieces, plain } from "./terms.js";
+
 /** @type {Record<string, Record<string, string>>} */
 let all = {};
 let language = "en";
@@ -18,7 +20,23 @@ export function setLanguage(wanted, preferred) {
 
 /** The words for a key; `{name}` is filled in. @param {string} key @param {Record<string, string | number>} values */
 export function say(key, values = {}) {
-  const text = all[language]?.[key] ?? all.en?.[key] ?? key;
+  return filled(plain(words(key)), values);
+}
+
+/** The same in its parts: texts, and the terms among them that the glossary explains. What is filled in has no terms.
+ * @param {string} key @param {Record<string, string | number>} values */
+export function marked(key, values = {}) {
+  return pieces(words(key)).map((part) =>
+    typeof part === "string" ? filled(part, values) : { ...part, words: filled(part.words, values) });
+}
+
+/** @param {string} key */
+function words(key) {
+  return all[language]?.[key] ?? all.en?.[key] ?? key;
+}
+
+/** @param {string} text @param {Record<string, string | number>} values */
+function filled(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name] ?? "";
     return Number.isInteger(value) ? value.toLocaleString("en") : String(value);
@@ -32,10 +50,10 @@ export function percent(p) {
   return `${Math.round(100 * p)}%`;
 }
 
-/** A difference of two probabilities in whole percent, with its sign. @param {number} d */
+/** A difference of two probabilities in whole percentage points, with its sign: percent would be of one of them. @param {number} d */
 export function signed(d) {
   const whole = Math.round(100 * d);
-  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}%`;
+  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}`;
 }
 
 /** Signs without a shape get one. @param {string} text */
