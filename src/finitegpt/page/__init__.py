@@ -24,6 +24,7 @@ unpacked.then((wasm) => modules.main.start({
   worker: () => new Worker(URL.createObjectURL(new Blob([document.getElementById("worker").textContent]))),
   run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
   strings: JSON.parse(document.getElementById("strings").textContent),
+  glossary: JSON.parse(document.getElementById("glossary").textContent),
 }));
 """
 
@@ -45,6 +46,7 @@ def page(run: Run | None = None) -> str:
         "style": styles(),
         "run": _inlined(carried(run)) if run else "",
         "strings": _inlined(strings()),
+        "glossary": _inlined(glossary()),
         "worker": bundle("engine/worker"),
         "wasm": base64.b64encode(gzip.compress(_WASM.read_bytes(), mtime=0)).decode(),
         "script": script,

@@ -17,11 +17,12 @@ import { screenOf } from "./views/screen.js";
 
 /**
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>,
+ *   glossary: Record<string, any>,
  *   run: import("./files/carried.js").CarriedRun | null}} given
  *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
  */
-export function start({ wasm, worker, strings, run }) {
-  setStrings(strings);
+export function start({ wasm, worker, strings, glossary, run }) {
+  setStrings(strings, glossary);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const address = addressOf({ ...defaults(), ...run?.values }, run ? 0 : 1);
   let store = begun({ ...defaults(), ...run?.values }, address.read());

@@ -4,11 +4,26 @@ import { pieces, plain } from "./terms.js";
 
 /** @type {Record<string, Record<string, string>>} */
 let all = {};
+/** @type {Record<string, any>} */
+let terms = {};
 let language = "en";
 
-/** @param {Record<string, Record<string, string>>} strings */
-export function setStrings(strings) {
+/** @param {Record<string, Record<string, string>>} strings @param {Record<string, any>} glossary by term: its name and one line
+ *   in each language, and perhaps a link */
+export function setStrings(strings, glossary = {}) {
   all = strings;
+  terms = glossary;
+}
+
+/** What the glossary says of a term. @param {string} term @returns {{name: string, line: string, link: string | undefined}} */
+export function explain(term) {
+  const { [language]: [name, line] = [term, ""], link } = terms[term] ?? {};
+  return { name, line, link };
+}
+
+/** All terms, in the order of their names. */
+export function glossaryTerms() {
+  return Object.keys(terms).sort((a, b) => explain(a).name.localeCompare(explain(b).name, language));
 }
 
 /** @param {string} wanted "auto" for what the browser prefers. @param {readonly string[]} preferred */

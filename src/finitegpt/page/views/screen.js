@@ -12,6 +12,7 @@ import { openingOf } from "./opening/opening.js";
 import { nudgeCard } from "./nudge.js";
 import { stageOf } from "./stage.js";
 import { tableOf } from "./table.js";
+import { explained, glossaryOf, setExplained } from "./terms.js";
 import { timeline } from "./timeline.js";
 import { tour } from "./tour.js";
 import { walker } from "./walk.js";
@@ -39,6 +40,7 @@ export function screenOf(root, acts) {
   const time = timeline({ go: (step) => acts.set({ step }), follow: () => acts.set({ step: -1 }), pin: acts.pin });
   const walk = walker(stage.walk);
   const opening = openingOf(acts);
+  const glossary = glossaryOf();
   const lesson = tour(acts.teach);
   const state = inspector(acts);
   const red = redCard();
@@ -50,8 +52,9 @@ export function screenOf(root, acts) {
   time.element.dataset.part = "time";
   root.replaceChildren(
     html("header", {},
-      html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, say("intro")),
+      html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, ...explained("intro")),
       html("div", { class: "tools" }, presets,
+        glossary.open,
         button(say("opening"), () => acts.introduce(1), { "data-part": "lessons" }),
         button(say("lessons"), () => acts.teach(1), { "data-part": "lessons" }),
         button(say("language"), () => acts.set({ lang: other }), { class: "language always", lang: other }),
@@ -62,7 +65,7 @@ export function screenOf(root, acts) {
       html("div", { class: "middle" }, why, ...stage.elements, table.element, time.element, walk.element),
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
-    html("footer", {}, away.element, unhide),
+    html("footer", {}, away.element, unhide), glossary.dialog,
   );
 
   /** Parts that are hidden, once they are all there. @param {string} list */
@@ -92,7 +95,7 @@ export function screenOf(root, acts) {
       for (const part of [table, state, startup, nudge, away]) part.update(now);
       const preset = presetOf(now.values);
       presets.value = preset ?? "";
-      setText(why, preset ? say(`why.${preset}`) : "");
+      setExplained(why, preset ? `why.${preset}` : "");
       lesson.update(now.values.lesson, root, names(now.values.hide));
     },
     /** The picture; `ends` are states that are never left, to be marked. @param {import("../chain/view.js").View} now

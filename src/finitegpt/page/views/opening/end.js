@@ -2,6 +2,7 @@
 
 import { say } from "../../ground/strings.js";
 import { button, html } from "../dom.js";
+import { explained, paragraphs } from "../terms.js";
 
 const QUESTIONS = [1, 2, 3];
 
@@ -10,9 +11,9 @@ export function endScene(stage) {
   const { places, view, circles } = stage;
   places.show.replaceChildren(circles.picture);
   stage.draw(stage.p(view.trained.experiment.plan.steps));
-  places.words.replaceChildren(html("ol", {}, ...say("opening.9.text").split("\n").map((line) => html("li", {}, line))));
+  places.words.replaceChildren(html("ol", {}, ...paragraphs("opening.9.text", {}, "li")));
   places.asks.replaceChildren(html("h3", {}, say("opening.questions")),
-    ...QUESTIONS.map((k) => html("details", { class: "qa" }, html("summary", {}, say(`opening.q${k}`)), html("p", {}, say(`opening.a${k}`)))),
+    ...QUESTIONS.map((k) => html("details", { class: "qa" }, html("summary", {}, say(`opening.q${k}`)), html("p", {}, ...explained(`opening.a${k}`)))),
     html("div", { class: "choices" }, button(say("lessons"), () => places.teach(1))));
   places.ready();
 }

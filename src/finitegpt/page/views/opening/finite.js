@@ -3,6 +3,7 @@
 import { digitsOf } from "../../chain/slides.js";
 import { say } from "../../ground/strings.js";
 import { html, setText } from "../dom.js";
+import { paragraphs } from "../terms.js";
 import { choiceGuess } from "./guess.js";
 
 const TOKENS = [2, 3, 4, 8, 26, 100, 1000, 50257];
@@ -38,7 +39,7 @@ export function finiteScene(stage) {
   const canvas = html("canvas", { "aria-hidden": "true" });
   places.show.replaceChildren(html("div", { class: "counting" },
     html("p", { class: "formula" }, say("opening.8.formula")), tokens.element, windows.element, sum, canvas, bits));
-  places.words.replaceChildren(...say("opening.8.text").split("\n").map((line) => html("p", {}, line)));
+  places.words.replaceChildren(...paragraphs("opening.8.text"));
   show();
   const answers = [6, 154, digitsOf(GPT2[0], GPT2[1])];
   places.asks.replaceChildren(choiceGuess(say("opening.8.ask"), answers.map((n) => say("opening.8.answer", { n })), 2, () => {

@@ -3,6 +3,7 @@
 import { say } from "../../ground/strings.js";
 import { SCENES } from "../../link/opening.js";
 import { button, html, setText } from "../dom.js";
+import { setExplained } from "../terms.js";
 import { scenesOf } from "./scenes.js";
 
 /**
@@ -50,7 +51,7 @@ export function openingOf({ introduce, teach }) {
   function enter(view) {
     setText(count, say("opening.count", { k: now, of: SCENES.length }));
     bar.value = now;
-    setText(title, say(`opening.${now}.title`));
+    setExplained(title, `opening.${now}.title`);
     setText(told, "");
     on.classList.remove("main");
     setText(on, say(now === SCENES.length ? "opening.lab" : "lesson.on"));

@@ -10,6 +10,7 @@ import { circlesOf } from "./circles.js";
 import { endScene } from "./end.js";
 import { finiteScene } from "./finite.js";
 import { barGuess, choiceGuess, worth } from "./guess.js";
+import { paragraphs, setExplained } from "../terms.js";
 import { tapeOf } from "./tape.js";
 import { writingScene } from "./writing.js";
 
@@ -50,7 +51,7 @@ export function scenesOf(view, places) {
       frame = requestAnimationFrame(tick);
     },
     say: (k, filled = {}) => {
-      setText(places.told, say(`opening.${k}.told`, filled));
+      setExplained(places.told, `opening.${k}.told`, filled);
       places.told.scrollIntoView({ block: "nearest" });
       places.ready();
     },
@@ -79,11 +80,6 @@ export function scenesOf(view, places) {
   };
 }
 
-/** @param {Stage} stage @param {number} k */
-function paragraphs({ places }, k) {
-  places.words.replaceChildren(...say(`opening.${k}.text`).split("\n").map((line) => html("p", {}, line)));
-}
-
 /** The window slides over the tape; each slide lights a circle and draws an arrow. @param {Stage} stage */
 function windowScene(stage) {
   const { circles, places, view, later, press } = stage;
@@ -91,7 +87,7 @@ function windowScene(stage) {
   const all = slides([...view.trained.experiment.plan.tokens], V, L);
   const tape = tapeOf(view.values.data, L, vocab);
   places.show.replaceChildren(tape.element, circles.picture);
-  paragraphs(stage, 1);
+  places.words.replaceChildren(...paragraphs("opening.1.text"));
   let done = 0;
   const met = new Set();
   const show = (taken = -1, asked = false) => {
@@ -154,7 +150,7 @@ function countsScene(stage) {
   const most = Math.max(...counts);
   const id = idOf(SEEN, V);
   places.show.replaceChildren(tapeOf(view.values.data, L, vocab).element, circles.picture);
-  paragraphs(stage, 2);
+  places.words.replaceChildren(...paragraphs("opening.2.text"));
   const show = (taken = -1) => circles.show({
     sizes: counts.map((count) => count / most), words: counts.map((count, k) => `${vocab[k % V]} (${count}×)`), seen: stage.seen, lit: id, taken,
   });
@@ -172,7 +168,7 @@ function untrainedScene(stage) {
   const p = stage.p(0);
   const id = idOf(OPEN, view.V);
   places.show.replaceChildren(circles.picture);
-  paragraphs(stage, 3);
+  places.words.replaceChildren(...paragraphs("opening.3.text"));
   circles.show({ sizes: new Array(p.length).fill(0), words: [], seen: stage.seen, lit: id });
   places.asks.replaceChildren(barGuess(say("opening.3.ask"), (guess) => {
     stage.draw(p, id, id * view.V + 1);
@@ -187,7 +183,7 @@ function trainingScene(stage) {
   const id = idOf(OPEN, view.V);
   const k = id * view.V + 1;
   places.show.replaceChildren(circles.picture);
-  paragraphs(stage, 4);
+  places.words.replaceChildren(...paragraphs("opening.4.text"));
   stage.draw(stage.p(0), id);
   places.asks.replaceChildren(barGuess(say("opening.4.ask", { steps }), (guess) => {
     const round = html("p", { class: "round" });
@@ -214,7 +210,7 @@ function unseenScene(stage) {
   const { circles, places, view } = stage;
   const p = stage.p(view.trained.experiment.plan.steps);
   places.show.replaceChildren(circles.picture);
-  paragraphs(stage, 5);
+  places.words.replaceChildren(...paragraphs("opening.5.text"));
   circles.show({ sizes: Array.from(p, (x, k) => (k < view.V ? 0 : x)), words: Array.from(p, (x, k) => `${view.vocab[k % view.V]} (${percent(x)})`), seen: stage.seen, lit: 0 });
   const even = Math.abs(p[1] - 0.5) < 0.05;
   places.asks.replaceChildren(choiceGuess(say("opening.5.ask"), ["opening.5.none", "opening.5.even", "opening.5.zero", "opening.5.one"].map((key) => say(key)), even ? 1 : p[1] < 0.5 ? 2 : 3, () => {
@@ -235,7 +231,7 @@ function pastsScene(stage) {
     return tape.element;
   });
   places.show.replaceChildren(html("div", { class: "pasts" }, ...tapes), circles.picture);
-  paragraphs(stage, 6);
+  places.words.replaceChildren(...paragraphs("opening.6.text"));
   stage.draw(p, -1);
   places.asks.replaceChildren(choiceGuess(say("opening.6.ask"), ["opening.6.first", "opening.6.second", "opening.6.same"].map((key) => say(key)), 2, () => {
     stage.draw(p, id, id * V + 1);

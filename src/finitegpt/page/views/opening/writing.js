@@ -4,6 +4,7 @@ import { context, successor } from "../../chain/data.js";
 import { draw, random } from "../../ground/random.js";
 import { say } from "../../ground/strings.js";
 import { button, html } from "../dom.js";
+import { paragraphs } from "../terms.js";
 import { growingTape } from "./tape.js";
 
 const SHOWN = 15; // tokens of the tape
@@ -22,7 +23,7 @@ export function writingScene(stage) {
   let written = 0;
   let going = false;
   places.show.replaceChildren(tape.element, circles.picture);
-  places.words.replaceChildren(...say("opening.7.text").split("\n").map((line) => html("p", {}, line)));
+  places.words.replaceChildren(...paragraphs("opening.7.text"));
   tape.show(tokens);
   stage.draw(p, at);
 
