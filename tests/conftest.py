@@ -9,6 +9,9 @@ import finitegpt
 from finitegpt import library
 from finitegpt.engine import Engine
 from finitegpt.library import builds
+from pages import chromium, visit
+
+__all__ = ["chromium", "visit"]  # fixtures of all tests of the page
 
 # The same examples in every run; --hypothesis-profile search looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True)

@@ -10,7 +10,6 @@ import pytest
 import finitegpt
 from finitegpt.page import page, strings
 from test_page import call
-from test_page_browser import chromium, visit  # noqa: F401  (fixtures)
 
 SCENES = 9
 SIZES = [(360, 740), (740, 360), (768, 1024), (1280, 900), (1920, 1080), (640, 450)]
@@ -72,7 +71,7 @@ def answered(view: Any, scene: int) -> str:
     return view.inner_text(".opening .told") if scene < SCENES else ""
 
 
-def test_a_newcomer_is_taught_from_the_window_to_gpt2(visit: Callable[..., Any], notebook: finitegpt.Run) -> None:  # noqa: F811
+def test_a_newcomer_is_taught_from_the_window_to_gpt2(visit: Callable[..., Any], notebook: finitegpt.Run) -> None:
     view = visit("opening=1", reduced_motion="reduce")
     told = []
     for scene in range(1, SCENES + 1):
@@ -94,7 +93,7 @@ def test_a_newcomer_is_taught_from_the_window_to_gpt2(visit: Callable[..., Any],
 
 
 def test_a_page_without_a_link_opens_with_it_and_a_run_does_not(
-    visit: Callable[..., Any],  # noqa: F811
+    visit: Callable[..., Any],
     notebook: finitegpt.Run,
 ) -> None:
     view = visit(opening=True)
@@ -107,7 +106,7 @@ def test_a_page_without_a_link_opens_with_it_and_a_run_does_not(
     assert not view.is_visible(".opening")
 
 
-def test_circles_that_cannot_be_next_say_why(visit: Callable[..., Any]) -> None:  # noqa: F811
+def test_circles_that_cannot_be_next_say_why(visit: Callable[..., Any]) -> None:
     for circle, words in ((5, "Yes"), (4, "could have been"), (3, "no way")):
         view = visit("opening=1", reduced_motion="reduce")
         for _ in range(2):
@@ -119,7 +118,7 @@ def test_circles_that_cannot_be_next_say_why(visit: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_every_scene_fits_into_every_window(visit: Callable[..., Any], locale: str) -> None:  # noqa: F811
+def test_every_scene_fits_into_every_window(visit: Callable[..., Any], locale: str) -> None:
     view = visit("opening=1", locale=locale, reduced_motion="reduce")
     for width, height in SIZES:
         view.set_viewport_size({"width": width, "height": height})
@@ -144,7 +143,7 @@ def test_every_scene_fits_into_every_window(visit: Callable[..., Any], locale: s
             assert all(size >= 9.9 for size in letters), (width, height, scene, min(letters))
 
 
-def test_the_film_of_training_moves_in_frames(visit: Callable[..., Any]) -> None:  # noqa: F811
+def test_the_film_of_training_moves_in_frames(visit: Callable[..., Any]) -> None:
     view = visit("opening=4")
     view.evaluate(
         """() => {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import finitegpt
+from pages import settle
 from test_page import call, typed
-from test_page_browser import chromium, settle, visit  # noqa: F401  (fixtures)
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 7])
@@ -31,7 +31,7 @@ def test_a_typed_probability_leaves_the_others_their_proportions() -> None:
         assert call(("typed.js", "withoutTyped", [bad, 3, 9, 8]))[0] == "", bad
 
 
-def test_a_row_typed_over_is_the_chain_that_is_shown(visit: Callable[..., Any]) -> None:  # noqa: F811
+def test_a_row_typed_over_is_the_chain_that_is_shown(visit: Callable[..., Any]) -> None:
     view = visit("greedy=1")
     view.click(".table summary")
     first = view.locator(".table .rows tbody tr").nth(7).locator("input").nth(0)
@@ -51,7 +51,7 @@ def test_a_row_typed_over_is_the_chain_that_is_shown(visit: Callable[..., Any]) 
     assert "rows=" not in view.url
 
 
-def test_many_tokens_later_all_rows_are_alike(visit: Callable[..., Any]) -> None:  # noqa: F811
+def test_many_tokens_later_all_rows_are_alike(visit: Callable[..., Any]) -> None:
     view = visit()
     view.click(".table summary")
     view.fill(".table input[type=range]", "11")

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from finitegpt.page import glossary
-from test_page_browser import chromium, visit  # noqa: F401  (fixtures)
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_a_term_is_explained_on_hover_on_focus_and_on_a_tap(visit: Callable[..., Any], locale: str) -> None:  # noqa: F811
+def test_a_term_is_explained_on_hover_on_focus_and_on_a_tap(visit: Callable[..., Any], locale: str) -> None:
     language = locale[:2]
     view = visit("opening=1", locale=locale, width=360, has_touch=True)
     term = view.locator(".opening .words .term").first
@@ -33,7 +32,7 @@ def test_a_term_is_explained_on_hover_on_focus_and_on_a_tap(visit: Callable[...,
     assert line in tip.inner_text()
 
 
-def test_a_term_in_a_dialog_or_a_page_is_found_in_the_glossary(visit: Callable[..., Any]) -> None:  # noqa: F811
+def test_a_term_in_a_dialog_or_a_page_is_found_in_the_glossary(visit: Callable[..., Any]) -> None:
     view = visit()
     view.get_by_role("button", name="Glossary").click()
     assert view.locator(".glossary dt:visible").count() == len(glossary())

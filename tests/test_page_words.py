@@ -13,9 +13,8 @@ from finitegpt import Run, TrainConfig, decode, greedy, top_p, train
 from finitegpt.analysis import recurrent_classes, red_states, stationary_distribution
 from finitegpt.page import glossary, strings
 from test_page import call, node
-from test_page_browser import chromium, visit
 
-__all__ = ["chromium", "node", "visit"]
+__all__ = ["node"]
 MARK = re.compile(r"\[\[([^\[\]|]+)(?:\|([^\[\]|]+))?\]\]")
 STATES = [f"{k:03b}" for k in range(8)]
 ENGLISH = {key: MARK.sub(lambda mark: mark[2] or mark[1], text) for key, text in strings()["en"].items()}

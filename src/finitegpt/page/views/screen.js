@@ -12,7 +12,7 @@ import { openingOf } from "./opening/opening.js";
 import { nudgeCard } from "./nudge.js";
 import { stageOf } from "./stage.js";
 import { tableOf } from "./table.js";
-import { explained, glossaryOf, setExplained } from "./terms.js";
+import { explained, glossaryOf, setExplained } from "./glossary.js";
 import { timeline } from "./timeline.js";
 import { tour } from "./tour.js";
 import { walker } from "./walk.js";

@@ -2,7 +2,7 @@
 
 import { say } from "../../ground/strings.js";
 import { button, html } from "../dom.js";
-import { explained, paragraphs } from "../terms.js";
+import { explained, paragraphs } from "../glossary.js";
 
 const QUESTIONS = [1, 2, 3];
 

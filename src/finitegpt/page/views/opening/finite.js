@@ -3,7 +3,7 @@
 import { digitsOf } from "../../chain/slides.js";
 import { say } from "../../ground/strings.js";
 import { html, setText } from "../dom.js";
-import { paragraphs } from "../terms.js";
+import { paragraphs } from "../glossary.js";
 import { choiceGuess } from "./guess.js";
 
 const TOKENS = [2, 3, 4, 8, 26, 100, 1000, 50257];

@@ -3,7 +3,7 @@
 import { say } from "../../ground/strings.js";
 import { SCENES } from "../../link/opening.js";
 import { button, html, setText } from "../dom.js";
-import { setExplained } from "../terms.js";
+import { setExplained } from "../glossary.js";
 import { scenesOf } from "./scenes.js";
 
 /**

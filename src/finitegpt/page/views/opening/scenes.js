@@ -10,7 +10,7 @@ import { circlesOf } from "./circles.js";
 import { endScene } from "./end.js";
 import { finiteScene } from "./finite.js";
 import { barGuess, choiceGuess, worth } from "./guess.js";
-import { paragraphs, setExplained } from "../terms.js";
+import { paragraphs, setExplained } from "../glossary.js";
 import { tapeOf } from "./tape.js";
 import { writingScene } from "./writing.js";
 

@@ -4,7 +4,7 @@ import { context, successor } from "../../chain/data.js";
 import { draw, random } from "../../ground/random.js";
 import { say } from "../../ground/strings.js";
 import { button, html } from "../dom.js";
-import { paragraphs } from "../terms.js";
+import { paragraphs } from "../glossary.js";
 import { growingTape } from "./tape.js";
 
 const SHOWN = 15; // tokens of the tape

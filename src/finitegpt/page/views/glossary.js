@@ -81,7 +81,7 @@ function close() {
 
 /** All terms, to be searched. */
 export function glossaryOf() {
-  const search = html("input", { type: "search", "aria-label": say("glossary.search"), placeholder: say("glossary.search"), autocomplete: "off", oninput: () => filter() });
+  const search = html("input", { type: "text", role: "searchbox", "aria-label": say("glossary.search"), placeholder: say("glossary.search"), autocomplete: "off", oninput: () => filter() });
   const none = html("p", { class: "soft", role: "status" });
   const entries = glossaryTerms().map((key) => {
     const { name, line, link } = explain(key);
