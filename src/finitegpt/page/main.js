@@ -9,6 +9,8 @@ import { opened } from "./files/open.js";
 import { say, setLanguage, setStrings } from "./ground/strings.js";
 import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
+import { hosted } from "./link/host.js";
+import { shared, taken } from "./store/shared.js";
 import { accepted, begun, changed, drawn, filled, followed, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
@@ -17,10 +19,10 @@ import { screenOf } from "./views/screen.js";
 
 /**
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>,
- *   run: import("./files/carried.js").CarriedRun | null}} given
- *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
+ *   run: import("./files/carried.js").CarriedRun | null, port: Promise<MessagePort> | null}} given
+ *   `run` is the run that the page carries and opens with, instead of the notebook's experiment; `port` is a notebook's.
  */
-export function start({ wasm, worker, strings, run }) {
+export function start({ wasm, worker, strings, run, port }) {
   setStrings(strings);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const address = addressOf({ ...defaults(), ...run?.values });
@@ -49,6 +51,9 @@ export function start({ wasm, worker, strings, run }) {
     pin: () => acts.set({ pin: store.values.pin < 0 ? (frames.view()?.step ?? -1) : -1 }),
     address: (hide = store.values.hide) => address.whole({ ...drawn(store), hide }),
   };
+  const experiment = () => /** @type {import("./chain/experiment.js").Experiment} */ (trainer.waiting?.experiment);
+  const host = hosted(port, (given) => taken(given, store.values, experiment(), store.first).forEach(acts.set),
+    () => shared(drawn(store), experiment(), store.first));
   let screen = screenOf(root, acts);
   show();
   if (!retrain()) {
@@ -76,6 +81,7 @@ export function start({ wasm, worker, strings, run }) {
     }
     store = next;
     if (how) address[how](store.values);
+    host.later();
     if (store.values.lang !== before.lang) rebuild();
     show();
     if (sameTraining(before, store.values)) frames.refresh();
