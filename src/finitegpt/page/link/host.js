@@ -2,11 +2,13 @@
 
 const LATER = 100; // milliseconds until a notebook is told: nobody there reads sixty steps a second
 
-/** The port, once the page around this one hands it in; one of another origin is not heard. @returns {Promise<MessagePort>} */
+/** The port, once the page around this one hands it in. Only what has written this page into its frame is heard: a page
+ * with an address never listens, whoever has it in a frame. @returns {Promise<MessagePort> | null} */
 export function portOf() {
+  if (location.href !== "about:srcdoc") return null;
   return new Promise((resolve) => {
-    addEventListener("message", function listen({ source, origin, data, ports }) {
-      if (source !== parent || parent === window || origin !== window.origin || data !== "finitegpt" || !ports.length) return;
+    addEventListener("message", function listen({ source, data, ports }) {
+      if (source !== parent || data !== "finitegpt" || !ports.length) return;
       removeEventListener("message", listen);
       resolve(ports[0]);
     });
