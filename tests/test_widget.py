@@ -60,8 +60,13 @@ def values_of(run: Run, **values: Any) -> dict[str, Any]:
     config = run.model.config
     return {
         "_page": page_of(run),
-        "_shown": {"link": "", "vocab": list(run.model.vocab), "context": config.context_length, "steps": len(run.losses)},
-        **{name: None for name in ("step", "state", "pin", "top_k")},
+        "_shown": {
+            "link": "",
+            "vocab": list(run.model.vocab),
+            "context": config.context_length,
+            "steps": len(run.losses),
+        },
+        **dict.fromkeys(("step", "state", "pin", "top_k")),
         **{"temperature": 1, "top_p": 1, "greedy": False, "ghost": False, "red": [], "hide": []},
         **{"theme": "auto", "lang": "auto", "height": 700, **values},
     }
@@ -211,7 +216,8 @@ def test_what_is_the_same_changes_nothing() -> None:
     sent = call(("shared.js", "shared", [other, shown, values]))[0]
     assert (sent["state"], sent["pin"], sent["step"]) == ("bc", None, 7)
     same, back = call(
-        ("shared.js", "taken", [told, values, experiment, values]), ("shared.js", "taken", [sent, values, experiment, values])
+        ("shared.js", "taken", [told, values, experiment, values]),
+        ("shared.js", "taken", [sent, values, experiment, values]),
     )
     assert same == []
     assert back[0] == {"data": "abcabcabc", "context": 2, "off": "0.1"}
@@ -284,8 +290,13 @@ def test_a_page_with_an_address_hears_nobody(chromium: Any, tmp_path: Path, note
         frame = view.frame_locator("iframe")
         frame.locator(".stage svg").wait_for(state="attached")
         view.evaluate(
-            """() => { const { port1, port2 } = new MessageChannel(); window.heard = []; port1.onmessage = (e) => heard.push(e.data);
-            port1.postMessage({ step: 0 }); frames[0].postMessage("finitegpt", "*", [port2]); }"""
+            """() => {
+              const { port1, port2 } = new MessageChannel();
+              window.heard = [];
+              port1.onmessage = ({ data }) => heard.push(data);
+              port1.postMessage({ step: 0 });
+              frames[0].postMessage("finitegpt", "*", [port2]);
+            }"""
         )
         view.wait_for_timeout(500)
         assert "step 50 of 50" in frame.locator(".step").text_content()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ NEEDED = ("jupyterlab", "anywidget", "ipykernel")
 CELLS = [
     "import finitegpt\nfrom finitegpt.widget import ChainView\nview = ChainView(finitegpt.train(), height=900)\nview",
     "seen = []\nview.observe(lambda change: seen.append(change.new), 'state')\nview.step = 0",
-    "view.state, seen",
+    "view.step, view.state, seen",
     "view.step, view.state, view.temperature, view.red = None, 7, 0.5, ['01?']",
     "view.close()",
 ]
@@ -36,7 +37,14 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         (pytest.fail if request.config.getoption("--require-browser") else pytest.skip)(f"without {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("lab")
     cells = [
-        {"cell_type": "code", "id": f"cell{k}", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+        {
+            "cell_type": "code",
+            "id": f"cell{k}",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
         for k, source in enumerate(CELLS)
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -44,10 +52,19 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     (folder / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     places = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
     places |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
-    options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", "--IdentityProvider.token=word"]
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0",
+        "--IdentityProvider.token=word",
+    ]
     alone = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.extension_manager=readonly"]
     command = [sys.executable, "-m", "jupyterlab", *options, *alone, f"--ServerApp.root_dir={folder}"]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log) as server:
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log) as server,
+    ):
         try:
             yield f"{address(folder / 'runtime', server)}lab/tree/page.ipynb?token=word&reset"
         finally:
@@ -76,9 +93,13 @@ class Cells:
         self.all = view.locator(".jp-NotebookPanel .jp-CodeCell")
 
     def run(self, k: int) -> None:
-        self.all.nth(k).locator(".cm-content").click()
-        self.view.keyboard.press("Shift+Enter")
-        self.all.nth(k).locator(".jp-InputPrompt").get_by_text("]:").filter(has_not_text="*").wait_for()
+        prompt = self.all.nth(k).locator(".jp-InputPrompt")
+        until = time.monotonic() + PATIENCE
+        while "[ ]" in prompt.inner_text() and time.monotonic() < until:  # nothing happens while the kernel starts
+            self.all.nth(k).locator(".cm-content").click()
+            self.view.keyboard.press("Shift+Enter")
+            self.view.wait_for_timeout(500)
+        prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for()
 
     def said(self, k: int) -> str:
         self.run(k)
@@ -108,11 +129,14 @@ def test_values_go_both_ways(chromium: Any, lab: str, notebook: Run) -> None:
         cells.run(1)
         frame.locator(".step").filter(has_text="step 0 of 50").wait_for()
         assert not frame.locator(".stage svg").text_content().count("1 79%")
+        frame.get_by_role("combobox", name="Speed").select_option("4×")
+        frame.get_by_role("button", name="Play").click()  # no step comes back from Python and stops it
+        frame.locator(".step").filter(has_text="step 50 of 50").wait_for()
 
         frame.locator(".state").nth(5).click()
         frame.locator(".state.chosen").wait_for()
         view.wait_for_timeout(500)
-        assert cells.said(2) == "('101', ['101'])"
+        assert cells.said(2) == "(None, '101', ['101'])"
 
         cells.run(3)
         frame.locator(".step").filter(has_text="step 50 of 50").wait_for()

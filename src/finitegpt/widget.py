@@ -19,7 +19,9 @@ from finitegpt.run import Run
 try:
     _anywidget, _traitlets = (import_module(name) for name in ("anywidget", "traitlets"))
 except ImportError:
-    raise InputError("expected anywidget for a widget, got none installed; try pip install 'finitegpt[notebook]'") from None
+    raise InputError(
+        "expected anywidget for a widget, got none installed; try pip install 'finitegpt[notebook]'"
+    ) from None
 
 PARTS = tuple(key.removeprefix("part.") for key in strings()["en"] if key.startswith("part."))
 """The parts of the page that can be hidden."""
@@ -114,7 +116,12 @@ class ChainView(_anywidget.AnyWidget):
         for name in values:
             choice("value of a view", name, VALUES, instead="step")
         model = run.model.config
-        experiment = {"link": "", "vocab": list(run.model.vocab), "context": model.context_length, "steps": len(run.losses)}
+        experiment = {
+            "link": "",
+            "vocab": list(run.model.vocab),
+            "context": model.context_length,
+            "steps": len(run.losses),
+        }
         super().__init__(_page=page(run), _shown=experiment, **values)
 
     @property
@@ -128,7 +135,11 @@ class ChainView(_anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in VALUES}
-        told = [f"{name}={value!r}" for name, value in values.items() if value != type(self).class_traits()[name].default_value]
+        told = [
+            f"{name}={value!r}"
+            for name, value in values.items()
+            if value != type(self).class_traits()[name].default_value
+        ]
         return f"ChainView({', '.join(['run', *told])})"
 
 
