@@ -238,7 +238,7 @@ def test_values_are_set_and_heard(host: Callable[..., Any], notebook: Run) -> No
     assert frame.locator(".state.red").count() == 2
     frame.locator(".state").nth(2).click()
     heard(view, "state", "010")
-    frame.get_by_role("button", name="Pin this step").click()
+    frame.locator(".pin").click()
     heard(view, "pin", 50)
     frame.locator("#timeline").evaluate("e => { e.value = 19; e.dispatchEvent(new Event('input')); }")
     heard(view, "step", 19)
