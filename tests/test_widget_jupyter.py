@@ -94,13 +94,9 @@ class Cells:
         self.all = view.locator(".jp-NotebookPanel .jp-CodeCell")
 
     def run(self, k: int) -> None:
-        prompt = self.all.nth(k).locator(".jp-InputPrompt")
-        until = time.monotonic() + PATIENCE
-        while "[ ]" in prompt.inner_text() and time.monotonic() < until:  # nothing happens while the kernel starts
-            self.all.nth(k).locator(".cm-content").click()
-            self.view.keyboard.press("Shift+Enter")
-            self.view.wait_for_timeout(500)
-        prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for()
+        self.all.nth(k).locator(".cm-content").click()
+        self.view.keyboard.press("Shift+Enter")
+        self.all.nth(k).locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]")).wait_for()
 
     def said(self, k: int) -> str:
         self.run(k)
@@ -120,7 +116,7 @@ def test_values_go_both_ways(chromium: Any, lab: str, notebook: Run) -> None:
         view.on("pageerror", lambda error: troubles.append(str(error)))
         view.goto(lab)
         cells = Cells(view)
-        view.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        view.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         cells.run(0)
         frame = view.frame_locator("iframe[title=FiniteGPT]")
         frame.locator(".step").filter(has_text="step 50 of 50, loss 0.4670 nats").wait_for()
