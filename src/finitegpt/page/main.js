@@ -51,9 +51,8 @@ export function start({ wasm, worker, strings, run, port }) {
     pin: () => acts.set({ pin: store.values.pin < 0 ? (frames.view()?.step ?? -1) : -1 }),
     address: (hide = store.values.hide) => address.whole({ ...drawn(store), hide }),
   };
-  const experiment = () => /** @type {import("./chain/experiment.js").Experiment} */ (trainer.waiting?.experiment);
-  const host = hosted(port, (given) => taken(given, store.values, experiment(), store.first).forEach(acts.set),
-    () => shared(drawn(store), experiment(), store.first));
+  const now = () => /** @type {Parameters<typeof shared>} */ ([drawn(store), trainer.waiting?.experiment, store.first]);
+  const host = hosted(port, (given) => taken(given, ...now()).forEach(acts.set), () => shared(...now()));
   let screen = screenOf(root, acts);
   show();
   if (!retrain()) {
