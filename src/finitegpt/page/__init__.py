@@ -16,12 +16,14 @@ from finitegpt.run import Run
 _HERE = Path(__file__).parent
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
 _START = """
+const port = modules["link/host"].portOf();
 const packed = Uint8Array.from(atob(document.getElementById("wasm").textContent), (sign) => sign.charCodeAt(0));
 const unpacked = typeof DecompressionStream === "undefined" ? Promise.resolve(new ArrayBuffer(0))
   : new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 unpacked.then((wasm) => modules.main.start({
   wasm: new Uint8Array(wasm),
   worker: () => new Worker(URL.createObjectURL(new Blob([document.getElementById("worker").textContent]))),
+  port,
   run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
   strings: JSON.parse(document.getElementById("strings").textContent),
   glossary: JSON.parse(document.getElementById("glossary").textContent),

@@ -9,6 +9,8 @@ import { opened } from "./files/open.js";
 import { say, setLanguage, setStrings } from "./ground/strings.js";
 import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
+import { hosted } from "./link/host.js";
+import { shared, taken } from "./store/shared.js";
 import { accepted, begun, changed, drawn, filled, followed, introduced, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
@@ -18,10 +20,10 @@ import { screenOf } from "./views/screen.js";
 /**
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>,
  *   glossary: Record<string, any>,
- *   run: import("./files/carried.js").CarriedRun | null}} given
- *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
+ *   run: import("./files/carried.js").CarriedRun | null, port: Promise<MessagePort> | null}} given
+ *   `run` is the run that the page carries and opens with, instead of the notebook's experiment; `port` is a notebook's.
  */
-export function start({ wasm, worker, strings, glossary, run }) {
+export function start({ wasm, worker, strings, glossary, run, port }) {
   setStrings(strings, glossary);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const address = addressOf({ ...defaults(), ...run?.values }, run ? 0 : 1);
@@ -51,6 +53,8 @@ export function start({ wasm, worker, strings, glossary, run }) {
     pin: () => acts.set({ pin: store.values.pin < 0 ? (frames.view()?.step ?? -1) : -1 }),
     address: (hide = store.values.hide) => address.whole({ ...drawn(store), hide }),
   };
+  const now = () => /** @type {Parameters<typeof shared>} */ ([drawn(store), trainer.waiting?.experiment, store.first]);
+  const host = hosted(port, (given) => taken(given, ...now()).forEach(acts.set), () => shared(...now()));
   let screen = screenOf(root, acts);
   show();
   if (!retrain()) {
@@ -78,6 +82,7 @@ export function start({ wasm, worker, strings, glossary, run }) {
     }
     store = next;
     if (how) address[how](store.values);
+    host.later();
     if (store.values.lang !== before.lang) rebuild();
     show();
     if (sameTraining(before, store.values)) frames.refresh();

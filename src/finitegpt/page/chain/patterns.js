@@ -24,6 +24,12 @@ export function patternsOf(text) {
   return parts.map((part) => part.replace(/^\s+/, "").replace(/(?<!\\)\s+$/, "")).filter(Boolean);
 }
 
+/** Patterns as a list that `patternsOf` reads. @param {string[]} patterns */
+export function listOf(patterns) {
+  const bare = /\\[^]|,|^\s+|\s+$/g; // what would part them; and, to step over it, what has a \ already
+  return patterns.map((pattern) => pattern.replace(bare, (sign) => (sign[0] === "\\" ? sign : sign.replace(/[^]/g, "\\$&")))).join(", ");
+}
+
 /** A state as a pattern of itself. @param {string} name */
 export function patternOf(name) {
   return name.replace(/[\\?*,\s]/g, "\\$&");
