@@ -11,11 +11,8 @@ import pytest
 
 from finitegpt import Data, InputError, Run, TrainConfig, page, train
 from finitegpt.page import page as page_of
-from finitegpt.page.carried import carried
+from finitegpt.page.carrying import carried
 from test_page import call
-from test_page_browser import chromium
-
-__all__ = ["chromium"]
 
 WIDGET = (Path(page.__file__).parent / "widget.js").read_text(encoding="utf-8")
 HOST = """<!doctype html><body style="color: #eee; background: #111"><script type="module">

@@ -14,9 +14,6 @@ from typing import Any
 import pytest
 
 from finitegpt import Run
-from test_page_browser import chromium
-
-__all__ = ["chromium"]
 
 NEEDED = ("jupyterlab", "anywidget", "ipykernel")
 CELLS = [

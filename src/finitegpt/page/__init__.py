@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from finitegpt.page.bundle import bundle
-from finitegpt.page.carried import carried
+from finitegpt.page.bundling import bundle
+from finitegpt.page.carrying import carried
 from finitegpt.run import Run
 
 _HERE = Path(__file__).parent
