@@ -9,9 +9,10 @@ import { chainAfter, shownStep } from "../engine/training.js";
 /**
  * @typedef {{values: import("../link/fields.js").Values, trained: import("../engine/training.js").Trained, vocab: string[], V: number,
  *   L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array, entropy: number, step: number,
- *   rows: Float32Array, p: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
+ *   rows: Float32Array, p: Float64Array, before: Float64Array | null, was: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
  *   chosen: number, off: Set<string>, looked: any, loss: number}} View
- *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking; `before` are those of the step that is pinned, `ghost` those of the data itself;
+ *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking; `before` are those of the step that is pinned,
+ *   `was`, where parts are off, those of the chain as it was trained, `ghost` those of the data itself;
  *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
  */
 
@@ -36,6 +37,7 @@ export function viewOf(values, trained, looked) {
   return {
     values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p: probabilities(rows, V),
     before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
+    was: names(values.off).length > 0 ? shown(chainAfter(trained, step)) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
     loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),

@@ -24,7 +24,7 @@ export function begun(first, read) {
 export function changed(store, changes) {
   const values = { ...store.values, ...changes };
   if (!sameTraining(values, store.values)) values.step = -1;
-  const quiet = Object.keys(changes).every((key) => key === "step" || key === "state");
+  const quiet = Object.keys(changes).every((key) => ["step", "state", "inside"].includes(key));
   return moved({ ...store, message: quiet ? store.message : null }, values);
 }
 

@@ -1,0 +1,110 @@
+// The last steps inside a GPT: logits, and the probabilities that softmax and decoding make of them.
+
+import { html, setText } from "./dom.js";
+import { aroundZero } from "./insidestrips.js";
+import { inBrackets } from "./insidevectors.js";
+import { COLOURS } from "../ground/colours.js";
+import { percent, say } from "../ground/strings.js";
+import { decode, probabilities } from "../chain/chain.js";
+import { lowered } from "../chain/parts.js";
+import { decimalsOf, decimalsOfSum, softmax, written } from "../chain/softmax.js";
+
+const MOST = 8; // tokens that are shown
+const SHORT = 4; // tokens up to which a sum is written out in every line
+const LARGEST = 1e6; // powers that are written out
+
+/** @typedef {import("./insidevectors.js").Now} Now */
+
+/** The tokens that are shown: all, or the most probable, in their order. @param {Now} now */
+function some({ inside, names }) {
+  const order = [...names.keys()].sort((a, b) => inside.logits[b] - inside.logits[a] || a - b);
+  return order.slice(0, MOST).sort((a, b) => a - b);
+}
+
+/** Logits, and who has brought the difference of the two largest.
+ * @param {import("../engine/weights.js").Shape} shape @returns {import("./insidevectors.js").Step} */
+export function logitsStep({ nLayer, nHead, vocabSize: V, tied = true, finalNorm = true }) {
+  const [text, lead] = [html("p", {}), html("p", {})];
+  const [logits, shares] = [html("div", { class: "inside-logits" }), html("div", { class: "inside-shares" })];
+  return {
+    nodes: [text, logits, lead, shares],
+    update(now) {
+      const { inside, names, tokens } = now;
+      const { first, second, shares: of } = inside;
+      setText(text, `${say(finalNorm ? "inside.6.text" : "inside.6.text.plain", { last: tokens[tokens.length - 1] })} ${say(tied ? "inside.6.tied" : "inside.6.untied")}`);
+      const rows = some(now).map((y) => ({ name: names[y], value: inside.logits[y], colour: COLOURS[y % 8], text: written(inside.logits[y]) }));
+      logits.replaceChildren(...aroundZero(rows), ...(V > MOST ? [html("p", { class: "soft" }, say("inside.more", { n: V - MOST }))] : []));
+      const [a, b] = [inside.logits[first], inside.logits[second]];
+      const decimals = decimalsOfSum(a, -b);
+      setText(lead, say("inside.6.lead", { first: names[first], second: names[second], sum: `${written(a, decimals)} \u2212 ${inBrackets(b, decimals)} = ${written(a - b, decimals)}` }));
+      const parts = [{ name: say("depth.start"), value: of.embedding }];
+      for (let layer = 0; layer < nLayer; layer++) {
+        const heads = of.heads.subarray(layer * nHead, (layer + 1) * nHead);
+        parts.push({ name: say("depth.attention", { layer: layer + 1 }), value: heads.reduce((/** @type {number} */ sum, /** @type {number} */ x) => sum + x, 0) });
+        parts.push({ name: say("depth.mlp", { layer: layer + 1 }), value: of.mlps[layer] });
+      }
+      if (Math.abs(of.rest) >= 0.0005) parts.push({ name: say("inside.6.rest"), value: of.rest });
+      shares.replaceChildren(...aroundZero(parts));
+    },
+  };
+}
+
+/** Softmax with the numbers of this context, and what decoding makes of it. @returns {import("./insidevectors.js").Step} */
+export function softmaxStep() {
+  const text = html("p", {});
+  const lines = html("div", { class: "inside-lines" });
+  const end = html("p", {});
+  return {
+    nodes: [text, lines, end],
+    update(now) {
+      const { inside, names, view } = now;
+      const { temperature, topk, topp, greedy } = view.values;
+      const V = names.length;
+      const own = softmax(inside.logits);
+      setText(text, say("inside.7.text"));
+      const shown = [...formula(now, 1)];
+      if (temperature !== 1) shown.push(html("p", {}, say("inside.7.temperature", { t: temperature })), ...formula(now, temperature));
+      const final = probabilities(decode(lowered(inside.logits), V, { temperature, topK: topk || null, topP: topp, greedy }), V);
+      const cut = greedy || (topk > 0 && topk < V) || topp < 1;
+      if (cut) shown.push(html("p", {}, say("inside.7.cut", { list: some(now).map((y) => `${names[y]} ${percent(final[y])}`).join(say("inside.comma")) })));
+      lines.replaceChildren(...shown);
+      const token = now.answer;
+      const words = [say("inside.7.end", { token: names[token], p: percent(final[token]) })];
+      if (view.was) words.push(say("inside.7.was", { p: percent(view.was[view.chosen * V + token]) }));
+      if (cut || temperature !== 1) words.push(say("inside.7.own", { token: names[token], p: percent(own[token]) }));
+      setText(end, words.join(" "));
+    },
+  };
+}
+
+/** A line for each token: its power, divided by the sum of all. @param {Now} now @param {number} temperature */
+function formula(now, temperature) {
+  const { inside, names } = now;
+  const logits = /** @type {Float32Array} */ (inside.logits);
+  const shown = some(now);
+  const decimals = decimalsOf(logits, temperature);
+  const p = softmax(logits, temperature);
+  const power = (/** @type {number} */ y) => {
+    const z = written(logits[y], decimals);
+    return ["e", html("sup", {}, temperature === 1 ? z : `${z}/${temperature}`)];
+  };
+  const value = (/** @type {number} */ y) => Math.exp(logits[y] / temperature);
+  const total = [...logits.keys()].reduce((sum, y) => sum + value(y), 0);
+  const small = total < LARGEST && shown.every((y) => value(y) >= 0.01);
+  const sum = shown.flatMap((y, k) => [...(k ? [" + "] : []), ...power(y)]);
+  if (names.length > MOST) sum.push(" + …");
+  const short = names.length <= SHORT;
+  const copy = () => shown.flatMap((y, k) => [...(k ? [" + "] : []), ...power(y)]);
+  const lines = short ? [] : [line("S", [...sum, ...(small ? [` = ${written(total, 2)}`] : [])])];
+  for (const y of shown) {
+    const over = short ? ["(", ...copy(), ")"] : ["S"];
+    const middle = small ? [` = ${written(value(y), 2)} / ${written(total, 2)}`] : [];
+    lines.push(line(names[y], [...power(y), " / ", ...over, ...middle, " = ", html("b", {}, percent(p[y]))]));
+  }
+  return lines;
+}
+
+/** @param {string} name @param {(Node | string)[]} parts */
+function line(name, parts) {
+  return html("div", { class: "inside-line" }, html("span", { class: "symbol" }, name), html("span", {}, ...parts));
+}
