@@ -11,16 +11,16 @@ export function softmax(logits, temperature = 1) {
 }
 
 /**
- * How many decimals logits need, two or more, for whoever computes with what is written to come to the same percents.
- * @param {ArrayLike<number>} logits @param {number} temperature
+ * How many decimals logits need, two or more, for whoever computes with what is written to come to the same percents, and
+ * to the same powers of e to two decimals for `shown` of them.
+ * @param {ArrayLike<number>} logits @param {number} temperature @param {number[]} shown
  */
-export function decimalsOf(logits, temperature = 1) {
-  const whole = (/** @type {ArrayLike<number>} */ of) => softmax(of, temperature).map((p) => Math.round(100 * p));
-  const meant = whole(logits);
-  for (let decimals = 2; decimals < MOST_DECIMALS; decimals++) {
-    const written = Array.from(logits, (x) => Number(x.toFixed(decimals)));
-    if (whole(written).every((percent, y) => percent === meant[y])) return decimals;
-  }
+export function decimalsOf(logits, temperature = 1, shown = []) {
+  const told = (/** @type {ArrayLike<number>} */ of) =>
+    [...softmax(of, temperature).map((p) => Math.round(100 * p)), ...shown.map((y) => Math.exp(of[y] / temperature).toFixed(2))].join();
+  const meant = told(logits);
+  for (let decimals = 2; decimals < MOST_DECIMALS; decimals++)
+    if (told(Array.from(logits, (x) => Number(x.toFixed(decimals)))) === meant) return decimals;
   return MOST_DECIMALS;
 }
 

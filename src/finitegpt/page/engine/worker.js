@@ -122,7 +122,7 @@ async function look(ready, request) {
 /** All that is computed in turn, or null where something newer is wanted meanwhile. @param {Generator<Float32Array>} rows */
 async function missing(rows) {
   const all = [];
-  let since = performance.now();
+  let since = -SLICE; // first see whether this is the newest
   for (const row of rows) {
     all.push(row);
     if (performance.now() - since < SLICE) continue;

@@ -66,7 +66,7 @@ export function softmaxStep() {
       if (temperature !== 1) shown.push(html("p", {}, say("inside.7.temperature", { t: temperature })), ...formula(now, temperature));
       const final = probabilities(decode(lowered(inside.logits), V, { temperature, topK: topk || null, topP: topp, greedy }), V);
       const cut = greedy || (topk > 0 && topk < V) || topp < 1;
-      if (cut) shown.push(html("p", {}, say("inside.7.cut", { list: some(now).map((y) => `${names[y]} ${percent(final[y])}`).join(say("inside.comma")) })));
+      if (cut) shown.push(html("p", {}, say("inside.7.cut", { list: some(now).map((y) => `${names[y]} (${percent(final[y])})`).join(say("inside.comma")) })));
       lines.replaceChildren(...shown);
       const token = now.answer;
       const words = [say("inside.7.end", { token: names[token], p: percent(final[token]) })];
@@ -82,7 +82,6 @@ function formula(now, temperature) {
   const { inside, names } = now;
   const logits = /** @type {Float32Array} */ (inside.logits);
   const shown = some(now);
-  const decimals = decimalsOf(logits, temperature);
   const p = softmax(logits, temperature);
   const power = (/** @type {number} */ y) => {
     const z = written(logits[y], decimals);
@@ -91,13 +90,12 @@ function formula(now, temperature) {
   const value = (/** @type {number} */ y) => Math.exp(logits[y] / temperature);
   const total = [...logits.keys()].reduce((sum, y) => sum + value(y), 0);
   const small = total < LARGEST && shown.every((y) => value(y) >= 0.01);
-  const sum = shown.flatMap((y, k) => [...(k ? [" + "] : []), ...power(y)]);
-  if (names.length > MOST) sum.push(" + …");
+  const decimals = decimalsOf(logits, temperature, small ? shown : []);
   const short = names.length <= SHORT;
-  const copy = () => shown.flatMap((y, k) => [...(k ? [" + "] : []), ...power(y)]);
-  const lines = short ? [] : [line("S", [...sum, ...(small ? [` = ${written(total, 2)}`] : [])])];
+  const all = () => [...shown.flatMap((y, k) => [...(k ? [" + "] : []), ...power(y)]), ...(names.length > MOST ? [" + …"] : [])];
+  const lines = short ? [] : [line("S", ["= ", ...all(), ...(small ? [` = ${written(total, 2)}`] : [])])];
   for (const y of shown) {
-    const over = short ? ["(", ...copy(), ")"] : ["S"];
+    const over = short ? ["(", ...all(), ")"] : ["S"];
     const middle = small ? [` = ${written(value(y), 2)} / ${written(total, 2)}`] : [];
     lines.push(line(names[y], [...power(y), " / ", ...over, ...middle, " = ", html("b", {}, percent(p[y]))]));
   }

@@ -8,6 +8,7 @@ import { logitsStep, softmaxStep } from "./insideanswer.js";
 import { layerSteps } from "./insidelayers.js";
 import { embeddingStep, streamStep, tokensStep } from "./insidevectors.js";
 
+const READING = 80; // pixels below the upper edge: the step there is the one that is read
 const STEPS = Array.from({ length: MOST_INSIDE }, (_, k) => k + 1);
 
 /** @param {{set: (changes: Record<string, any>) => void, toggle: (part: string) => void}} act */
@@ -47,7 +48,7 @@ export function insideDialog({ set, toggle }) {
   body.addEventListener("scroll", () => {
     if (Math.abs(body.scrollTop - jumped) < 2) return;
     jumped = -10;
-    const line = body.getBoundingClientRect().top + body.clientHeight / 3;
+    const line = body.getBoundingClientRect().top + READING;
     const passed = sections.filter((one) => one.getBoundingClientRect().top <= line).length;
     const atEnd = body.scrollTop + body.clientHeight >= body.scrollHeight - 2;
     const k = atEnd ? MOST_INSIDE : Math.max(1, passed);

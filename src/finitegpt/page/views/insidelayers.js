@@ -30,6 +30,7 @@ export function layerSteps({ nLayer, nHead, nEmbd: C }, L, toggle) {
     return { ...part, columns };
   });
   const mlp = partOf(C, () => toggle(`${layer}.mlp`));
+  for (const nothing of [mlp.looks, mlp.looking]) nothing.remove();
 
   /** @param {number} k */
   function pick(k) {
@@ -58,8 +59,10 @@ export function layerSteps({ nLayer, nHead, nEmbd: C }, L, toggle) {
         setText(token, tokens[j]);
         setText(share, `${shares[j]}%`);
       });
+      const told = (/** @type {number[]} */ which) => which.map((j) => say("inside.3.look", { token: tokens[j], place: j + 1, p: `${shares[j]}%` })).join(say("inside.comma"));
+      head.looks.setAttribute("aria-label", told([...shares.keys()]));
       const order = [...shares.keys()].sort((a, b) => weights[b] - weights[a] || a - b);
-      const list = order.slice(0, NAMED).map((j) => say("inside.3.look", { token: tokens[j], place: j + 1, p: `${shares[j]}%` })).join(say("inside.comma"));
+      const list = told(order.slice(0, NAMED));
       const name = say("state.head", { layer: layer + 1, head: k + 1 });
       const out = view.off.has(`${layer}.${k}`);
       head.set(name, out, say(L > NAMED ? "inside.3.most" : "inside.3.all", { list }), adding(vectors[k], inside.shares.heads[layer * nHead + k]), vectors[k], largest);
@@ -84,11 +87,11 @@ export function layerSteps({ nLayer, nHead, nEmbd: C }, L, toggle) {
 function partOf(C, toggle) {
   const title = html("h4", {});
   const press = button("", toggle, { class: "small" });
-  const looks = html("div", { class: "inside-looks", "aria-hidden": "true" });
+  const looks = html("div", { class: "inside-looks", role: "img" });
   const [first, second] = [html("p", {}), html("p", {})];
   const { canvas, draw } = strip(C);
   return {
-    looks,
+    looks, looking: first,
     element: html("div", { class: "inside-group" }, html("div", { class: "cardhead" }, title, press), looks, first, second, canvas),
     /** @param {string} name @param {boolean} out @param {string} looking @param {string} adding
      * @param {Float32Array} vector @param {number} largest */
