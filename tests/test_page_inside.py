@@ -202,7 +202,7 @@ def test_the_way_is_told_with_the_numbers_of_the_library(visit: Callable[..., An
         told = [real(text.split()[-1]) for text in groups.nth(k).locator(".number").all_inner_texts()]
         a, b = table[1, 4], places[k, 4]
         np.testing.assert_allclose(told, [a, b, a + b], atol=5.1e-4)
-    assert "Number 5 of 1 at position 3" in dialog.locator(".inside-sum").inner_text()
+    assert "Number 5 of 1 at position 3" in dialog.locator("[data-step='2'] .inside-sum").inner_text()
 
     found, _ = taken_apart(notebook.model, [1, 1, 1], switches)
     for layer in range(4):
@@ -221,6 +221,14 @@ def test_the_way_is_told_with_the_numbers_of_the_library(visit: Callable[..., An
             assert real(length) == pytest.approx(np.linalg.norm(vector), abs=6e-4)
             assert real(share) == pytest.approx(numbers(found["shares"]["heads"], 4, 4)[layer, head], abs=6e-4)
 
+    dialog.locator("[data-step='6']").get_by_label("Number 1 of 16").fill("7")
+    rows = [real(text) for text in dialog.locator("[data-step='6'] > .inside-row .number").all_inner_texts()]
+    np.testing.assert_allclose(rows, [numbers(found["normed"], 16)[6], *table[:, 6]], atol=6e-4)
+    a, b, product, logit = re.findall(
+        r"[\u2212\d.]*\d\.\d+", dialog.locator("[data-step='6'] .inside-sum").inner_text()
+    )
+    assert round(real(a) * real(b), 3) == real(product)
+    assert real(logit) == pytest.approx(max(inside.logits), abs=6e-4)
     logits = [real(text) for text in dialog.locator(".inside-logits .number").all_inner_texts()]
     np.testing.assert_allclose(logits, inside.logits, atol=6e-4)
     shares = [real(text) for text in dialog.locator(".inside-shares .number").all_inner_texts()]

@@ -34,6 +34,16 @@ export function decimalsOfSum(a, b) {
   return MOST_DECIMALS;
 }
 
+/** How many decimals two numbers need, three or more, for their product, written with three, to be that of what is written.
+ * @param {number} a @param {number} b */
+export function decimalsOfProduct(a, b) {
+  for (let decimals = 3; decimals < MOST_DECIMALS; decimals++) {
+    const [x, y] = [a, b].map((one) => Number(one.toFixed(decimals)));
+    if ((x * y).toFixed(3) === (a * b).toFixed(3)) return decimals;
+  }
+  return MOST_DECIMALS;
+}
+
 /** Shares of 1 in whole percents that add up to 100: those that lose most by rounding down are rounded up.
  * @param {ArrayLike<number>} shares @returns {number[]} */
 export function percents(shares) {

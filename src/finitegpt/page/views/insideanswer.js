@@ -1,13 +1,13 @@
 // The last steps inside a GPT: logits, and the probabilities that softmax and decoding make of them.
 
 import { html, setText } from "./dom.js";
-import { aroundZero } from "./insidestrips.js";
+import { aroundZero, strips } from "./insidestrips.js";
 import { inBrackets } from "./insidevectors.js";
 import { COLOURS } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
 import { decode, probabilities } from "../chain/chain.js";
 import { lowered } from "../chain/parts.js";
-import { decimalsOf, decimalsOfSum, softmax, written } from "../chain/softmax.js";
+import { decimalsOf, decimalsOfProduct, decimalsOfSum, softmax, written } from "../chain/softmax.js";
 
 const MOST = 8; // tokens that are shown
 const SHORT = 4; // tokens up to which a sum is written out in every line
@@ -23,16 +23,34 @@ function some({ inside, names }) {
 
 /** Logits, and who has brought the difference of the two largest.
  * @param {import("../engine/weights.js").Shape} shape @returns {import("./insidevectors.js").Step} */
-export function logitsStep({ nLayer, nHead, vocabSize: V, tied = true, finalNorm = true }) {
-  const [text, lead] = [html("p", {}), html("p", {})];
+export function logitsStep({ nLayer, nHead, nEmbd: C, vocabSize: V, tied = true, finalNorm = true }) {
+  const [text, product, lead] = [html("p", {}), html("p", { class: "inside-sum" }), html("p", {})];
+  const table = strips(C);
+  const vector = table.add();
+  const against = Array.from({ length: Math.min(V, MOST) }, () => table.add("", () => 3, 1));
+  /** @type {Now | null} */
+  let last = null;
+  /** The numbers that are read, of the vector and of the most probable token. */
+  table.then(() => {
+    if (!last) return;
+    const { inside: { first, normed, output, logits: all }, names } = last;
+    const [a, b] = [normed[table.at()], output[first * C + table.at()]];
+    const decimals = decimalsOfProduct(a, b);
+    const words = `${written(a, decimals)} \u00d7 ${inBrackets(b, decimals)} = ${written(a * b)}`;
+    setText(product, say("inside.6.product", { k: table.at() + 1, token: names[first], product: words, C, logit: written(all[first]) }));
+  });
   const [logits, shares] = [html("div", { class: "inside-logits" }), html("div", { class: "inside-shares" })];
   return {
-    nodes: [text, logits, lead, shares],
+    nodes: [text, table.control, product, vector.element, ...against.map(({ element }) => element), logits, lead, shares],
     update(now) {
+      last = now;
       const { inside, names, tokens } = now;
       const { first, second, shares: of } = inside;
-      setText(text, `${say(finalNorm ? "inside.6.text" : "inside.6.text.plain", { last: tokens[tokens.length - 1] })} ${say(tied ? "inside.6.tied" : "inside.6.untied")}`);
-      const rows = some(now).map((y) => ({ name: names[y], value: inside.logits[y], colour: COLOURS[y % 8], text: written(inside.logits[y]) }));
+      setText(text, say(finalNorm ? "inside.6.text" : "inside.6.text.plain", { last: tokens[tokens.length - 1] }) + say("inside.gap") + say(tied ? "inside.6.tied" : "inside.6.untied"));
+      vector.set(say("inside.6.vector"), inside.normed);
+      some(now).forEach((y, k) => against[k].set(say("inside.6.row", { token: names[y] }), inside.output.subarray(y * C, (y + 1) * C)));
+      table.draw();
+      const rows = some(now).map((y) => ({ name: say("inside.6.logit", { token: names[y] }), value: inside.logits[y], colour: COLOURS[y % 8], text: written(inside.logits[y]) }));
       logits.replaceChildren(...aroundZero(rows), ...(V > MOST ? [html("p", { class: "soft" }, say("inside.more", { n: V - MOST }))] : []));
       const [a, b] = [inside.logits[first], inside.logits[second]];
       const decimals = decimalsOfSum(a, -b);
@@ -72,7 +90,7 @@ export function softmaxStep() {
       const words = [say("inside.7.end", { token: names[token], p: percent(final[token]) })];
       if (view.was) words.push(say("inside.7.was", { p: percent(view.was[view.chosen * V + token]) }));
       if (cut || temperature !== 1) words.push(say("inside.7.own", { token: names[token], p: percent(own[token]) }));
-      setText(end, words.join(" "));
+      setText(end, words.join(say("inside.gap")));
     },
   };
 }

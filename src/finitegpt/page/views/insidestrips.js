@@ -29,7 +29,7 @@ export function strip(C, more = {}) {
  * @param {number} C */
 export function strips(C) {
   let at = 0;
-  /** @type {{values: Float32Array, draw: (values: ArrayLike<number>, largest: number) => void, show: () => void}[]} */
+  /** @type {{values: Float32Array, measure: number, draw: (values: ArrayLike<number>, largest: number) => void, show: () => void}[]} */
   const all = [];
   const words = html("span", {});
   const slider = html("input", { type: "range", min: 1, max: C, value: 1, oninput: () => choose(Number(slider.value) - 1) });
@@ -51,8 +51,9 @@ export function strips(C) {
     at: () => at,
     /** @param {() => void} tell called when another number is read */
     then: (tell) => after.push(tell),
-    /** A new strip. @param {string} sign what stands before its number @param {() => number} decimals */
-    add(sign = "", decimals = () => 3) {
+    /** A new strip. @param {string} sign what stands before its number @param {() => number} decimals
+     * @param {number} measure strips of the same measure have the same colours for the same numbers */
+    add(sign = "", decimals = () => 3, measure = 0) {
       const name = html("span", { class: "inside-name" });
       const { canvas, draw } = strip(C);
       const mark = html("span", { class: "inside-mark" });
@@ -65,7 +66,7 @@ export function strips(C) {
       box.addEventListener("pointermove", point);
       box.addEventListener("pointerdown", point);
       const one = {
-        values: new Float32Array(C), draw,
+        values: new Float32Array(C), measure, draw,
         show() {
           mark.style.left = `${(100 * at) / C}%`;
           mark.style.width = `${100 / C}%`;
@@ -83,12 +84,14 @@ export function strips(C) {
         },
       };
     },
-    /** Draws what is set, all by one measure, which is returned: the largest size of a number. */
+    /** Draws what is set, and returns the largest size of a number. */
     draw() {
-      const largest = all.reduce((most, { values }) => values.reduce((a, x) => Math.max(a, Math.abs(x)), most), 0);
-      for (const one of all) one.draw(one.values, largest);
+      /** @type {number[]} */
+      const largest = [];
+      for (const { values, measure } of all) largest[measure] = values.reduce((a, x) => Math.max(a, Math.abs(x)), largest[measure] ?? 0);
+      for (const one of all) one.draw(one.values, largest[one.measure]);
       choose(at);
-      return largest;
+      return largest[0];
     },
   };
 }

@@ -41,7 +41,7 @@ export function stageOf(choose) {
       }
       shown.update(view, ends);
       const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
-      const compared = view.was && !view.before && make === stateGraph ? ` ${say("inside.legend")}` : "";
+      const compared = view.was && !view.before && make === stateGraph ? say("inside.gap") + say("inside.legend") : "";
       setText(legend, say(view.before ? pinned : words, { n: view.n, step: view.values.pin }) + compared);
       const within = near.contains(document.activeElement);
       near.replaceChildren(...(view.n > LARGEST && view.chosen >= 0 ? [neighbourhood(view, choose)] : []));
