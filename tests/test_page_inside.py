@@ -12,7 +12,7 @@ import pytest
 from finitegpt import GPTConfig, Model, Run, decode
 from finitegpt.page import strings
 from test_page import call, node, shape, typed
-from test_page_browser import chromium, settle, visit
+from test_page_browser import AXE, chromium, settle, visit
 
 __all__ = ["chromium", "node", "visit"]  # fixtures
 
@@ -155,6 +155,30 @@ def test_parts_that_matter_most_come_first(
     told = [sizes[name] for name, _ in rows]
     assert told == pytest.approx(sorted(told, reverse=True), abs=1e-5)
     assert rows[0][0] == max(sizes, key=lambda name: sizes[name])
+
+
+def test_what_matters_is_told_of_what_is_shown_last(visit: Callable[..., Any], notebook: Run) -> None:
+    """Answers that came too late for what was asked meanwhile are not taken for it."""
+    view = visit("state=7")
+    view.evaluate(
+        """() => {
+          const timeline = document.querySelector("#timeline");
+          for (const step of [...Array(40).keys(), 50]) {
+            timeline.value = step;
+            timeline.dispatchEvent(new Event("input"));
+          }
+          document.querySelector(".state[data-id='6']").dispatchEvent(new MouseEvent("click"));
+        }"""
+    )
+    settle(view)
+    view.wait_for_function("() => !document.querySelector('.inside-parts .old')")
+    settle(view)
+    sizes = missed(notebook, 6)
+    rows = view.locator(".inside-part").evaluate_all(
+        "rows => rows.map((row) => [row.dataset.of, row.querySelector('.number').textContent])"
+    )
+    for name, text in rows:
+        assert float(text) == pytest.approx(100 * sizes[name], abs=0.06)
 
 
 def test_parts_that_are_off_show_what_was(visit: Callable[..., Any], notebook: Run) -> None:
@@ -340,6 +364,18 @@ def test_it_can_be_read_on_a_phone(visit: Callable[..., Any], language: str, lin
     )
     assert small == []
     assert "{" not in dialog.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("link", ["state=7&inside=3&off=1.2", "state=7&off=1.2"])
+def test_nothing_bars_the_way_inside(visit: Callable[..., Any], link: str, theme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; make tools")
+    view = visit(f"{link}&theme={theme}")
+    view.evaluate(AXE.read_text(encoding="utf-8"))
+    part = "dialog" if "inside" in link else "[data-part=state]"
+    found = view.evaluate("part => axe.run(part).then((result) => result.violations)", part)
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:5]) for one in found] == []
 
 
 def test_words_name_their_numbers_in_both_languages() -> None:

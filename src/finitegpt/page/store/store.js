@@ -49,7 +49,7 @@ export function followed(store, read) {
 /** Files were opened: values, and weights where there are any. @param {Store} store @param {Record<string, any>} changes
  * @param {Float32Array | null} weights @returns {Store} */
 export function filled(store, changes, weights) {
-  const nothing = { step: -1, pin: -1, state: -1, off: "", delta: 0, along: 0, lesson: 0 };
+  const nothing = { step: -1, pin: -1, state: -1, inside: 0, off: "", delta: 0, along: 0, lesson: 0 };
   const next = replaced(store, { ...store.values, ...nothing, ...changes });
   return { ...next, opened: weights ? { values: next.values, weights } : null };
 }

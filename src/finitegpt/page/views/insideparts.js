@@ -22,8 +22,9 @@ export function partsList(shape, toggle) {
   const others = html("div", {});
   const more = html("details", {}, html("summary", {}, say("inside.parts.all", { n: rows.length })), others);
   let order = "";
+  const list = html("div", {}, first, more);
   return {
-    element: html("div", { class: "inside-parts" }, html("h3", {}, say("inside.parts")), html("p", { class: "soft" }, say("inside.parts.text")), first, more),
+    element: html("div", { class: "inside-parts" }, html("h3", {}, say("inside.parts")), html("p", { class: "soft" }, say("inside.parts.text")), list),
     /** @param {Set<string>} off @param {Float32Array[] | null} logits with all parts on, and without each; null while unknown
      * @param {import("../chain/parts.js").How} how */
     update(off, logits, how) {
@@ -31,6 +32,7 @@ export function partsList(shape, toggle) {
         box.checked = !off.has(name);
         element.classList.toggle("out", off.has(name));
       }
+      list.classList.toggle("old", !logits);
       if (!logits) return;
       const sizes = effects(logits, how);
       const largest = Math.max(...sizes, 1e-9);
