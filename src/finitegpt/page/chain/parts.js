@@ -19,9 +19,18 @@ export function partNames({ nLayer, nHead }) {
  * @param {Float32Array[]} logits with all parts on, and without each @param {How} how @returns {number[]}
  */
 export function effects(logits, how) {
-  const V = logits[0].length;
-  const rows = logits.map((row) => probabilities(decode(lowered(row), V, how), V));
+  const rows = logits.map((row) => rowFrom(row, how));
   return rows.slice(1).map((row) => totalVariation(row, rows[0]));
+}
+
+/** What follows by logits, decoded. @param {Float32Array} logits @param {How} how */
+export function rowFrom(logits, how) {
+  return probabilities(decode(lowered(logits), logits.length, how), logits.length);
+}
+
+/** How the chain is decoded. @param {import("../link/fields.js").Values} values @returns {How} */
+export function howOf({ temperature, topk, topp, greedy }) {
+  return { temperature, topK: topk || null, topP: topp, greedy };
 }
 
 /** Places of the largest effects first; what is the same stays in order. @param {number[]} sizes */
@@ -30,7 +39,7 @@ export function byEffect(sizes) {
 }
 
 /** Logits that are 0 at most: their exponentials are numbers. @param {Float32Array} logits */
-export function lowered(logits) {
+function lowered(logits) {
   const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   return logits.map((x) => x - top);
 }

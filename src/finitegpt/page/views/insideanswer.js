@@ -5,8 +5,7 @@ import { aroundZero, strips } from "./insidestrips.js";
 import { inBrackets } from "./insidevectors.js";
 import { COLOURS } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
-import { decode, probabilities } from "../chain/chain.js";
-import { lowered } from "../chain/parts.js";
+import { howOf, rowFrom } from "../chain/parts.js";
 import { decimalsOf, decimalsOfProduct, decimalsOfSum, softmax, written } from "../chain/softmax.js";
 
 const MOST = 8; // tokens that are shown
@@ -82,7 +81,7 @@ export function softmaxStep() {
       setText(text, say("inside.7.text"));
       const shown = [...formula(now, 1)];
       if (temperature !== 1) shown.push(html("p", {}, say("inside.7.temperature", { t: temperature })), ...formula(now, temperature));
-      const final = probabilities(decode(lowered(inside.logits), V, { temperature, topK: topk || null, topP: topp, greedy }), V);
+      const final = rowFrom(inside.logits, howOf(view.values));
       const cut = greedy || (topk > 0 && topk < V) || topp < 1;
       if (cut) shown.push(html("p", {}, say("inside.7.cut", { list: some(now).map((y) => `${names[y]} (${percent(final[y])})`).join(say("inside.comma")) })));
       lines.replaceChildren(...shown);

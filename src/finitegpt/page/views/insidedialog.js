@@ -1,6 +1,7 @@
 // Inside a GPT, for one context: the way from its tokens to probabilities, step by step.
 
 import { context } from "../chain/data.js";
+import { howOf, rowFrom } from "../chain/parts.js";
 import { MOST_INSIDE } from "../ground/limits.js";
 import { percent, say, visible } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
@@ -99,16 +100,17 @@ export function insideDialog({ set, toggle }) {
     /** @param {import("../chain/view.js").View} view */
     update(view) {
       last = view;
-      const { values, chosen, looked, vocab, V, L, p, was } = view;
+      const { values, chosen, looked, vocab, V, L, was } = view;
       if (!values.inside || chosen < 0) return element.open && element.close();
-      if (!looked?.inside || looked.question !== chosen) return;
+      const found = answered(view);
+      if (!found) return;
       build(view);
       const tokens = context(chosen, V, L);
       const names = vocab.map(visible);
-      const answer = mostProbable(view);
+      const { answer } = found;
       const now = { inside: looked.inside, tokens: tokens.map((token) => names[token]), context: tokens, names, answer, view };
       for (const step of steps) step.update(now);
-      setText(title, say("inside.title", { p: percent(p[chosen * V + answer]), token: names[answer], label: now.tokens.join("") }));
+      setText(title, say("inside.title", { p: percent(found.p), token: names[answer], label: now.tokens.join("") }));
       if (was) title.append(html("small", {}, say("inside.was.short", { p: percent(was[chosen * V + answer]) })));
       if (!element.open) {
         element.showModal();
@@ -124,11 +126,13 @@ export function insideDialog({ set, toggle }) {
   };
 }
 
-/** The most probable token after the chosen state. @param {import("../chain/view.js").View} view */
-export function mostProbable({ p, chosen, V }) {
-  let best = 0;
-  for (let y = 1; y < V; y++) if (p[chosen * V + y] > p[chosen * V + best]) best = y;
-  return best;
+/** The most probable token after the chosen state, and how probable the GPT makes it; null until it has been looked into.
+ * @param {import("../chain/view.js").View} view */
+export function answered({ looked, chosen, values }) {
+  if (!looked?.inside || looked.question !== chosen) return null;
+  const row = rowFrom(looked.inside.logits, howOf(values));
+  const answer = row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+  return { answer, p: row[answer] };
 }
 
 /** @param {number} k */

@@ -3,11 +3,12 @@
 
 import { context, label } from "../chain/data.js";
 import { bar, button, html, setText } from "./dom.js";
-import { insideDialog, mostProbable } from "./insidedialog.js";
+import { answered, insideDialog } from "./insidedialog.js";
 import { partsList } from "./insideparts.js";
 import { strip } from "./insidestrips.js";
 import { depthName } from "./insidevectors.js";
 import { COLOURS } from "../ground/colours.js";
+import { howOf } from "../chain/parts.js";
 import { percent, say, visible } from "../ground/strings.js";
 
 const MOST_BARS = 8;
@@ -78,11 +79,13 @@ export function inspector({ set, choose, toggle, redden, tell }) {
         row.colour(COLOURS[y % 8]);
       });
       bars.classList.toggle("compared", was !== null);
-      setText(how, say("inside.open", { p: percent(p[chosen * V + mostProbable(view)]) }));
+      const answer = answered(view);
+      how.hidden = !looked?.inside;
+      if (answer) setText(how, say("inside.open", { p: percent(answer.p) }));
       setText(redButton, say(red[chosen] ? "state.unred" : "state.redden"));
       const fresh = looked?.inside && looked.question === chosen;
       inside.hidden = !looked?.inside;
-      if (fresh) parts?.update(off, looked.without, { temperature: values.temperature, topK: values.topk || null, topP: values.topp, greedy: values.greedy });
+      if (fresh) parts?.update(off, looked.without, howOf(values));
       if (fresh && depths) depths.update(looked.inside, context(chosen, V, L).map((token) => visible(vocab[token])), off, vocab);
     },
   };
