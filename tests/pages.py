@@ -10,6 +10,7 @@ import pytest
 from finitegpt import Run
 from finitegpt.page import page
 
+AXE = Path(__file__).parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
 BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 

@@ -23,7 +23,7 @@ from finitegpt import GPTConfig, Model, Run, TrainConfig, decode, train, weights
 from finitegpt.analysis import entropy_rate, red_states, stationary_distribution
 from finitegpt.cli import main
 from finitegpt.page import page
-from pages import settle
+from pages import AXE, settle
 
 
 def saved(view: Any, button: str) -> Path:
@@ -592,9 +592,6 @@ def test_the_keyboard_alone_trains_opens_and_walks(visit: Callable[..., Any]) ->
     assert view.locator(".state").count() == 4
 
 
-AXE = Path(__file__).parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
     "link", ["state=5&red=000&startup=1&ghost=1", "lesson=4&pin=3", "context=8&layers=1&steps=2&state=3"]
@@ -607,7 +604,7 @@ def test_nothing_serious_bars_the_way(
             pytest.fail("expected axe-core, found none; try make tools")
         pytest.skip("axe-core is not installed; make tools")
     view = visit(f"{link}&theme={theme}")
-    for summary in view.locator("details > summary").all():
+    for summary in view.locator("details > summary:visible").all():
         summary.click()
     view.wait_for_timeout(200)
     view.evaluate(AXE.read_text(encoding="utf-8"))

@@ -17,17 +17,19 @@ _HERE = Path(__file__).parent
 _WASM = _HERE.parent / "_engine" / "engine.wasm"
 _START = """
 const port = modules["link/host"].portOf();
-const packed = Uint8Array.from(atob(document.getElementById("wasm").textContent), (sign) => sign.charCodeAt(0));
-const unpacked = typeof DecompressionStream === "undefined" ? Promise.resolve(new ArrayBuffer(0))
-  : new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
-unpacked.then((wasm) => modules.main.start({
-  wasm: new Uint8Array(wasm),
-  worker: () => new Worker(URL.createObjectURL(new Blob([document.getElementById("worker").textContent]))),
-  port,
-  run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
-  strings: JSON.parse(document.getElementById("strings").textContent),
-  glossary: JSON.parse(document.getElementById("glossary").textContent),
-}));
+const unpacked = (id) => {
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
+};
+if (typeof DecompressionStream === "undefined") {
+  document.getElementById("page").textContent = "FiniteGPT needs a newer browser. 请使用较新的浏览器。";
+} else Promise.all([unpacked("wasm").arrayBuffer(), unpacked("worker").blob(), unpacked("words").json()])
+  .then(([wasm, worker, [strings, glossary]]) => modules.main.start({
+    wasm: new Uint8Array(wasm),
+    worker: () => new Worker(URL.createObjectURL(worker)),
+    port, strings, glossary,
+    run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
+  }));
 """
 
 
@@ -47,10 +49,9 @@ def page(run: Run | None = None) -> str:
         "policy": policy,
         "style": styles(),
         "run": _inlined(carried(run)) if run else "",
-        "strings": _inlined(strings()),
-        "glossary": _inlined(glossary()),
-        "worker": bundle("engine/worker"),
-        "wasm": base64.b64encode(gzip.compress(_WASM.read_bytes(), mtime=0)).decode(),
+        "words": _packed(json.dumps([strings(), glossary()], ensure_ascii=False).encode()),
+        "worker": _packed(bundle("engine/worker").encode()),
+        "wasm": _packed(_WASM.read_bytes()),
         "script": script,
     }
     template = (_HERE / "index.html").read_text(encoding="utf-8")
@@ -63,6 +64,11 @@ def frame(run: Run) -> str:
         f'<iframe srcdoc="{html.escape(page(run))}" style="width: 100%; height: 46rem; border: 0" '
         'title="FiniteGPT" allow="clipboard-write"></iframe>'
     )
+
+
+def _packed(content: bytes) -> str:
+    """Bytes as text that the page unpacks: what nobody reads in its source makes it no larger than it must be."""
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def _inlined(value: object) -> str:

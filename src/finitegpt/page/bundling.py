@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[\w./]*)\.js";\n', re.M)
 _COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.M)
-"""A comment that has its lines to itself. The page leaves them out: they are for who reads the modules."""
+"""A comment that has its lines to itself: the page leaves it out, as it does indentation."""
 _EXPORT = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.M)
 
 
@@ -31,7 +31,7 @@ def _place(name: str, placed: dict[str, str], waiting: tuple[str, ...]) -> None:
         _place(_resolved(name, path), placed, (*waiting, name))
     text = _IMPORT.sub(lambda found: f'const {found[1]} = modules["{_resolved(name, found[2])}"];\n', text)
     exports = ", ".join(_EXPORT.findall(text))
-    text = _COMMENT.sub("", re.sub(r"^export ", "", text, flags=re.M))
+    text = re.sub(r"^(?:export | +)", "", _COMMENT.sub("", text), flags=re.M)
     placed[name] = f'(() => {{\n{text}modules["{name}"] = {{ {exports} }};\n}})();\n'
 
 

@@ -10,9 +10,11 @@ import { chainAfter, shownStep } from "../engine/training.js";
 /**
  * @typedef {{values: import("../link/fields.js").Values, trained: import("../engine/training.js").Trained, vocab: string[], V: number,
  *   L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array, entropy: number, step: number,
- *   rows: Float32Array, p: Float64Array, gpt: Float64Array, before: Float64Array | null, ghost: Float64Array | null, red: Uint8Array, bad: string[],
- *   chosen: number, off: Set<string>, looked: any, loss: number}} View
- *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking, with the rows that were typed over; `gpt` are those without; `before` are those of the step that is pinned, `ghost` those of the data itself;
+ *   rows: Float32Array, p: Float64Array, gpt: Float64Array, before: Float64Array | null, was: Float64Array | null,
+ *   ghost: Float64Array | null, red: Uint8Array, bad: string[], chosen: number, off: Set<string>, looked: any, loss: number}} View
+ *   `rows` are the log-probabilities shown, decoded, and `p` their probabilities, for drawing and walking, with the rows that
+ *   were typed over; `gpt` are those without; `before` are those of the step that is pinned, `was`, where parts are off, those
+ *   of the chain as it was trained, with the rows that were typed over, and `ghost` those of the data itself;
  *   `loss` is that of the chain on the data, before decoding, NaN where it is another that training lowers.
  */
 
@@ -40,6 +42,7 @@ export function viewOf(values, trained, looked) {
   return {
     values, trained, vocab, V, L, n, shape, counts, entropy, step, rows, p, gpt: typed.size ? probabilities(decoded, V) : p,
     before: values.pin >= 0 ? shown(chainAfter(trained, shownStep(trained, values.pin))) : null,
+    was: names(values.off).length > 0 ? probabilities(overwritten(decode(chainAfter(trained, step), V, how), V, typed), V) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
     loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),

@@ -128,19 +128,33 @@ export class Engine {
       const tokens = this.put(Int32Array.from(context));
       const sizes = [
         shape.nLayer * shape.nHead * length * length,
+        shape.nLayer * length * shape.nEmbd,
         (2 * shape.nLayer + 1) * length * shape.nEmbd,
         shape.vocabSize,
       ];
-      const [attention, residual, logits] = sizes.map((size) => this.room(4 * size));
-      const none = 0;
+      const [attention, heads, residual, logits] = sizes.map((size) => this.room(4 * size));
       const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
-      this.exports.fg_inspect(config, place, off, length, tokens, 1n, attention, none, residual, logits, workspace);
+      this.exports.fg_inspect(config, place, off, length, tokens, 1n, attention, heads, residual, logits, workspace);
       return {
         attention: this.float32(attention, sizes[0]).slice(),
-        residual: this.float32(residual, sizes[1]).slice(),
-        logits: this.float32(logits, sizes[2]).slice(),
+        heads: this.float32(heads, sizes[1]).slice(),
+        residual: this.float32(residual, sizes[2]).slice(),
+        logits: this.float32(logits, sizes[3]).slice(),
       };
     });
+  }
+
+  /**
+   * Next-token logits of one context with all parts on, and then with each part of each layer, its heads and its MLP,
+   * switched off alone. A generator: work that may be broken off between two parts.
+   * @param {Shape} shape @param {Float32Array} weights @param {number[]} context @returns {Generator<Float32Array>}
+   */
+  *ablations(shape, weights, context) {
+    const parts = shape.nLayer * (shape.nHead + 1);
+    for (let part = -1; part < parts; part++) {
+      const switches = Float32Array.from({ length: parts }, (_, k) => Number(k !== part));
+      yield this.inspect(shape, weights, switches, context).logits;
+    }
   }
 
   /**

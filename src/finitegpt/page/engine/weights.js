@@ -76,25 +76,57 @@ function length(values) {
 }
 
 /**
+ * How the output layer reads a vector of the residual stream: normed first, where there is a final norm, and then
+ * multiplied with a row for each token.
+ * @param {Shape} shape @param {Float32Array} weights
+ */
+export function outputOf(shape, weights) {
+  const { nEmbd: C, norm = 0, finalNorm = true } = shape;
+  const all = tensors(shape);
+  const at = (/** @type {string} */ name) => all.find((one) => one.name === name)?.start;
+  const [head, gain, shift] = [at("lm_head.weight") ?? 0, at("transformer.ln_f.weight"), at("transformer.ln_f.bias")];
+  /** A vector without its mean, where the norm takes that away. @param {ArrayLike<number>} x */
+  const centred = (x) => {
+    const mean = finalNorm && norm === 0 ? Array.from(x).reduce((sum, value) => sum + value, 0) / C : 0;
+    return Array.from(x, (value) => value - mean);
+  };
+  /** What the norm divides a vector by. @param {ArrayLike<number>} x */
+  const spread = (x) => (finalNorm ? Math.sqrt(centred(x).reduce((sum, value) => sum + value * value, 0) / C + 1e-5) : 1);
+  const gains = Array.from({ length: C }, (_, k) => (gain === undefined ? 1 : weights[gain + k]));
+  const shifts = Array.from({ length: C }, (_, k) => (shift === undefined ? 0 : weights[shift + k]));
+  return {
+    centred, spread, gains, shifts,
+    /** The row of a token. @param {number} y */
+    row: (y) => weights.subarray(head + y * C, head + (y + 1) * C),
+    /** @param {ArrayLike<number>} x */
+    normed: (x) => {
+      const by = spread(x);
+      return centred(x).map((value, k) => (value / by) * gains[k] + shifts[k]);
+    },
+  };
+}
+
+/** @param {ArrayLike<number>} a @param {ArrayLike<number>} b */
+export function dot(a, b) {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
+  return sum;
+}
+
+/**
  * What the residual stream of the last token would say if it were read at every depth as the last one is: by the final
  * norm, where there is one, and the output layer. Probabilities, one row of V for each depth (the logit lens).
  * @param {Shape} shape @param {Float32Array} weights @param {Float32Array} residual (depths, tokens, C)
  */
 export function lens(shape, weights, residual) {
-  const { vocabSize: V, nEmbd: C, nLayer, norm = 0, finalNorm = true } = shape;
+  const { vocabSize: V, nEmbd: C, nLayer } = shape;
   const depths = 2 * nLayer + 1;
   const tokens = residual.length / depths / C;
-  const all = tensors(shape);
-  const at = (/** @type {string} */ name) => all.find((one) => one.name === name)?.start;
-  const [head, gain, shift] = [at("lm_head.weight") ?? 0, at("transformer.ln_f.weight"), at("transformer.ln_f.bias")];
+  const output = outputOf(shape, weights);
   const out = new Float32Array(depths * V);
   for (let depth = 0; depth < depths; depth++) {
-    const x = residual.subarray(((depth + 1) * tokens - 1) * C, (depth + 1) * tokens * C);
-    const mean = finalNorm && norm === 0 ? x.reduce((sum, value) => sum + value, 0) / C : 0;
-    const spread = finalNorm ? Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C + 1e-5) : 1;
-    const read = Array.from(x, (value, k) =>
-      ((value - mean) / spread) * (gain === undefined ? 1 : weights[gain + k]) + (shift === undefined ? 0 : weights[shift + k]));
-    const logits = Array.from({ length: V }, (_, y) => read.reduce((sum, value, k) => sum + value * weights[head + y * C + k], 0));
+    const read = output.normed(residual.subarray(((depth + 1) * tokens - 1) * C, (depth + 1) * tokens * C));
+    const logits = Array.from({ length: V }, (_, y) => dot(read, output.row(y)));
     const top = Math.max(...logits);
     const sum = logits.reduce((total, logit) => total + Math.exp(logit - top), 0);
     logits.forEach((logit, y) => (out[depth * V + y] = Math.exp(logit - top) / sum));

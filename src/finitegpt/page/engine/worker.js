@@ -2,6 +2,7 @@
 // request of its kind.
 
 import { longRun } from "./analysis.js";
+import { anatomy } from "./anatomy.js";
 import { Engine, EngineError } from "./engine.js";
 import { countWeights, lens, nudged } from "./weights.js";
 
@@ -15,6 +16,9 @@ const wanted = { train: null, look: null, conclude: null };
 /** What there is to look into. @type {any} */
 let current = null;
 let running = false;
+/** Of which weights, moved how, and of which context it was last found what each part means.
+ * @type {{of: Float32Array | null, question: string, without: Float32Array[]}} */
+let missed = { of: null, question: "", without: [] };
 
 self.onmessage = ({ data }) => {
   if (data.kind === "start") engine = Engine.from(data.wasm);
@@ -85,24 +89,48 @@ async function train(ready, request) {
   report(true, false);
 }
 
-/** Answers what the page asks of one step: the chain with parts switched off or weights moved, and inside a state.
+/** Answers what the page asks of one step: the chain with parts switched off or weights moved, and inside a state. What
+ * each part means for that state takes longer, and is told in a second answer.
  * @param {Engine} ready @param {any} request */
-function look(ready, request) {
+async function look(ready, request) {
   if (request.id !== current?.id) return;
   const { shape } = current;
   const { step, nudge, switches, context, rows, startup } = request;
   const kept = step >= current.steps ? current.weights.length - 1 : Math.floor(step / current.keepEvery);
   const before = (step >= current.steps && current.last) || current.weights[kept] || current.last;
   const weights = nudged(before, nudge);
-  const inside = context && ready.inspect(shape, weights, switches, context);
-  if (inside) inside.lens = lens(shape, weights, inside.residual);
+  const found = context && ready.inspect(shape, weights, switches, context);
+  const inside = found && { ...found, lens: lens(shape, weights, found.residual), ...anatomy(shape, weights, context, found) };
   const short = [];
   if (startup) for (let long = 1; long < shape.contextLength; long++) short.push(ready.evaluate(shape, weights, switches, long));
-  self.postMessage({
+  const question = JSON.stringify([nudge, context]);
+  const known = missed.of === before && missed.question === question;
+  const answer = {
     kind: "looked", id: request.id, question: request.question,
     rows: rows ? ready.evaluate(shape, weights, switches) : null, inside, startup: startup ? short : null,
     moved: [before[nudge.param], weights[nudge.param]], weights: request.weights ? weights : null,
-  });
+    without: known ? missed.without : null,
+  };
+  self.postMessage(answer);
+  if (!context || known) return;
+  const without = await missing(ready.ablations(shape, weights, context));
+  if (!without || request.id !== current.id) return;
+  missed = { of: before, question, without };
+  self.postMessage({ ...answer, weights: null, without });
+}
+
+/** All that is computed in turn, or null where something newer is wanted meanwhile. @param {Generator<Float32Array>} rows */
+async function missing(rows) {
+  const all = [];
+  let since = -SLICE; // first see whether this is the newest
+  for (const row of rows) {
+    all.push(row);
+    if (performance.now() - since < SLICE) continue;
+    await pause();
+    if (wanted.train || wanted.look) return null;
+    since = performance.now();
+  }
+  return all;
 }
 
 /** Tells the long run of a chain, each part as soon as it is done, and no more of it once there is a newer request.

@@ -12,3 +12,5 @@ export const MOST_BATCH = 4096;
 export const MOST_TOKENS = 64;
 /** States of a chain that is computed whole. */
 export const MOST_STATES = 4096;
+/** Steps from the tokens of a context to probabilities. */
+export const MOST_INSIDE = 7;

@@ -1,6 +1,6 @@
 // What the page shows, as one typed list, and its form in the link. The link is the experiment.
 
-import { MOST_BATCH, MOST_CONTEXT, MOST_HEADS, MOST_LAYERS, MOST_STATES, MOST_STEPS, MOST_TOKENS, MOST_TYPED, MOST_WIDTH } from "../ground/limits.js";
+import { MOST_BATCH, MOST_CONTEXT, MOST_HEADS, MOST_INSIDE, MOST_LAYERS, MOST_STATES, MOST_STEPS, MOST_TOKENS, MOST_TYPED, MOST_WIDTH } from "../ground/limits.js";
 import { SCENES } from "./opening.js";
 import { ACTIVATIONS, NORMS } from "../engine/weights.js";
 
@@ -47,6 +47,7 @@ export const FIELDS = [
   { key: "step", type: "int", start: -1, min: -1, max: MOST_STEPS },
   { key: "pin", type: "int", start: -1, min: -1, max: MOST_STEPS },
   { key: "state", type: "int", start: -1, min: -1, max: MOST_STATES - 1 },
+  { key: "inside", type: "int", start: 0, min: 0, max: MOST_INSIDE },
   { key: "ghost", type: "flag", start: false },
   { key: "startup", type: "flag", start: false },
   { key: "rows", type: "list", start: "", longest: 4000 },

@@ -24,7 +24,7 @@ export function begun(first, read) {
 export function changed(store, changes) {
   const values = { ...store.values, ...changes };
   if (!sameTraining(values, store.values)) values.step = -1;
-  const quiet = Object.keys(changes).every((key) => key === "step" || key === "state");
+  const quiet = Object.keys(changes).every((key) => ["step", "state", "inside"].includes(key));
   return moved({ ...store, message: quiet ? store.message : null }, values);
 }
 
@@ -52,7 +52,7 @@ export function followed(store, read) {
 /** Files were opened: values, and weights where there are any. @param {Store} store @param {Record<string, any>} changes
  * @param {Float32Array | null} weights @returns {Store} */
 export function filled(store, changes, weights) {
-  const nothing = { step: -1, pin: -1, state: -1, off: "", rows: "", delta: 0, along: 0, lesson: 0, opening: 0 };
+  const nothing = { step: -1, pin: -1, state: -1, inside: 0, off: "", rows: "", delta: 0, along: 0, lesson: 0, opening: 0 };
   const next = replaced(store, { ...store.values, ...nothing, ...changes });
   return { ...next, opened: weights ? { values: next.values, weights } : null };
 }

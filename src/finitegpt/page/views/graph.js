@@ -55,15 +55,17 @@ export function stateGraph(vocab, L, choose) {
     }
   /** @type {[number, number, number, number][]} */
   const boxes = [];
+  /** How wide labels are, of what is and of what was and is; none where there are none. @type {number[]} */
+  let wides = [];
   if (inside && n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
     const wide = 8 * (longest + 4);
-    labels(place, lines, wide, 17).forEach(([x, y], k) => {
-      lines[k].text = svg("text", { x, y, class: `arrow-label t${k % V}` });
-      lines[k].patch = svg("rect", { x: x - wide / 2, y: y - 8, width: wide, height: 16, rx: 3, class: "patch" });
-      texts.append(lines[k].patch, lines[k].text);
-      boxes.push([x, y, wide, 17]);
-    });
+    for (const line of lines) {
+      line.text = svg("text");
+      line.patch = svg("rect", { height: 16, rx: 3, class: "patch" });
+      texts.append(line.patch, line.text);
+    }
+    wides = [wide, wide + 30];
   }
   /** @type {SVGElement[]} */
   const circles = [];
@@ -104,8 +106,23 @@ export function stateGraph(vocab, L, choose) {
     held = id;
   }
 
-  const box = bounds(place, lines.map(({ curve }) => curve), boxes);
-  picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
+  let placed = -1;
+  write(0);
+
+  /** Labels go where there is room for them. @param {number} which of their two widths */
+  function write(which) {
+    if (which === placed) return;
+    placed = which;
+    const wide = wides[which];
+    const spots = wides.length ? labels(place, lines, wide, 17) : [];
+    spots.forEach(([x, y], k) => {
+      for (const [key, value] of Object.entries({ x, y })) lines[k].text.setAttribute(key, value);
+      for (const [key, value] of Object.entries({ x: x - wide / 2, y: y - 8, width: wide })) lines[k].patch.setAttribute(key, value);
+    });
+    const taken = spots.map(([x, y]) => /** @type {[number, number, number, number]} */ ([x, y, wide, 17]));
+    const box = bounds(place, lines.map(({ curve }) => curve), [...boxes, ...taken]);
+    picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
+  }
 
   /** The name of a state in its circle, or outside along the radius. @param {number} id @param {number} x @param {number} y */
   function nodeName(id, x, y) {
@@ -153,15 +170,17 @@ export function stateGraph(vocab, L, choose) {
   return {
     picture,
     /** @param {import("../chain/view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
-    update({ p, before, counts, chosen, red, ghost }, ends) {
+    update({ p, before, was, counts, chosen, red, ghost }, ends) {
+      write(was && !before ? 1 : 0);
       lines.forEach((line, k) => {
         line.halo.setAttribute("stroke-width", ghost && ghost[k] > 0 ? (weight * (4 + 14 * ghost[k])).toFixed(1) : "0");
         const change = before ? p[k] - before[k] : 0;
         const symbol = visible(vocab[k % V]);
         const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];
-        const words = `${symbol} ${before ? signed(change) : percent(p[k])}`;
+        const [then, now] = [was ? percent(was[k]) : percent(p[k]), percent(p[k])];
+        const words = `${symbol} ${before ? signed(change) : then === now ? now : `${then.replace("%", "")}→${now}`}`;
         drawArrow(line, k, before && Math.abs(change) < 0.005 ? 0 : size, words, before ? (change > 0 ? "up" : "down") : "");
-        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${percent(p[k])}`;
+        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${was ? say("inside.was", { was: then, is: now }) : now}`;
         if (line.title.textContent !== told) line.title.textContent = told;
         line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
       });

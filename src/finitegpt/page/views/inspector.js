@@ -3,24 +3,31 @@
 
 import { context, label } from "../chain/data.js";
 import { bar, button, html, setText } from "./dom.js";
+import { answered, insideDialog } from "./insidedialog.js";
+import { partsList } from "./insideparts.js";
+import { strip } from "./insidestrips.js";
+import { depthName } from "./insidevectors.js";
 import { COLOURS } from "../ground/colours.js";
+import { howOf } from "../chain/parts.js";
 import { percent, say, visible } from "../ground/strings.js";
 
 const MOST_BARS = 8;
 const NAMED = 5; // up to so many tokens of the context, attention names them
 
 /**
- * @param {{choose: (id: number) => void, toggle: (part: string) => void, redden: (id: number) => void, tell: (message: import("../store/store.js").Message | null) => void}} act
+ * @param {{set: (changes: Record<string, any>) => void, choose: (id: number) => void, toggle: (part: string) => void, redden: (id: number) => void, tell: (message: import("../store/store.js").Message | null) => void}} act
  */
-export function inspector({ choose, toggle, redden, tell }) {
+export function inspector({ set, choose, toggle, redden, tell }) {
   const title = html("h2", {});
   const typed = html("input", { type: "text", class: "go", size: 8, "aria-label": say("state.go"), title: say("state.go"), placeholder: say("state.go.short"), autocomplete: "off" });
   const seen = html("p", { class: "soft" });
   const redButton = button("", () => redden(/** @type {any} */ (last).chosen), { class: "small" });
   const bars = html("div", { class: "bars" });
   const inside = html("div", {});
-  const opened = html("div", {}, seen, html("h3", {}, say("state.next")), bars, html("p", {}, redButton), inside);
-  const element = html("section", { class: "card", "data-part": "state" }, html("div", { class: "cardhead" }, title, typed), opened);
+  const how = button("", () => set({ inside: 1 }), { class: "inside-open" });
+  const dialog = insideDialog({ set, toggle });
+  const opened = html("div", {}, seen, html("h3", {}, say("state.next")), bars, html("p", { class: "transport" }, how, redButton), inside);
+  const element = html("section", { class: "card", "data-part": "state" }, html("div", { class: "cardhead" }, title, typed), opened, dialog.element);
   /** @type {import("../chain/view.js").View | null} */
   let last = null;
   let shape = "";
@@ -28,6 +35,8 @@ export function inspector({ choose, toggle, redden, tell }) {
   let rows = [];
   /** @type {ReturnType<typeof insideView> | null} */
   let depths = null;
+  /** @type {ReturnType<typeof partsList> | null} */
+  let parts = null;
 
   typed.addEventListener("change", () => {
     if (!last || !typed.value) return;
@@ -43,7 +52,8 @@ export function inspector({ choose, toggle, redden, tell }) {
     /** @param {import("../chain/view.js").View} view */
     update(view) {
       last = view;
-      const { chosen, vocab, V, L, p, counts, red, looked, shape: model, off } = view;
+      const { chosen, vocab, V, L, p, was, counts, red, looked, shape: model, off, values } = view;
+      dialog.update(view);
       opened.hidden = chosen < 0;
       setText(title, chosen < 0 ? say("state.none") : say("state", { label: visible(label(chosen, vocab, L)) }));
       title.classList.toggle("plain", chosen < 0);
@@ -54,19 +64,28 @@ export function inspector({ choose, toggle, redden, tell }) {
         rows = Array.from({ length: Math.min(V, MOST_BARS) }, () => bar(""));
         bars.replaceChildren(...rows.map((row) => row.element));
         depths = insideView(model, V, L, toggle);
-        inside.replaceChildren(depths.element);
+        parts = partsList(model, toggle);
+        inside.replaceChildren(parts.element, depths.element);
       }
       const count = counts[chosen];
       setText(seen, count === 0 ? say("state.never") : count === 1 ? say("state.once") : say("state.seen", { n: count }));
       const order = [...vocab.keys()].map((y) => ({ y, p: p[chosen * V + y] }));
       if (V > MOST_BARS) order.sort((a, b) => b.p - a.p);
       rows.forEach((row, k) => {
-        row.set(visible(vocab[order[k].y]), order[k].p, percent(order[k].p));
-        row.colour(COLOURS[order[k].y % 8]);
+        const { y, p: now } = order[k];
+        const before = was?.[chosen * V + y];
+        const words = before === undefined ? percent(now) : say("inside.was", { was: percent(before), is: percent(now) });
+        row.set(visible(vocab[y]), now, words, before ?? null);
+        row.colour(COLOURS[y % 8]);
       });
+      bars.classList.toggle("compared", was !== null);
+      const answer = answered(view);
+      how.hidden = !looked?.inside;
+      if (answer) setText(how, say("inside.open", { p: percent(answer.p) }));
       setText(redButton, say(red[chosen] ? "state.unred" : "state.redden"));
       const fresh = looked?.inside && looked.question === chosen;
       inside.hidden = !looked?.inside;
+      if (fresh) parts?.update(off, looked.without, howOf(values));
       if (fresh && depths) depths.update(looked.inside, context(chosen, V, L).map((token) => visible(vocab[token])), off, vocab);
     },
   };
@@ -97,10 +116,10 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
     layers.push(html("div", { class: "layer" }, row, mlp));
   }
   const strips = Array.from({ length: 2 * nLayer + 1 }, (_, depth) => {
-    const name = depth === 0 ? say("depth.start") : say(depth % 2 ? "depth.attention" : "depth.mlp", { layer: Math.ceil(depth / 2) });
-    const canvas = html("canvas", { width: nEmbd, height: 1, class: "strip", role: "img", "aria-label": name });
+    const name = depthName(depth);
+    const { canvas, draw } = strip(nEmbd, { "aria-label": name });
     const lens = html("span", { class: "lens" }, ...Array.from({ length: Math.min(V, MOST_BARS) }, () => html("span", {})));
-    return { canvas, lens, element: html("div", { class: "depth" }, html("span", {}, name), canvas, lens) };
+    return { draw, lens, element: html("div", { class: "depth" }, html("span", {}, name), canvas, lens) };
   });
   const element = html(
     "div", {},
@@ -127,15 +146,8 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
       }
       const top = [...vocab.keys()].sort((a, b) => lens[2 * nLayer * V + b] - lens[2 * nLayer * V + a]).slice(0, MOST_BARS).sort((a, b) => a - b);
       const largest = residual.reduce((a, x) => Math.max(a, Math.abs(x)), 1e-9);
-      strips.forEach(({ canvas, lens: read, element: row }, depth) => {
-        const pen = canvas.getContext("2d");
-        const image = pen.createImageData(nEmbd, 1);
-        const from = ((depth + 1) * L - 1) * nEmbd;
-        for (let k = 0; k < nEmbd; k++) {
-          const x = residual[from + k] / largest;
-          image.data.set(x > 0 ? [0, 114, 178, 255 * x] : [213, 94, 0, -255 * x], 4 * k);
-        }
-        pen.putImageData(image, 0, 0);
+      strips.forEach(({ draw, lens: read, element: row }, depth) => {
+        draw(residual.subarray(((depth + 1) * L - 1) * nEmbd, (depth + 1) * L * nEmbd), largest);
         [...read.children].forEach((part, k) => {
           part.style.width = `${100 * lens[depth * V + top[k]]}%`;
           part.style.background = COLOURS[top[k] % 8];

@@ -41,7 +41,8 @@ export function stageOf(choose) {
       }
       shown.update(view, ends);
       const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
-      setText(legend, say(view.before ? pinned : words, { n: view.n, step: view.values.pin }));
+      const compared = view.was && !view.before && make === stateGraph ? say("inside.gap") + say("inside.legend") : "";
+      setText(legend, say(view.before ? pinned : words, { n: view.n, step: view.values.pin }) + compared);
       const within = near.contains(document.activeElement);
       near.replaceChildren(...(view.n > LARGEST && view.chosen >= 0 ? [neighbourhood(view, choose)] : []));
       if (within) /** @type {HTMLElement | null} */ (near.querySelector(".chosen"))?.focus();
