@@ -68,7 +68,7 @@ export function screenOf(root, acts) {
     html("footer", {}, away.element, unhide), glossary.dialog,
   );
   placeWalk();
-  new ResizeObserver(placeWalk).observe(root.children[0]);
+  new ResizeObserver(placeWalk).observe(/** @type {Element} */ (root.querySelector("header")));
 
   /** The walk stands beside the graph, or right below it where there is no room beside it. */
   function placeWalk() {
