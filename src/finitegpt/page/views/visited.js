@@ -8,6 +8,7 @@ import { largestOf } from "./facts.js";
 
 const ALL = 16; // states up to which all are shown
 const TOP = 6;
+const LONG = 8; // characters of a name that is written smaller
 const FULL = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1]; // what a bar over the whole width can be
 
 export function visitsTable() {
@@ -57,7 +58,7 @@ function rowOf(name) {
   const fills = ["vt-all", "vt-recent"].map((kind) => html("span", { class: `vt-fill ${kind}` }));
   const tick = html("span", { class: "vt-tick" });
   const numbers = [html("td", { class: "vt-number" }), html("td", { class: "vt-number" })];
-  const element = html("tr", {}, html("th", { scope: "row" }, name),
+  const element = html("tr", {}, html("th", { scope: "row", title: name, class: name.length > LONG ? "vt-long" : null }, name),
     html("td", { class: "vt-bars", "aria-hidden": "true" }, html("span", { class: "vt-track" }, ...fills, tick)), ...numbers);
   return {
     element,
@@ -67,6 +68,7 @@ function rowOf(name) {
       const wide = (/** @type {number} */ share) => `${(100 * Math.min(1, share / full)).toFixed(2)}%`;
       [all, late].forEach((share, k) => {
         fills[k].style.width = wide(share);
+        fills[k].classList.toggle("vt-over", share > full); // it goes on: its end is drawn as an arrow
         setText(numbers[k], some ? `${(100 * share).toFixed(k ? 0 : 1)}%` : "");
       });
       tick.style.display = mark === null ? "none" : "";
