@@ -5,6 +5,7 @@ import { RECENT, distance, recently } from "../chain/visits.js";
 import { percent, say, visible } from "../ground/strings.js";
 import { html, setText } from "./dom.js";
 import { largestOf } from "./facts.js";
+import { explained } from "./glossary.js";
 
 const ALL = 16; // states up to which all are shown
 const TOP = 6;
@@ -14,7 +15,9 @@ const FULL = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1]; // what a bar over 
 export function visitsTable() {
   const told = html("p", { class: "soft visited" });
   const broken = html("p", { class: "vt-broken" });
-  const far = html("p", { class: "soft vt-far" });
+  const scale = html("p", { class: "soft vt-far" });
+  const numbers = html("span", {});
+  const far = html("p", { class: "soft vt-far" }, ...explained("walking.distance"), " ", numbers);
   const body = html("tbody", {});
   const column = (/** @type {string} */ kind, /** @type {string} */ words) => html("th", { scope: "col" }, html("span", { class: `vt-key ${kind}` }), words);
   const table = html("table", { class: "vt" },
@@ -26,7 +29,7 @@ export function visitsTable() {
   let key = "";
 
   return {
-    elements: [broken, told, table, far],
+    elements: [broken, told, table, scale, far],
     /** @param {import("../chain/view.js").View} view @param {import("../engine/analysis.js").Law | null} law
      * @param {boolean} settles whether every walk comes to that law @param {import("../chain/visits.js").Visits} visits
      * @param {number} at where the walk is, or -1 */
@@ -48,7 +51,9 @@ export function visitsTable() {
       rows.forEach((row, k) => row.set(all(states[k]), late(states[k]), law ? pi[states[k]] : null, full, visits.total > 0, states[k] === at));
       setText(broken, brokenWords(visits, recent));
       setText(told, countWords(visits, law !== null));
-      setText(far, `${say("walking.full", { p: percent(full) })} ${law && settles && visits.total ? farWords(visits, recent, law) : ""}`);
+      setText(scale, say("walking.full", { p: percent(full) }));
+      far.style.visibility = law && settles && visits.total ? "visible" : "hidden";
+      setText(numbers, law && settles && visits.total ? farWords(visits, recent, law) : "");
     },
   };
 }
