@@ -3,6 +3,7 @@
 import { label } from "../chain/data.js";
 import { COLOURS } from "../ground/colours.js";
 import { svg } from "./dom.js";
+import { markerOf } from "./marker.js";
 import { arrow, at, bounds, labels, ring, wheel } from "../chain/layout.js";
 import { percent, say, signed, visible } from "../ground/strings.js";
 
@@ -28,11 +29,10 @@ export function stateGraph(vocab, L, choose) {
   const place = inside ? ring(V, L, 8.2 * L) : wheel(V, L);
   const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
   const [ghosts, arrows, texts, hits, nodes] = layers;
-  const walker = svg("circle", { r: 7, class: "walker", visibility: "hidden" });
   const picture = svg(
     "svg",
     { role: "group", class: "graph", "aria-label": say("graph", { n }) },
-    ...layers, walker,
+    ...layers,
   );
   /** @type {Line[]} */
   const lines = [];
@@ -95,6 +95,10 @@ export function stateGraph(vocab, L, choose) {
     nodes.append(group);
     circles.push(group);
   }
+
+  const marker = markerOf(place, lines, weight, head);
+  arrows.after(marker.trail);
+  picture.append(marker.dot);
 
   let held = 0;
   hold(place.order[0]);
@@ -184,6 +188,7 @@ export function stateGraph(vocab, L, choose) {
         if (line.title.textContent !== told) line.title.textContent = told;
         line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
       });
+      marker.relight();
       circles.forEach((group, id) => {
         group.classList.toggle("unseen", counts[id] === 0);
         group.classList.toggle("chosen", id === chosen);
@@ -193,13 +198,7 @@ export function stateGraph(vocab, L, choose) {
         group.setAttribute("aria-label", nodeWords(id, counts, red));
       });
     },
-    /** @param {number | null} id */
-    walk(id) {
-      walker.setAttribute("visibility", id === null ? "hidden" : "visible");
-      if (id === null) return;
-      walker.setAttribute("cx", String(place.positions[id][0]));
-      walker.setAttribute("cy", String(place.positions[id][1] - place.node - 3));
-    },
+    walk: marker.walk,
   };
 
   /** @param {number} id */

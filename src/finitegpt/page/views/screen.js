@@ -62,11 +62,22 @@ export function screenOf(root, acts) {
         button(say("reset"), acts.reset))),
     notice, opening.element,
     html("main", { class: "screen" }, panel.element,
-      html("div", { class: "middle" }, why, ...stage.elements, table.element, time.element, walk.element),
+      html("div", { class: "middle" }, why, ...stage.elements, table.element, time.element),
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
     html("footer", {}, away.element, unhide), glossary.dialog,
   );
+  placeWalk();
+  new ResizeObserver(placeWalk).observe(/** @type {Element} */ (root.querySelector("header")));
+
+  /** The walk stands beside the graph, or right below it where there is no room beside it. */
+  function placeWalk() {
+    const before = matchMedia("(max-width: 68rem)").matches ? stage.elements[stage.elements.length - 1] : lesson.element;
+    if (before.nextElementSibling === walk.element) return;
+    const held = walk.element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    before.after(walk.element);
+    held?.focus();
+  }
 
   /** Parts that are hidden, once they are all there. @param {string} list */
   function hide(list) {

@@ -28,8 +28,8 @@ export function stageOf(choose) {
   return {
     elements: [box, legend, near],
     picture: () => shown.picture,
-    /** @param {number | null} id */
-    walk: (id) => shown?.walk(id),
+    /** @type {import("./walk.js").Mark} */
+    walk: (id, arrow, t, outside) => shown?.walk(id, arrow, t, outside),
     /** @param {import("../chain/view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
     update(view, ends) {
       const [make, words] = kind(view);
