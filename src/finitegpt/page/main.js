@@ -9,10 +9,9 @@ import { opened } from "./files/open.js";
 import { say, setLanguage, setStrings } from "./ground/strings.js";
 import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
-import { accepted, begun, changed, drawn, filled, followed, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
+import { accepted, begun, changed, drawn, filled, followed, found, preset, refused, replaced, restarted, shownMessage, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
-import { keysOf } from "./views/keys.js";
 import { screenOf } from "./views/screen.js";
 
 /**
@@ -32,7 +31,7 @@ export function start({ wasm, worker, strings, run }) {
     return;
   }
   const frames = framesOf({
-    values: () => store.values, drawn: () => drawn(store), screen: () => screen, tell, trainer: () => trainer, concluder: () => concluder,
+    values: () => store.values, drawn: () => drawn(store), screen: () => screen, found: (message) => said(found(store, message)), trainer: () => trainer, concluder: () => concluder,
   });
   const failed = (/** @type {string} */ key, /** @type {any} */ values) => tell({ key, filled: values });
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });
@@ -62,7 +61,7 @@ export function start({ wasm, worker, strings, run }) {
     const read = address.read();
     if (toHash(read.values) !== toHash(store.values)) go(followed(store, read), null);
   });
-  addEventListener("keydown", (event) => keysOf(screen.time)(event));
+  addEventListener("keydown", (event) => screen.key(event));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", frames.later);
   takeDrops(open, () => tell({ key: "notice.file", filled: { name: "?" }, at: "away" }));
 
@@ -86,8 +85,8 @@ export function start({ wasm, worker, strings, run }) {
   function show() {
     document.title = `FiniteGPT: ${say("title")}`;
     document.documentElement.dataset.theme = store.values.theme;
-    screen.tell(store.message);
     screen.controls(store.values);
+    screen.tell(shownMessage(store));
   }
 
   function rebuild() {
@@ -112,19 +111,23 @@ export function start({ wasm, worker, strings, run }) {
 
   /** @param {import("./store/store.js").Message | null} message */
   function tell(message) {
-    store = told(store, message);
-    screen.tell(message);
+    said(told(store, message));
+  }
+
+  /** What there is to say has become another. @param {import("./store/store.js").Store} next */
+  function said(next) {
+    store = next;
+    screen.tell(shownMessage(store));
   }
 
   /** Asks for the training that the values are; where there is none, says why and keeps what there is. */
   function retrain() {
     const { experiment, problem } = experimentOf(store.values);
     if (!experiment) {
-      tell({ key: problem.key, filled: problem.values, at: problem.at });
+      said(refused(store, problem));
       return false;
     }
-    store = accepted(store);
-    if (experiment.madeWidth) tell({ key: "notice.heads", filled: { width: store.values.width, made: experiment.shape.nEmbd }, at: "width" });
+    said(accepted(store, experiment));
     const own = run && !store.opened && sameTraining(store.first, store.values) ? run : null;
     if (own?.fixed) tell({ key: "notice.fixed", said: { why: own.fixed } });
     trainer.train(experiment, store.opened ? { weights: store.opened.weights, losses: [], retrain: false } : own && { ...own, retrain: !own.fixed });

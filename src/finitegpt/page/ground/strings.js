@@ -32,10 +32,15 @@ export function percent(p) {
   return `${Math.round(100 * p)}%`;
 }
 
-/** A difference of two probabilities in whole percent, with its sign. @param {number} d */
+/** A token and its probability, "1 (79%)". @param {string} symbol @param {number} p */
+export function tokenShare(symbol, p) {
+  return `${visible(symbol)} (${percent(p)})`;
+}
+
+/** A difference of two probabilities in whole percentage points, with its sign. @param {number} d */
 export function signed(d) {
   const whole = Math.round(100 * d);
-  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}%`;
+  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)} pp`;
 }
 
 /** Signs without a shape get one. @param {string} text */

@@ -4,11 +4,13 @@ import { label } from "../chain/data.js";
 import { COLOURS } from "../ground/colours.js";
 import { svg } from "./dom.js";
 import { arrow, at, bounds, labels, ring, wheel } from "../chain/layout.js";
-import { percent, say, signed, visible } from "../ground/strings.js";
+import { say, signed, tokenShare, visible } from "../ground/strings.js";
 
 export const LARGEST = 128;
 const LABELLED = 64; // arrows
 const NAMED_INSIDE = 24; // states
+const LABEL = 12.5; // font size of the arrows' labels, as style.css has it
+const LEGIBLE = 10.2; // pixels on the screen
 const LEAST = 0.0005; // arrows and differences below are not drawn
 
 /**
@@ -57,7 +59,7 @@ export function stateGraph(vocab, L, choose) {
   const boxes = [];
   if (inside && n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
-    const wide = 8 * (longest + 4);
+    const wide = 8 * longest + 46;
     labels(place, lines, wide, 17).forEach(([x, y], k) => {
       lines[k].text = svg("text", { x, y, class: `arrow-label t${k % V}` });
       lines[k].patch = svg("rect", { x: x - wide / 2, y: y - 8, width: wide, height: 16, rx: 3, class: "patch" });
@@ -95,6 +97,9 @@ export function stateGraph(vocab, L, choose) {
   }
 
   let held = 0;
+  /** @type {number | null} */
+  let lit = null;
+  let chosenNow = -1;
   hold(place.order[0]);
 
   /** Of all states, the tab key stops at one only: the arrow keys go round the others. @param {number} id */
@@ -106,6 +111,13 @@ export function stateGraph(vocab, L, choose) {
 
   const box = bounds(place, lines.map(({ curve }) => curve), boxes);
   picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
+  // What is written never falls below LEGIBLE pixels: names and labels are enlarged, and of labels only some are shown.
+  new ResizeObserver(([{ contentRect: { width, height } }]) => {
+    const scale = Math.min(width / box[2], height / box[3]);
+    picture.classList.toggle("cramped", scale * LABEL < LEGIBLE);
+    picture.style.setProperty("--legible", `${(LEGIBLE / scale).toFixed(2)}px`);
+    picture.style.setProperty("--grow", Math.max(1, LEGIBLE / scale / LABEL).toFixed(3));
+  }).observe(picture);
 
   /** The name of a state in its circle, or outside along the radius. @param {number} id @param {number} x @param {number} y */
   function nodeName(id, x, y) {
@@ -127,6 +139,14 @@ export function stateGraph(vocab, L, choose) {
     lines.forEach(({ source, path, tip, text }) => {
       for (const part of [path, tip, text]) part?.classList.toggle("lit", source === id);
     });
+    lit = id;
+    nameArrows();
+  }
+
+  /** Where there is no room for all labels, those of one state are shown. */
+  function nameArrows() {
+    for (const { source, text, patch } of lines)
+      for (const part of [text, patch]) part?.classList.toggle("named", source === (lit ?? chosenNow));
   }
 
   /** @param {Line} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
@@ -140,7 +160,7 @@ export function stateGraph(vocab, L, choose) {
     if (line.text) line.text.textContent = size > LEAST ? words : "";
     line.path.setAttribute("class", change);
     line.tip.setAttribute("class", change);
-    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}`);
+    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}${line.source === lit ? " lit" : ""}${line.source === (lit ?? chosenNow) ? " named" : ""}`);
     if (size <= LEAST) return;
     const wide = weight * (0.8 + 4.2 * size);
     const opacity = (0.35 + 0.65 * size).toFixed(3);
@@ -159,12 +179,16 @@ export function stateGraph(vocab, L, choose) {
         const change = before ? p[k] - before[k] : 0;
         const symbol = visible(vocab[k % V]);
         const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];
-        const words = `${symbol} ${before ? signed(change) : percent(p[k])}`;
+        const words = before ? `${symbol} ${signed(change)}` : tokenShare(vocab[k % V], p[k]);
         drawArrow(line, k, before && Math.abs(change) < 0.005 ? 0 : size, words, before ? (change > 0 ? "up" : "down") : "");
-        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${percent(p[k])}`;
+        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${tokenShare(vocab[k % V], p[k])}`;
         if (line.title.textContent !== told) line.title.textContent = told;
         line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
       });
+      if (chosen !== chosenNow) {
+        chosenNow = chosen;
+        nameArrows();
+      }
       circles.forEach((group, id) => {
         group.classList.toggle("unseen", counts[id] === 0);
         group.classList.toggle("chosen", id === chosen);

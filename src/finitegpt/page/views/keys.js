@@ -1,14 +1,36 @@
-// Keys that work wherever no field or button has them: space plays, arrows step.
+// Keys that work wherever no field or button has them, and the list of them.
 
-/** @param {{toggle: () => void, step: (by: number) => void}} time */
-export function keysOf(time) {
-  return (/** @type {KeyboardEvent} */ event) => {
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, button, summary")) return;
-    if (event.key === " ") time.toggle();
-    else if (event.key === "ArrowRight") time.step(1);
-    else if (event.key === "ArrowLeft") time.step(-1);
-    else return;
-    event.preventDefault();
+import { button, html } from "./dom.js";
+import { say } from "../ground/strings.js";
+
+const KEYS = [["?", "keys.help"], ["Esc", "keys.close"], ["Space", "keys.play"], ["← →", "keys.step"], ["↑ ↓", "keys.around"], ["Enter", "keys.open"]];
+const TYPED = "textarea, select, input:not([type=range], [type=checkbox], [type=file])";
+
+/** @param {{toggle: () => void, step: (by: number) => void}} time @param {() => void} close */
+export function keysOf(time, close) {
+  const list = html(
+    "dialog", { class: "keys", "aria-labelledby": "keys" },
+    html("h2", { id: "keys" }, say("keys")),
+    html("dl", {}, ...KEYS.flatMap(([key, words]) => [html("dt", {}, html("kbd", {}, key === "Space" ? say("keys.space") : key)), html("dd", {}, say(words))])),
+    button(say("screen.close"), () => list.close(), { class: "main" }),
+  );
+  list.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === list && list.close());
+  const opener = button("?", () => list.showModal(), { "aria-label": say("keys"), title: say("keys") });
+  return {
+    list, opener,
+    /** @param {KeyboardEvent} event */
+    pressed(event) {
+      const target = /** @type {HTMLElement} */ (event.target);
+      if (list.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      const has = (/** @type {string} */ fields) => target.closest?.(fields);
+      if (event.key === "Escape") return close();
+      if (has(TYPED)) return;
+      if (event.key === "?") list.showModal();
+      else if (event.key === " " && !has("button, summary, input, a")) time.toggle();
+      else if (event.key === "ArrowRight" && !has("input")) time.step(1);
+      else if (event.key === "ArrowLeft" && !has("input")) time.step(-1);
+      else return;
+      event.preventDefault();
+    },
   };
 }

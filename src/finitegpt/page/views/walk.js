@@ -3,7 +3,7 @@
 import { totalVariation } from "../chain/chain.js";
 import { context, label, successor } from "../chain/data.js";
 import { bar, button, html, setText } from "./dom.js";
-import { barScale, largestOf } from "./facts.js";
+import { barLength, barScale, largestOf } from "./facts.js";
 import { COLOURS } from "../ground/colours.js";
 import { draw, random } from "../ground/random.js";
 import { say, visible } from "../ground/strings.js";
@@ -103,11 +103,12 @@ export function walker(marked) {
     if (total) parts.push(say("walk.visits", { n: total }));
     else if (law) parts.push(say("walk.none"));
     if (written) parts.push(say("walk.written", { n: written }));
-    if (total && law && settles) parts.push(say("walk.away", { d: away(shares, law) }));
-    setText(visited, parts.join(" "));
     const pi = law ? law.pi : shares;
     const top = largestOf(pi, TOP);
-    const scale = barScale(pi[top[0]]);
+    if (top.length) parts.push(barScale(pi[top[0]]));
+    if (total && law && settles) parts.push(say("walk.away", { d: away(shares, law) }));
+    setText(visited, parts.join(" "));
+    const scale = 1 / barLength(pi[top[0]]);
     bars.forEach((one, k) => {
       one.element.style.display = k < top.length ? "" : "none";
       if (k < top.length) one.set(visible(label(top[k], vocab, L)), Math.min(1, scale * shares[top[k]]), `${(100 * shares[top[k]]).toFixed(1)}%`, law ? scale * pi[top[k]] : null);
