@@ -10,7 +10,7 @@ export const LESSONS = [
   { set: { step: 0 }, part: "time" },
   { set: { state: 0 }, part: "state", at: ".bars" },
   { set: { along: 0.1 }, part: "nudge", at: "label" },
-  { set: { startup: true }, part: "startup" },
+  { set: { startup: true }, part: "startup", at: ".short" },
   { set: {}, part: "chain", at: "dl" },
   { set: { greedy: true }, part: "stage" },
   { set: { red: "000" }, part: "red", flag: "greedy" },

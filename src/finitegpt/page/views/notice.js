@@ -14,7 +14,7 @@ const TOLD = ["copied", "link.done", "copy.by.hand", "link.frame", "notice.opene
 export function noticeOf(page, close) {
   const words = html("p", { class: "notice", id: "notice" });
   const spoken = html("p", { class: "hidden", role: "status" }); // it stays where it is: what moves is not read aloud
-  const bar = html("div", { class: "notices", hidden: true }, words, button("×", close, { class: "small", "aria-label": say("screen.close") }));
+  const bar = html("section", { class: "notices", "aria-label": say("screen.message"), hidden: true }, words, button("×", close, { class: "small", "aria-label": say("screen.close") }));
   let shown = "";
 
   return {

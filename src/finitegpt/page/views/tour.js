@@ -6,7 +6,7 @@ import { say } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
 
 const AIR = 12; // pixels around what is pointed at: its ring is drawn there
-const LEAST = 120; // pixels that the graph has at least
+const LEAST = 100; // pixels that the graph has at least
 
 /** @param {(lesson: number) => void} go 0 ends the tour @param {(changes: Record<string, any>) => void} set */
 export function tour(go, set) {
