@@ -24,7 +24,8 @@ IN_SIGHT = """() => {
     return found && { left: found.left, top: found.top, right: found.right, bottom: found.bottom };
   };
   return {
-    words: box(".lesson"), aim: box(".pointed"), graph: box(".stage svg"), next: box(".lesson .main"), text: box(".lesson h2"),
+    words: box(".lesson"), text: box(".lesson h2"), next: box(".lesson .main"),
+    aim: box(".pointed"), graph: box(".stage svg"),
     unread: one(".lesson .words").scrollHeight - one(".lesson .words").clientHeight,
     window: { left: 0, top: 0, right: innerWidth, bottom: innerHeight }, wide: document.documentElement.scrollWidth,
   };

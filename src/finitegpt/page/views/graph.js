@@ -28,8 +28,8 @@ export function stateGraph(vocab, L, choose) {
   const inside = n <= NAMED_INSIDE;
   const weight = inside ? 1 : 0.6; // of arrows, which are more the more states there are
   const place = inside ? ring(V, L, 8.2 * L) : wheel(V, L);
-  const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
-  const [ghosts, arrows, texts, hits, nodes] = layers;
+  const layers = ["halos", "arrows", "hits", "nodes", "arrow-labels"].map((name) => svg("g", { class: name }));
+  const [ghosts, arrows, hits, nodes, texts] = layers;
   const walker = svg("circle", { r: 7, class: "walker", visibility: "hidden" });
   const picture = svg(
     "svg",
