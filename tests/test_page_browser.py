@@ -111,7 +111,7 @@ def shown(view: Any) -> np.ndarray:
 def test_it_opens_with_the_notebooks_experiment_trained(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
     assert "step 50 of 50, loss 0.4670 nats" in view.inner_text(".step")
-    assert "1 79%" in view.text_content(".stage svg")
+    assert "1 (79%)" in view.text_content(".stage svg")
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 
@@ -379,7 +379,7 @@ def test_a_step_is_pinned_and_differences_shown(visit: Callable[..., Any], noteb
     settle(view)
     assert "since step 0" in view.inner_text(".legend")
     change = round(100 * (notebook.chain.probs - notebook.initial_chain.probs)[5, 1])
-    assert f"1 +{change}%" in view.text_content(".arrow-labels")
+    assert f"1 +{change} pp" in view.text_content(".arrow-labels")
     assert view.locator("path.down").count() > 0
     assert "pin=0" in view.url
     view.get_by_role("button", name="Unpin").click()

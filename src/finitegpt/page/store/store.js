@@ -78,9 +78,10 @@ export function found(store, drawing) {
   return { ...store, standing: { ...store.standing, drawing } };
 }
 
-/** The one message that is shown. @param {Store} store */
-export function shownMessage({ message, standing }) {
-  return message ?? standing.training ?? standing.drawing;
+/** The one message that is shown: that a training is refused goes before what is drawn, that a width was made another
+ * comes last. @param {Store} store */
+export function shownMessage({ message, standing: { training, drawing }, values, good }) {
+  return message ?? (sameTraining(values, good) ? (drawing ?? training) : (training ?? drawing));
 }
 
 /** Nothing of the link can be trained: what the page opens with instead. @param {Store} store @returns {Store} */

@@ -5,7 +5,7 @@ import { say } from "../ground/strings.js";
 
 const WIDE = 800;
 const HIGH = 120;
-const MOST_TICKS = { loss: 4, step: 5 };
+const MOST_TICKS = { loss: 4, step: 6 };
 const SPEEDS = [0.25, 1, 4, 16];
 const SECONDS = 5; // that a whole training takes at speed 1, where it has a step for each frame of them
 const LONGEST_FRAME = 100; // milliseconds: after a pause in the background nothing is made up for
