@@ -123,7 +123,7 @@ export function timeline({ go, follow, pin }) {
     axes = wanted;
     const at = ticks(low, high, MOST_TICKS.loss);
     const digits = Math.max(0, -Math.floor(Math.log10((at[1] ?? 1) - (at[0] ?? 0)) + 1e-9));
-    lossAxis.replaceChildren(...at.map((value) => html("span", { style: `top:${(100 * Number(y(value))) / HIGH}%` }, value.toFixed(digits))));
+    lossAxis.replaceChildren(...at.map((value) => html("span", { style: `top:${(100 * Number(y(value))) / HIGH}%` }, value < 1e4 ? value.toFixed(digits) : value.toExponential())));
     stepAxis.replaceChildren(...ticks(0, last, MOST_TICKS.step).filter(Number.isInteger).map((k) =>
       html("span", { style: `left:${(100 * Number(x(k))) / WIDE}%` }, k ? String(k) : say("axis.step", { k }))));
   }
@@ -183,5 +183,5 @@ export function ticks(low, high, most) {
   const power = 10 ** Math.floor(Math.log10((high - low) / most));
   const by = power * ([1, 2, 5, 10].find((digit) => Math.floor(high / (digit * power) + 1e-9) - Math.ceil(low / (digit * power) - 1e-9) < most) ?? 10);
   const first = Math.ceil(low / by - 1e-9);
-  return Array.from({ length: Math.floor(high / by + 1e-9) - first + 1 }, (_, k) => (first + k) * by);
+  return Array.from({ length: Math.floor(high / by + 1e-9) - first + 1 }, (_, k) => Number(((first + k) * by).toPrecision(12)));
 }
