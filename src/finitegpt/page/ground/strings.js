@@ -37,10 +37,10 @@ export function tokenShare(symbol, p) {
   return `${visible(symbol)} (${percent(p)})`;
 }
 
-/** A difference of two probabilities in whole percentage points, with its sign. @param {number} d */
+/** A difference of two probabilities in whole percentage points, with its sign: percent would be of one of them. @param {number} d */
 export function signed(d) {
   const whole = Math.round(100 * d);
-  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)} pp`;
+  return `${whole > 0 ? "+" : whole < 0 ? "\u2212" : "±"}${Math.abs(whole)}`;
 }
 
 /** Signs without a shape get one. @param {string} text */

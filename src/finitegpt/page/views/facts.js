@@ -72,7 +72,7 @@ export function barLength(largest) {
 /** The words for that share, where it is not all there is. @param {number} largest */
 export function barScale(largest) {
   const whole = barLength(largest);
-  return whole === 1 ? "" : say("bars.scale", { share: `${Number((100 * whole).toPrecision(1))}%` });
+  return whole === 1 ? "" : say("screen.bars", { share: `${Number((100 * whole).toPrecision(1))}%` });
 }
 
 /** The places of the largest values above zero, the largest first. @param {Float64Array} values @param {number} many */

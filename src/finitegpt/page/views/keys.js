@@ -3,19 +3,19 @@
 import { button, html } from "./dom.js";
 import { say } from "../ground/strings.js";
 
-const KEYS = [["?", "keys.help"], ["Esc", "keys.close"], ["Space", "keys.play"], ["← →", "keys.step"], ["↑ ↓", "keys.around"], ["Enter", "keys.open"]];
+const KEYS = [["?", "screen.keys.help"], ["Esc", "screen.keys.close"], ["Space", "screen.keys.play"], ["← →", "screen.keys.step"], ["↑ ↓", "screen.keys.around"], ["Enter", "screen.keys.open"]];
 const TYPED = "textarea, select, input:not([type=range], [type=checkbox], [type=file])";
 
 /** @param {{toggle: () => void, step: (by: number) => void}} time @param {() => void} close */
 export function keysOf(time, close) {
   const list = html(
     "dialog", { class: "keys", "aria-labelledby": "keys" },
-    html("h2", { id: "keys" }, say("keys")),
-    html("dl", {}, ...KEYS.flatMap(([key, words]) => [html("dt", {}, html("kbd", {}, key === "Space" ? say("keys.space") : key)), html("dd", {}, say(words))])),
+    html("h2", { id: "keys" }, say("screen.keys")),
+    html("dl", {}, ...KEYS.flatMap(([key, words]) => [html("dt", {}, html("kbd", {}, key === "Space" ? say("screen.keys.space") : key)), html("dd", {}, say(words))])),
     button(say("screen.close"), () => list.close(), { class: "main" }),
   );
   list.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === list && list.close());
-  const opener = button("?", () => list.showModal(), { "aria-label": say("keys"), title: say("keys") });
+  const opener = button("?", () => list.showModal(), { "aria-label": say("screen.keys"), title: say("screen.keys") });
   return {
     list, opener,
     /** @param {KeyboardEvent} event */

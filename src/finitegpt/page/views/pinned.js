@@ -4,7 +4,7 @@ import { html } from "./dom.js";
 import { say } from "../ground/strings.js";
 
 export function pinnedKey() {
-  const sample = (/** @type {string} */ change) => html("span", {}, html("span", { class: `sample ${change}` }), say(`pinned.${change}`));
+  const sample = (/** @type {string} */ change) => html("span", {}, html("span", { class: `sample ${change}` }), say(`screen.pinned.${change}`));
   const element = html("p", { class: "soft pinkey", hidden: true }, sample("up"), " ", sample("down"));
   return {
     element,

@@ -3,6 +3,7 @@
 import { names } from "../chain/experiment.js";
 import { say } from "../ground/strings.js";
 import { PRESETS, presetOf } from "../link/presets.js";
+import { announced } from "./announced.js";
 import { awaySection } from "./away.js";
 import { controls } from "./controls.js";
 import { button, html, setText } from "./dom.js";
@@ -12,7 +13,6 @@ import { keysOf } from "./keys.js";
 import { noticeOf } from "./notice.js";
 import { nudgeCard } from "./nudge.js";
 import { pinnedKey } from "./pinned.js";
-import { readable } from "./readable.js";
 import { sheetOf } from "./sheet.js";
 import { stageOf } from "./stage.js";
 import { timeline } from "./timeline.js";
@@ -46,7 +46,7 @@ export function screenOf(root, acts) {
   const startup = startupCard();
   const nudge = nudgeCard(acts.set);
   const away = awaySection({ ...acts, picture: stage.picture });
-  const text = readable();
+  const spoken = announced();
   const pinned = pinnedKey();
   const sheet = sheetOf(state.element, root, () => acts.set({ state: -1 }));
   const keys = keysOf(time, close);
@@ -63,10 +63,10 @@ export function screenOf(root, acts) {
         button(say("language"), () => acts.set({ lang: other }), { class: "language", lang: other }),
         button("◐", acts.theme, { "aria-label": say("theme"), title: say("theme") }),
         button(say("reset"), acts.reset), keys.opener)),
-    ...notice.elements, text.spoken, keys.list,
+    ...notice.elements, spoken.element, keys.list,
     // The graph comes first for those who go by keyboard; the panel stands at its left all the same.
     html("main", { class: "screen" },
-      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, time.element, walk.element, text.element),
+      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, time.element, walk.element),
       panel.element,
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
@@ -98,7 +98,7 @@ export function screenOf(root, acts) {
     /** Another chain, or another look at it. @param {import("../chain/view.js").View} now */
     update(now) {
       time.update(now);
-      for (const part of [state, startup, nudge, away, text, pinned]) part.update(now);
+      for (const part of [state, startup, nudge, away, spoken, pinned]) part.update(now);
       sheet.update(now.chosen >= 0);
       const preset = presetOf(now.values);
       presets.value = preset ?? "";

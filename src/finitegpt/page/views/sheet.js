@@ -13,7 +13,7 @@ export function sheetOf(card, page, close) {
   return {
     /** @param {boolean} chosen */
     update(chosen) {
-      page.classList.toggle("opened", chosen);
+      page.classList.toggle("sheeted", chosen);
       if (chosen === open) return;
       open = chosen;
       const stage = page.querySelector(".stage");

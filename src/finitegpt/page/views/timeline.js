@@ -23,7 +23,7 @@ export function timeline({ go, follow, pin }) {
     marks, line, pinned, now,
   );
   const [lossAxis, stepAxis] = [html("div", { class: "losses" }), html("div", { class: "steps" })];
-  const plot = html("div", { class: "plot" }, html("span", { class: "unit" }, say("axis.loss")), lossAxis, picture, stepAxis);
+  const plot = html("div", { class: "plot" }, html("span", { class: "unit" }, say("screen.axis.loss")), lossAxis, picture, stepAxis);
   let axes = "";
   const key = html("p", { class: "soft key" });
   const slider = html("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "timeline", "aria-label": say("timeline") });
@@ -125,7 +125,7 @@ export function timeline({ go, follow, pin }) {
     const digits = Math.max(0, -Math.floor(Math.log10((at[1] ?? 1) - (at[0] ?? 0)) + 1e-9));
     lossAxis.replaceChildren(...at.map((value) => html("span", { style: `top:${(100 * Number(y(value))) / HIGH}%` }, value < 1e4 ? value.toFixed(digits) : value.toExponential())));
     stepAxis.replaceChildren(...ticks(0, last, MOST_TICKS.step).filter(Number.isInteger).map((k) =>
-      html("span", { style: `left:${(100 * Number(x(k))) / WIDE}%` }, k ? String(k) : say("axis.step", { k }))));
+      html("span", { style: `left:${(100 * Number(x(k))) / WIDE}%` }, k ? String(k) : say("screen.axis.step", { k }))));
   }
 
   return {
