@@ -6,7 +6,7 @@ import { say } from "../ground/strings.js";
 const KEYS = [["?", "screen.keys.help"], ["Esc", "screen.keys.close"], ["Space", "screen.keys.play"], ["← →", "screen.keys.step"], ["↑ ↓", "screen.keys.around"], ["Enter", "screen.keys.open"]];
 const TYPED = "textarea, select, input:not([type=range], [type=checkbox], [type=file])";
 
-/** @param {{toggle: () => void, step: (by: number) => void}} time @param {() => void} close */
+/** @param {{element: HTMLElement, toggle: () => void, step: (by: number) => void}} time @param {() => void} close */
 export function keysOf(time, close) {
   const list = html(
     "dialog", { class: "keys", "aria-labelledby": "keys" },
@@ -21,11 +21,12 @@ export function keysOf(time, close) {
     /** @param {KeyboardEvent} event */
     pressed(event) {
       const target = /** @type {HTMLElement} */ (event.target);
-      if (list.open || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (document.querySelector("dialog[open]") || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const has = (/** @type {string} */ fields) => target.closest?.(fields);
       if (event.key === "Escape") return close();
       if (has(TYPED)) return;
       if (event.key === "?") list.showModal();
+      else if (!time.element.getClientRects().length) return; // there is no time in sight to travel
       else if (event.key === " " && !has("button, summary, input, a")) time.toggle();
       else if (event.key === "ArrowRight" && !has("input")) time.step(1);
       else if (event.key === "ArrowLeft" && !has("input")) time.step(-1);
