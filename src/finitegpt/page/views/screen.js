@@ -50,7 +50,7 @@ export function screenOf(root, acts) {
   const pinned = pinnedKey();
   const sheet = sheetOf(state.element, root, () => acts.set({ state: -1 }));
   const keys = keysOf(time, close);
-  const skip = button(say("screen.skip"), () => /** @type {HTMLElement} */ (root.querySelector(".stage [tabindex='0']") ?? stage.elements[0]).focus(), { class: "skip" });
+  const skip = button(say("screen.skip"), () => /** @type {HTMLElement} */ (root.querySelector(".stage [tabindex='0']") ?? stage.elements[0]).focus(), { class: "skiplink" });
   const unhide = button(say("unhide"), () => acts.set({ hide: "" }), { class: "small unhide" });
   time.element.dataset.part = "time";
   stage.elements[0].tabIndex = -1;
