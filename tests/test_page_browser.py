@@ -44,7 +44,7 @@ def shown(view: Any) -> np.ndarray:
 def test_it_opens_with_the_notebooks_experiment_trained(visit: Callable[..., Any], notebook: Run) -> None:
     view = visit()
     assert "step 50 of 50, loss 0.4670 nats" in view.inner_text(".step")
-    assert "1 79%" in view.text_content(".stage svg")
+    assert "1 (79%)" in view.text_content(".stage svg")
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 

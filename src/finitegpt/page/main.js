@@ -11,10 +11,9 @@ import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
 import { hosted } from "./link/host.js";
 import { shared, taken } from "./store/shared.js";
-import { accepted, begun, changed, drawn, filled, followed, introduced, preset, replaced, restarted, taught, toggled, told } from "./store/store.js";
+import { accepted, begun, changed, drawn, filled, followed, found, introduced, preset, refused, replaced, restarted, shownMessage, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
-import { keysOf } from "./views/keys.js";
 import { screenOf } from "./views/screen.js";
 
 /**
@@ -35,7 +34,7 @@ export function start({ wasm, worker, strings, glossary, run, port }) {
     return;
   }
   const frames = framesOf({
-    values: () => store.values, drawn: () => drawn(store), screen: () => screen, tell, trainer: () => trainer, concluder: () => concluder,
+    values: () => store.values, drawn: () => drawn(store), screen: () => screen, found: (message) => said(found(store, message)), trainer: () => trainer, concluder: () => concluder,
   });
   const failed = (/** @type {string} */ key, /** @type {any} */ values) => tell({ key, filled: values });
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });
@@ -68,7 +67,7 @@ export function start({ wasm, worker, strings, glossary, run, port }) {
     const read = address.read();
     if (toHash(read.values) !== toHash(store.values)) go(followed(store, read), null);
   });
-  addEventListener("keydown", (event) => keysOf(screen.time)(event));
+  addEventListener("keydown", (event) => screen.key(event));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", frames.later);
   takeDrops(open, () => tell({ key: "notice.file", filled: { name: "?" }, at: "away" }));
 
@@ -93,8 +92,8 @@ export function start({ wasm, worker, strings, glossary, run, port }) {
   function show() {
     document.title = `FiniteGPT: ${say("title")}`;
     document.documentElement.dataset.theme = store.values.theme;
-    screen.tell(store.message);
     screen.controls(store.values);
+    screen.tell(shownMessage(store));
   }
 
   function rebuild() {
@@ -119,19 +118,23 @@ export function start({ wasm, worker, strings, glossary, run, port }) {
 
   /** @param {import("./store/store.js").Message | null} message */
   function tell(message) {
-    store = told(store, message);
-    screen.tell(message);
+    said(told(store, message));
+  }
+
+  /** What there is to say has become another. @param {import("./store/store.js").Store} next */
+  function said(next) {
+    store = next;
+    screen.tell(shownMessage(store));
   }
 
   /** Asks for the training that the values are; where there is none, says why and keeps what there is. */
   function retrain() {
     const { experiment, problem } = experimentOf(store.values);
     if (!experiment) {
-      tell({ key: problem.key, filled: problem.values, at: problem.at });
+      said(refused(store, problem));
       return false;
     }
-    store = accepted(store);
-    if (experiment.madeWidth) tell({ key: "notice.heads", filled: { width: store.values.width, made: experiment.shape.nEmbd }, at: "width" });
+    said(accepted(store, experiment));
     const own = run && !store.opened && sameTraining(store.first, store.values) ? run : null;
     if (own?.fixed) tell({ key: "notice.fixed", said: { why: own.fixed } });
     trainer.train(experiment, store.opened ? { weights: store.opened.weights, losses: [], retrain: false } : own && { ...own, retrain: !own.fixed });

@@ -35,8 +35,7 @@ export function experimentOf(values) {
   if (tokens.length <= L) return refused("notice.short");
   const most = Math.min(MOST_TOKENS, Math.floor(MOST_STATES ** (1 / L) + 1e-9));
   if (V > most) return refused("notice.tokens", { most, n: V });
-  const whole = values.width % values.heads === 0;
-  const width = whole ? values.width : values.heads * Math.max(1, Math.round(values.width / values.heads));
+  const width = widthOf(values);
   const found = windows(tokens, V, L);
   return {
     problem: null,
@@ -54,9 +53,14 @@ export function experimentOf(values) {
         batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
         beta2: values.beta2, matrices: values.matrices,
       },
-      madeWidth: !whole,
+      madeWidth: width !== values.width,
     },
   };
+}
+
+/** The width that is used: a multiple of the heads. @param {import("../link/fields.js").Values} values @returns {number} */
+export function widthOf({ width, heads }) {
+  return heads * Math.max(1, Math.round(width / heads));
 }
 
 /** The learning rate of each step, as TrainConfig.rates has them. @param {import("../link/fields.js").Values} values */

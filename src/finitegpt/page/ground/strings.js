@@ -65,6 +65,11 @@ export function percent(p) {
   return `${Math.round(100 * p)}%`;
 }
 
+/** A token and its probability, "1 (79%)". @param {string} symbol @param {number} p */
+export function tokenShare(symbol, p) {
+  return `${visible(symbol)} (${percent(p)})`;
+}
+
 /** A difference of two probabilities in whole percentage points, with its sign: percent would be of one of them. @param {number} d */
 export function signed(d) {
   const whole = Math.round(100 * d);

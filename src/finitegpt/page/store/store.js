@@ -8,30 +8,35 @@ import { lessonValues } from "../link/lessons.js";
  * @typedef {{key: string, filled?: Record<string, string | number | string[]>, said?: Record<string, string>, at?: string}} Message
  *   words by their key, what to fill in as it is, what to fill in by the key of its words, and the control or the part of
  *   the page that caused them; without one they are of the whole page
- * @typedef {{first: Values, values: Values, good: Values, home: Values | null,
- *   opened: {values: Values, weights: Float32Array} | null, message: Message | null}} Store
+ * @typedef {{first: Values, values: Values, good: Values, home: Values | null, touched: string | null,
+ *   opened: {values: Values, weights: Float32Array} | null, message: Message | null,
+ *   standing: {training: Message | null, drawing: Message | null}}} Store
  *   `first`: what the page opens with; `good`: what was last found to be trainable; `home`: what there was before the
- *   tour; `opened`: weights from a file, and the values they belong to.
+ *   tour; `touched`: the control that asked for the training of now; `opened`: weights from a file, and the values they
+ *   belong to; `message`: of what was done last; `standing`: what is to be said as long as training or drawing are so.
  */
 
 /** @param {Values} first @param {{values: Values, problems: string[]}} read what the link says @returns {Store} */
 export function begun(first, read) {
-  return { first, values: read.values, good: read.values, home: null, opened: null, message: ofLink(read.problems) };
+  const { values, problems } = read;
+  const standing = { training: null, drawing: null };
+  return { first, values, good: values, home: null, touched: null, opened: null, message: ofLink(problems), standing };
 }
 
 /** Some values are others now. Another training is shown from its last step on. @param {Store} store
  * @param {Record<string, any>} changes @returns {Store} */
 export function changed(store, changes) {
   const values = { ...store.values, ...changes };
-  if (!sameTraining(values, store.values)) values.step = -1;
+  const same = sameTraining(values, store.values);
+  if (!same) values.step = -1;
   const quiet = Object.keys(changes).every((key) => ["step", "state", "inside"].includes(key));
-  return moved({ ...store, message: quiet ? store.message : null }, values);
+  return moved({ ...store, message: quiet ? store.message : null, touched: same ? store.touched : Object.keys(changes)[0] }, values);
 }
 
 /** Another experiment altogether, seen as the reader likes to see. @param {Store} store @param {Values} wanted @returns {Store} */
 export function replaced(store, wanted) {
   const { lang, theme, hide } = store.values;
-  return moved({ ...store, message: null }, { ...wanted, lang, theme, hide });
+  return moved({ ...store, message: null, touched: null }, { ...wanted, lang, theme, hide });
 }
 
 /** A lesson, or with 0 what there was before the first. @param {Store} store @param {number} lesson @returns {Store} */
@@ -46,7 +51,7 @@ export function introduced(store, opening) {
 
 /** The link is another one. @param {Store} store @param {{values: Values, problems: string[]}} read @returns {Store} */
 export function followed(store, read) {
-  return { ...moved(store, read.values), message: ofLink(read.problems) };
+  return { ...moved(store, read.values), touched: null, message: ofLink(read.problems) };
 }
 
 /** Files were opened: values, and weights where there are any. @param {Store} store @param {Record<string, any>} changes
@@ -57,9 +62,29 @@ export function filled(store, changes, weights) {
   return { ...next, opened: weights ? { values: next.values, weights } : null };
 }
 
-/** The values can be trained. @param {Store} store @returns {Store} */
-export function accepted(store) {
-  return { ...store, good: store.values };
+/** The values can be trained; where the width was made another, that is said. @param {Store} store
+ * @param {{madeWidth: boolean, shape: {nEmbd: number}}} experiment @returns {Store} */
+export function accepted(store, { madeWidth, shape }) {
+  const filled = { width: store.values.width, made: shape.nEmbd };
+  const training = madeWidth ? { key: "notice.heads", filled, at: "width" } : null;
+  return { ...store, good: store.values, standing: { ...store.standing, training } };
+}
+
+/** The values cannot be trained: why is said where the reader has just been. @param {Store} store
+ * @param {import("../chain/experiment.js").Problem} problem @returns {Store} */
+export function refused(store, { key, values, at }) {
+  return { ...store, standing: { ...store.standing, training: { key, filled: values, at: store.touched ?? at } } };
+}
+
+/** What there is to say as long as what is drawn is so. @param {Store} store @param {Message | null} drawing @returns {Store} */
+export function found(store, drawing) {
+  return { ...store, standing: { ...store.standing, drawing } };
+}
+
+/** The one message that is shown: that a training is refused goes before what is drawn, that a width was made another
+ * comes last. @param {Store} store */
+export function shownMessage({ message, standing: { training, drawing }, values, good }) {
+  return message ?? (sameTraining(values, good) ? (drawing ?? training) : (training ?? drawing));
 }
 
 /** Nothing of the link can be trained: what the page opens with instead. @param {Store} store @returns {Store} */

@@ -1,5 +1,6 @@
 // The controls at the left: data, model, training, decoding, look. What is typed is checked before it is taken.
 
+import { widthOf } from "../chain/experiment.js";
 import { html } from "./dom.js";
 import { field, read } from "../link/fields.js";
 import { say } from "../ground/strings.js";
@@ -23,6 +24,8 @@ export function controls(set, tell) {
   /** @type {((values: import("../link/fields.js").Values) => void)[]} */
   const shows = [];
   let fresh = true;
+  /** @type {import("../link/fields.js").Values | null} */
+  let last = null;
   const element = html("form", { class: "panel", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     ...GROUPS.map(([group, keys, more]) =>
       html("fieldset", { "data-part": group }, html("legend", {}, say(group)), ...keys.map(control),
@@ -46,7 +49,7 @@ export function controls(set, tell) {
     if (one.type === "choice") return choice(key, name, one.choices ?? []);
     const typed = html(one.type === "text" ? "textarea" : "input", {
       ...(one.type === "text" ? { rows: 4, spellcheck: "false" } : { type: "text", size: 7, inputmode: one.type === "list" ? "text" : "decimal" }),
-      "aria-label": name, autocomplete: "off", oninput: () => take(typed.value),
+      "aria-label": name, autocomplete: "off", oninput: () => take(typed.value), onblur: () => last && show(last),
     });
     const slider = key in SLIDERS && html("input", {
       type: "range", min: one.type === "int" ? one.min : 0.1, max: SLIDERS[key], step: one.type === "int" ? 1 : 0.05, "aria-label": name,
@@ -59,23 +62,26 @@ export function controls(set, tell) {
       else if (one.longest) tell({ key: "notice.long", said: { name: words }, filled: { most: one.longest }, at: key });
       else tell({ key: "notice.value", said: { name: words }, filled: { low: one.min ?? 0, high: one.max ?? "" }, at: key });
     };
-    shows.push((values) => {
-      // What is being typed is left alone while it means the same: "0." must not become "0".
-      if (typed.value !== String(values[key]) && read(one, typed.value) !== values[key] && !(document.activeElement === typed && typed.getAttribute("aria-invalid") === "true")) {
-        typed.value = String(values[key]);
+    const show = (/** @type {import("../link/fields.js").Values} */ values) => {
+      // What is being typed is left alone: "0." must not become "0", nor a width another that fits the heads.
+      const typing = document.activeElement === typed && (typed.getAttribute("aria-invalid") === "true" || read(one, typed.value) === values[key]);
+      const used = key === "width" ? widthOf(values) : values[key];
+      if (!typing && typed.value !== String(used)) {
+        typed.value = String(used);
         typed.setAttribute("aria-invalid", "false");
       }
-      if (slider) slider.value = String(values[key]);
-    });
-    if (one.longest) return html("label", {}, html("span", {}, name), typed);
-    return html("label", { class: slider ? "row slide" : "row" }, html("span", {}, name), ...(slider ? [slider] : []), typed);
+      if (slider) slider.value = String(used);
+    };
+    shows.push(show);
+    if (one.longest) return html("label", { "data-key": key }, html("span", {}, name), typed);
+    return html("label", { class: slider ? "row slide" : "row", "data-key": key }, html("span", {}, name), ...(slider ? [slider] : []), typed);
   }
 
   /** @param {string} key @param {string} name */
   function flag(key, name) {
     const box = html("input", { type: "checkbox", onchange: () => set({ [key]: box.checked }) });
     shows.push((values) => (box.checked = values[key]));
-    return html("label", { class: "check" }, box, name);
+    return html("label", { class: "check", "data-key": key }, box, name);
   }
 
   /** @param {string} key @param {string} name @param {string[]} choices */
@@ -83,13 +89,14 @@ export function controls(set, tell) {
     const list = html("select", { "aria-label": name, onchange: () => set({ [key]: list.value }) },
       ...choices.map((value) => html("option", { value }, say(`${key}.${value}`))));
     shows.push((values) => (list.value = values[key]));
-    return html("label", {}, html("span", {}, name), list);
+    return html("label", { "data-key": key }, html("span", {}, name), list);
   }
 
   return {
     element,
     /** @param {import("../link/fields.js").Values} values */
     update(values) {
+      last = values;
       for (const show of shows) show(values);
       fresh = false;
     },

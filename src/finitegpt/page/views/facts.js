@@ -5,7 +5,7 @@ import { label } from "../chain/data.js";
 import { bar, html, setText } from "./dom.js";
 import { COLOURS } from "../ground/colours.js";
 import { bounded, boundedShare, boundedTokens } from "../ground/numbers.js";
-import { percent, say, visible } from "../ground/strings.js";
+import { say, tokenShare, visible } from "../ground/strings.js";
 
 const TOP = 5;
 const WAITING = "…";
@@ -18,13 +18,14 @@ export function factsCard() {
   const end = html("p", {});
   const list = html("dl", {});
   const bars = Array.from({ length: TOP }, () => bar("var(--soft)"));
+  const scale = html("p", { class: "soft scale" });
   const names = ["chain.entropy", "chain.data", "chain.bits", "chain.mixing"];
   const values = names.map(() => html("dd", {}));
   const shares = html("div", { class: "bars shares" }, ...bars.map((one) => one.element));
   list.append(...names.flatMap((name, k) => [html("dt", {}, say(name)), values[k]]));
   const element = html(
     "section", { class: "card", "data-part": "chain" },
-    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), shares,
+    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), scale, shares,
     html("p", { class: "soft proved" }, say("chain.proved")),
   );
   return {
@@ -42,11 +43,12 @@ export function factsCard() {
       for (const one of [values[0], shares]) one.classList.toggle("old", isOld(found, "law"));
       values[3].classList.toggle("old", isOld(found, "mixing"));
       const top = law ? largestOf(law.pi, TOP) : [];
+      setText(scale, law ? barScale(law.pi[top[0]]) : "");
       bars.forEach((one, k) => {
         one.element.style.display = k < top.length ? "" : "none";
         if (!law || k >= top.length) return;
         const { pi, low, high } = law;
-        one.set(visible(label(top[k], vocab, L)), pi[top[k]] * barScale(pi[top[0]]), boundedShare(pi[top[k]], low[top[k]], high[top[k]]));
+        one.set(visible(label(top[k], vocab, L)), pi[top[k]] / barLength(pi[top[0]]), boundedShare(pi[top[k]], low[top[k]], high[top[k]]));
       });
     },
   };
@@ -60,9 +62,17 @@ function endsIn({ ends, size, period }, state) {
   return say(period === size ? "chain.cycle" : "chain.end", { n: size });
 }
 
-/** What bars are multiplied with, so that the largest can be seen. @param {number} largest */
+/** The share that a bar over its whole track stands for, so that the largest can be seen: a round one. @param {number} largest */
+export function barLength(largest) {
+  if (largest > 0.5 || !(largest > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(largest) + 1e-9);
+  return [1, 2, 5, 10].map((digit) => digit * power).find((round) => round >= largest * (1 - 1e-9)) ?? 1;
+}
+
+/** The words for that share, where it is not all there is. @param {number} largest */
 export function barScale(largest) {
-  return largest < 0.5 ? 0.7 / Math.max(largest, 1e-9) : 1;
+  const whole = barLength(largest);
+  return whole === 1 ? "" : say("screen.bars", { share: `${Number((100 * whole).toPrecision(1))}%` });
 }
 
 /** The places of the largest values above zero, the largest first. @param {Float64Array} values @param {number} many */
@@ -114,7 +124,7 @@ export function startupCard() {
             html("span", { class: "symbol" }, visible(label(id, vocab, k + 1))),
             html("span", { class: "lens" }, ...vocab.slice(0, 8).map((_, y) =>
               html("span", { style: `background:${COLOURS[y % 8]};width:${(100 * Math.exp(table[id * V + y])).toFixed(1)}%` }))),
-            html("span", { class: "number" }, `${visible(vocab[V - 1])} ${percent(Math.exp(table[id * V + V - 1]))}`)));
+            html("span", { class: "number" }, tokenShare(vocab[V - 1], Math.exp(table[id * V + V - 1])))));
       });
       body.replaceChildren(...rows);
     },

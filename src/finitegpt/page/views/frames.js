@@ -8,7 +8,7 @@ import { shownStep } from "../engine/training.js";
 /**
  * @typedef {import("../chain/view.js").View} View
  * @param {{values: () => import("../link/fields.js").Values, drawn: () => import("../link/fields.js").Values,
- *   screen: () => ReturnType<typeof import("./screen.js").screenOf>, tell: (message: import("../store/store.js").Message) => void,
+ *   screen: () => ReturnType<typeof import("./screen.js").screenOf>, found: (message: import("../store/store.js").Message | null) => void,
  *   trainer: () => import("../engine/training.js").Trainer, concluder: () => import("../engine/concluder.js").Concluder}} page
  */
 export function framesOf(page) {
@@ -41,9 +41,10 @@ export function framesOf(page) {
     const { trained } = page.trainer();
     if (!trained || (isChanged(page.values()) && !looked?.rows)) return;
     const next = viewOf(page.drawn(), trained, looked);
-    if (next.p.some(Number.isNaN)) return page.tell({ key: "notice.diverged", at: "lr" });
+    if (trained.diverged || next.p.some(Number.isNaN)) page.found({ key: "notice.diverged", at: "lr" });
+    else page.found(next.bad.length ? { key: "notice.red", filled: { list: next.bad }, at: "red" } : null);
+    if (next.p.some(Number.isNaN)) return;
     view = next;
-    if (next.bad.length) page.tell({ key: "notice.red", filled: { list: next.bad }, at: "red" });
     page.concluder().ask(next);
     conclude(next, true);
     page.screen().update(next);
@@ -77,9 +78,8 @@ export function framesOf(page) {
     },
     /** The worker has trained, or gone on. */
     trained() {
-      const { id, diverged } = /** @type {import("../engine/training.js").Trained} */ (page.trainer().trained);
+      const { id } = /** @type {import("../engine/training.js").Trained} */ (page.trainer().trained);
       if (looked?.id !== id) looked = null;
-      if (diverged) page.tell({ key: "notice.diverged", at: "lr" });
       frames.refresh();
     },
     /** The worker has looked into a step. @param {any} answer */

@@ -5,11 +5,13 @@ import { COLOURS } from "../ground/colours.js";
 import { svg } from "./dom.js";
 import { markerOf } from "./marker.js";
 import { arrow, at, bounds, labels, ring, wheel } from "../chain/layout.js";
-import { percent, say, signed, visible } from "../ground/strings.js";
+import { percent, say, signed, tokenShare, visible } from "../ground/strings.js";
 
 export const LARGEST = 128;
 const LABELLED = 64; // arrows
 const NAMED_INSIDE = 24; // states
+const LABEL = 12.5; // font size of the arrows' labels, as style.css has it
+const LEGIBLE = 10.2; // pixels on the screen
 const LEAST = 0.0005; // arrows and differences below are not drawn
 
 /**
@@ -27,8 +29,8 @@ export function stateGraph(vocab, L, choose) {
   const inside = n <= NAMED_INSIDE;
   const weight = inside ? 1 : 0.6; // of arrows, which are more the more states there are
   const place = inside ? ring(V, L, 8.2 * L) : wheel(V, L);
-  const layers = ["halos", "arrows", "arrow-labels", "hits", "nodes"].map((name) => svg("g", { class: name }));
-  const [ghosts, arrows, texts, hits, nodes] = layers;
+  const layers = ["halos", "arrows", "hits", "nodes", "arrow-labels"].map((name) => svg("g", { class: name }));
+  const [ghosts, arrows, hits, nodes, texts] = layers;
   const picture = svg(
     "svg",
     { role: "group", class: "graph", "aria-label": say("graph", { n }) },
@@ -59,7 +61,7 @@ export function stateGraph(vocab, L, choose) {
   let wides = [];
   if (inside && n * V <= LABELLED) {
     const longest = Math.max(...vocab.map((symbol) => visible(symbol).length));
-    const wide = 8 * (longest + 4);
+    const wide = 8 * longest + 46;
     for (const line of lines) {
       line.text = svg("text");
       line.patch = svg("rect", { height: 16, rx: 3, class: "patch" });
@@ -101,6 +103,9 @@ export function stateGraph(vocab, L, choose) {
   picture.append(marker.dot);
 
   let held = 0;
+  /** @type {number | null} */
+  let lit = null;
+  let chosenNow = -1;
   hold(place.order[0]);
 
   /** Of all states, the tab key stops at one only: the arrow keys go round the others. @param {number} id */
@@ -111,7 +116,15 @@ export function stateGraph(vocab, L, choose) {
   }
 
   let placed = -1;
+  let box = [0, 0, 1, 1];
   write(0);
+  // What is written never falls below LEGIBLE pixels: names and labels are enlarged, and of labels only some are shown.
+  new ResizeObserver(([{ contentRect: { width, height } }]) => {
+    const scale = Math.min(width / box[2], height / box[3]);
+    picture.classList.toggle("cramped", scale * LABEL < LEGIBLE);
+    picture.style.setProperty("--legible", `${(LEGIBLE / scale).toFixed(2)}px`);
+    picture.style.setProperty("--grow", Math.max(1, LEGIBLE / scale / LABEL).toFixed(3));
+  }).observe(picture);
 
   /** Labels go where there is room for them. @param {number} which of their two widths */
   function write(which) {
@@ -124,7 +137,7 @@ export function stateGraph(vocab, L, choose) {
       for (const [key, value] of Object.entries({ x: x - wide / 2, y: y - 8, width: wide })) lines[k].patch.setAttribute(key, value);
     });
     const taken = spots.map(([x, y]) => /** @type {[number, number, number, number]} */ ([x, y, wide, 17]));
-    const box = bounds(place, lines.map(({ curve }) => curve), [...boxes, ...taken]);
+    box = bounds(place, lines.map(({ curve }) => curve), [...boxes, ...taken]);
     picture.setAttribute("viewBox", box.map((value) => value.toFixed(1)).join(" "));
   }
 
@@ -148,6 +161,14 @@ export function stateGraph(vocab, L, choose) {
     lines.forEach(({ source, path, tip, text }) => {
       for (const part of [path, tip, text]) part?.classList.toggle("lit", source === id);
     });
+    lit = id;
+    nameArrows();
+  }
+
+  /** Where there is no room for all labels, those of one state are shown. */
+  function nameArrows() {
+    for (const { source, text, patch } of lines)
+      for (const part of [text, patch]) part?.classList.toggle("named", source === (lit ?? chosenNow));
   }
 
   /** @param {Line} line @param {number} k @param {number} size how much is drawn, in [0, 1] @param {string} words
@@ -161,7 +182,7 @@ export function stateGraph(vocab, L, choose) {
     if (line.text) line.text.textContent = size > LEAST ? words : "";
     line.path.setAttribute("class", change);
     line.tip.setAttribute("class", change);
-    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}`);
+    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}${line.source === lit ? " lit" : ""}${line.source === (lit ?? chosenNow) ? " named" : ""}`);
     if (size <= LEAST) return;
     const wide = weight * (0.8 + 4.2 * size);
     const opacity = (0.35 + 0.65 * size).toFixed(3);
@@ -182,13 +203,17 @@ export function stateGraph(vocab, L, choose) {
         const symbol = visible(vocab[k % V]);
         const size = before ? Math.min(1, 2 * Math.abs(change)) : p[k];
         const [then, now] = [was ? percent(was[k]) : percent(p[k]), percent(p[k])];
-        const words = `${symbol} ${before ? signed(change) : then === now ? now : `${then.replace("%", "")}→${now}`}`;
+        const words = before ? `${symbol} ${signed(change)}` : then === now ? tokenShare(vocab[k % V], p[k]) : `${symbol} (${then.replace("%", "")}→${now})`;
         drawArrow(line, k, before && Math.abs(change) < 0.005 ? 0 : size, words, before ? (change > 0 ? "up" : "down") : "");
-        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${symbol} ${was ? say("inside.was", { was: then, is: now }) : now}`;
+        const told = `${circleName(line.source)} → ${circleName(line.target)}: ${was ? `${symbol} ${say("inside.was", { was: then, is: now })}` : tokenShare(vocab[k % V], p[k])}`;
         if (line.title.textContent !== told) line.title.textContent = told;
         line.hit.setAttribute("visibility", p[k] > LEAST ? "visible" : "hidden");
       });
       marker.relight();
+      if (chosen !== chosenNow) {
+        chosenNow = chosen;
+        nameArrows();
+      }
       circles.forEach((group, id) => {
         group.classList.toggle("unseen", counts[id] === 0);
         group.classList.toggle("chosen", id === chosen);

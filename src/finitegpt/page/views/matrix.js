@@ -55,8 +55,8 @@ function shade(p, red) {
   return red ? [Math.min(255, light + 90), light * 0.7, light * 0.7] : [light * 0.95, light, Math.min(255, light + 70)];
 }
 
-/** Blue for more, orange for less. @param {number} d */
+/** Violet for more, green for less, as --up and --down are. @param {number} d */
 function difference(d) {
-  const light = 255 * (1 - Math.min(1, 2 * Math.abs(d)));
-  return d > 0 ? [light, 114 + (141 * light) / 255, 178 + (77 * light) / 255] : [213 + (42 * light) / 255, 94 + (161 * light) / 255, light];
+  const light = 1 - Math.min(1, 2 * Math.abs(d));
+  return (d > 0 ? [91, 47, 196] : [86, 107, 0]).map((full) => full + (255 - full) * light);
 }

@@ -3,7 +3,7 @@
 import { label, successor } from "../chain/data.js";
 import { svg } from "./dom.js";
 import { COLOURS } from "../ground/colours.js";
-import { percent, say, visible } from "../ground/strings.js";
+import { say, tokenShare, visible } from "../ground/strings.js";
 
 const MOST = 6;
 const WIDE = 720;
@@ -48,8 +48,8 @@ export function neighbourhood({ vocab, V, L, n, p, counts, red, chosen }, choose
         d: `M${x0} ${y0} C${half} ${y0} ${half} ${y1} ${x1} ${y1}`, fill: "none", stroke: colour,
         "stroke-width": (0.8 + 4.2 * one.p).toFixed(2), "stroke-opacity": (0.3 + 0.7 * one.p).toFixed(2),
       }),
-      svg("rect", { x: tx - 30, y: ty - 9, width: 60, height: 18, rx: 3, class: "patch" }),
-      svg("text", { x: tx, y: ty, class: `arrow-label t${one.token % 8}` }, `${visible(vocab[one.token])} ${percent(one.p)}`),
+      svg("rect", { x: tx - 33, y: ty - 9, width: 66, height: 18, rx: 3, class: "patch" }),
+      svg("text", { x: tx, y: ty, class: `arrow-label t${one.token % 8}` }, tokenShare(vocab[one.token], one.p)),
     ];
   };
   const [left, middle, right] = [box / 2 + 6, WIDE / 2, WIDE - box / 2 - 6];

@@ -1,15 +1,20 @@
 // The whole screen: which views there are, where they stand, and what each is told when something changes.
 
 import { names } from "../chain/experiment.js";
-import { say, visible } from "../ground/strings.js";
+import { say } from "../ground/strings.js";
 import { PRESETS, presetOf } from "../link/presets.js";
+import { announced } from "./announced.js";
 import { awaySection } from "./away.js";
 import { controls } from "./controls.js";
 import { button, html, setText } from "./dom.js";
 import { factsCard, redCard, startupCard } from "./facts.js";
 import { inspector } from "./inspector.js";
 import { openingOf } from "./opening/opening.js";
+import { keysOf } from "./keys.js";
+import { noticeOf } from "./notice.js";
 import { nudgeCard } from "./nudge.js";
+import { pinnedKey } from "./pinned.js";
+import { sheetOf } from "./sheet.js";
 import { stageOf } from "./stage.js";
 import { tableOf } from "./table.js";
 import { explained, glossaryOf, setExplained } from "./glossary.js";
@@ -29,7 +34,7 @@ import { walker } from "./walk.js";
  */
 export function screenOf(root, acts) {
   const other = document.documentElement.lang === "zh" ? "en" : "zh";
-  const notice = html("p", { class: "notice", role: "status", "aria-live": "polite" });
+  const notice = noticeOf(root, () => acts.tell(null));
   const why = html("p", { class: "soft why" });
   const presets = html("select", { "aria-label": say("preset"), "data-part": "presets", onchange: () => {
     if (presets.value) acts.preset(PRESETS[presets.value]);
@@ -41,16 +46,23 @@ export function screenOf(root, acts) {
   const walk = walker(stage.walk);
   const opening = openingOf(acts);
   const glossary = glossaryOf();
-  const lesson = tour(acts.teach);
+  const lesson = tour(acts.teach, acts.set);
   const state = inspector(acts);
   const red = redCard();
   const facts = factsCard();
   const startup = startupCard();
   const nudge = nudgeCard(acts.set);
   const away = awaySection({ ...acts, picture: stage.picture });
+  const spoken = announced();
+  const pinned = pinnedKey();
+  const sheet = sheetOf(state.element, root, () => acts.set({ state: -1 }));
+  const keys = keysOf(time, close);
+  const skip = button(say("screen.skip"), () => /** @type {HTMLElement} */ (root.querySelector(".stage [tabindex='0']") ?? stage.elements[0]).focus(), { class: "skiplink" });
   const unhide = button(say("unhide"), () => acts.set({ hide: "" }), { class: "small unhide" });
   time.element.dataset.part = "time";
+  stage.elements[0].tabIndex = -1;
   root.replaceChildren(
+    skip,
     html("header", {},
       html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, ...explained("intro")),
       html("div", { class: "tools" }, presets,
@@ -59,10 +71,12 @@ export function screenOf(root, acts) {
         button(say("lessons"), () => acts.teach(1), { "data-part": "lessons" }),
         button(say("language"), () => acts.set({ lang: other }), { class: "language always", lang: other }),
         button("◐", acts.theme, { class: "always", "aria-label": say("theme"), title: say("theme") }),
-        button(say("reset"), acts.reset))),
-    notice, opening.element,
-    html("main", { class: "screen" }, panel.element,
-      html("div", { class: "middle" }, why, ...stage.elements, table.element, time.element),
+        button(say("reset"), acts.reset), keys.opener)),
+    ...notice.elements, spoken.element, keys.list, opening.element,
+    // The graph comes first for those who go by keyboard; the panel stands at its left all the same.
+    html("main", { class: "screen" },
+      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, table.element, time.element),
+      panel.element,
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
     html("footer", {}, away.element, unhide), glossary.dialog,
@@ -86,28 +100,33 @@ export function screenOf(root, acts) {
     unhide.hidden = hidden.length === 0;
   }
 
+  /** What Escape closes: a message at the top, the tour or the chosen state. */
+  function close() {
+    const view = acts.view();
+    if (notice.tellsAbove()) acts.tell(null);
+    else if (view?.values.lesson) acts.teach(0);
+    else if (view && view.chosen >= 0) acts.set({ state: -1 });
+  }
+
   return {
-    time, walk,
-    /** @param {Message | null} message */
-    tell(message) {
-      setText(notice, message ? wordsOf(message) : "");
-    },
+    time, walk, key: keys.pressed, tell: notice.tell,
     /** What the controls show, also where nothing can be trained. @param {import("../link/fields.js").Values} values */
     controls(values) {
       panel.update(values);
       opening.open(values.opening);
-      root.classList.toggle("opened", values.opening > 0);
+      root.classList.toggle("introducing", values.opening > 0);
       hide(values.hide);
     },
     /** Another chain, or another look at it. @param {import("../chain/view.js").View} now */
     update(now) {
       time.update(now);
       opening.update(now);
-      for (const part of [table, state, startup, nudge, away]) part.update(now);
+      for (const part of [table, state, startup, nudge, away, spoken, pinned]) part.update(now);
+      sheet.update(now.chosen >= 0);
       const preset = presetOf(now.values);
       presets.value = preset ?? "";
       setExplained(why, preset ? `why.${preset}` : "");
-      lesson.update(now.values.lesson, root, names(now.values.hide));
+      lesson.update(now.values, root, names(now.values.hide));
     },
     /** The picture; `ends` are states that are never left, to be marked. @param {import("../chain/view.js").View} now
      * @param {Uint8Array | null} ends */
@@ -118,12 +137,4 @@ export function screenOf(root, acts) {
       for (const part of [facts, red, walk]) part.update(now, found);
     },
   };
-}
-
-/** @param {Message} message */
-function wordsOf({ key, filled = {}, said = {} }) {
-  const shown = Object.entries(filled).map(([name, value]) =>
-    [name, typeof value === "number" ? value : [value].flat().map(visible).join(", ")]);
-  const spoken = Object.entries(said).map(([name, words]) => [name, say(words)]);
-  return say(key, Object.fromEntries([...shown, ...spoken]));
 }

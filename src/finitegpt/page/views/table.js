@@ -22,7 +22,7 @@ export function tableOf(set, tell, choose) {
   const powers = html("div", { class: "powers", role: "region", tabindex: 0, "aria-label": say("table.power") });
   const words = html("p", { class: "soft" }, say("table.power.text"));
   const element = html("details", { class: "table", ontoggle: () => draw() }, html("summary", {}, say("table")),
-    told, rows, back, html("h3", {}, say("table.power")),
+    told, rows, back, html("h2", {}, say("table.power")),
     html("label", { class: "row slide" }, html("span", {}, say("table.tokens")), slider, after), words, powers);
   /** @type {import("../chain/view.js").View | null} */
   let last = null;

@@ -4,7 +4,8 @@ import { button, html, setText, svg } from "./dom.js";
 import { say } from "../ground/strings.js";
 
 const WIDE = 800;
-const HIGH = 96;
+const HIGH = 120;
+const MOST_TICKS = { loss: 4, step: 6 };
 const SPEEDS = [0.25, 1, 4, 16];
 const SECONDS = 5; // that a whole training takes at speed 1, where it has a step for each frame of them
 const LONGEST_FRAME = 100; // milliseconds: after a pause in the background nothing is made up for
@@ -21,6 +22,9 @@ export function timeline({ go, follow, pin }) {
     "svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", "aria-hidden": "true", class: "curve" },
     marks, line, pinned, now,
   );
+  const [lossAxis, stepAxis] = [html("div", { class: "losses" }), html("div", { class: "steps" })];
+  const plot = html("div", { class: "plot" }, html("span", { class: "unit" }, say("screen.axis.loss")), lossAxis, picture, stepAxis);
+  let axes = "";
   const key = html("p", { class: "soft key" });
   const slider = html("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "timeline", "aria-label": say("timeline") });
   slider.addEventListener("input", () => stopped(Number(slider.value)));
@@ -48,7 +52,7 @@ export function timeline({ go, follow, pin }) {
       small("«", say("first"), () => stopped(0)), small("‹", say("back"), () => step(-1)), playButton,
       small("›", say("forward"), () => step(1)), small("»", say("last"), () => { play(false); follow(); }),
       speed, pinButton, told),
-    picture, slider, key,
+    plot, slider, key,
   );
 
   const state = { steps: 0, done: 0, step: 0, stride: 1, finished: true, following: false };
@@ -111,6 +115,19 @@ export function timeline({ go, follow, pin }) {
     stopped(Math.max(0, Math.min(state.steps, state.step + by * state.stride)));
   }
 
+  /** The numbers at both axes, where they are others. @param {number} low @param {number} high
+   * @param {(value: number) => string} y @param {(k: number) => string} x @param {number} last */
+  function drawAxes(low, high, y, x, last) {
+    const wanted = `${low} ${high} ${last}`;
+    if (wanted === axes) return;
+    axes = wanted;
+    const at = ticks(low, high, MOST_TICKS.loss);
+    const digits = Math.max(0, -Math.floor(Math.log10((at[1] ?? 1) - (at[0] ?? 0)) + 1e-9));
+    lossAxis.replaceChildren(...at.map((value) => html("span", { style: `top:${(100 * Number(y(value))) / HIGH}%` }, value < 1e4 ? value.toFixed(digits) : value.toExponential())));
+    stepAxis.replaceChildren(...ticks(0, last, MOST_TICKS.step).filter(Number.isInteger).map((k) =>
+      html("span", { style: `left:${(100 * Number(x(k))) / WIDE}%` }, k ? String(k) : say("screen.axis.step", { k }))));
+  }
+
   return {
     element,
     toggle,
@@ -130,13 +147,15 @@ export function timeline({ go, follow, pin }) {
       const high = all.reduce((a, b) => Math.max(a, b));
       const x = (/** @type {number} */ k) => ((WIDE * k) / Math.max(1, steps)).toFixed(1);
       const y = (/** @type {number} */ value) => (HIGH - 8 - ((HIGH - 16) * (value - low)) / (high - low || 1)).toFixed(1);
+      drawAxes(low, high, y, x, steps);
       const thin = Math.max(1, Math.floor(losses.length / WIDE));
       const points = [];
       for (let k = 0; k < losses.length; k += thin) if (Number.isFinite(losses[k])) points.push(`${x(k)},${y(losses[k])}`);
       const drawn = points.join(" ");
       if (line.getAttribute("points") !== drawn) {
         line.setAttribute("points", drawn);
-        marks.replaceChildren(...levels.map(([name, value]) =>
+        marks.replaceChildren(...ticks(low, high, MOST_TICKS.loss).map((value) =>
+          svg("line", { x1: 0, x2: WIDE, y1: y(value), y2: y(value), class: "grid" })), ...levels.map(([name, value]) =>
           svg("line", { x1: 0, x2: WIDE, y1: y(Number(value)), y2: y(Number(value)), class: `level ${name}` })));
         setText(key, levels.map(([name, value]) => `${name === "uniform" ? "╌" : "┈"} ${say(String(name))} ${Number(value).toFixed(4)}`).join("   "));
       }
@@ -156,4 +175,13 @@ export function timeline({ go, follow, pin }) {
       setText(told, fixed ? say(known.length ? "step.run" : "step.fixed") : Number.isFinite(loss) ? say("step.loss", { done: at, steps, loss: loss.toFixed(4) }) : say("step", { done: at, steps }));
     },
   };
+}
+
+/** Round numbers from low to high, a few. @param {number} low @param {number} high @param {number} most */
+export function ticks(low, high, most) {
+  if (!(high > low)) return [low];
+  const power = 10 ** Math.floor(Math.log10((high - low) / most));
+  const by = power * ([1, 2, 5, 10].find((digit) => Math.floor(high / (digit * power) + 1e-9) - Math.ceil(low / (digit * power) - 1e-9) < most) ?? 10);
+  const first = Math.ceil(low / by - 1e-9);
+  return Array.from({ length: Math.floor(high / by + 1e-9) - first + 1 }, (_, k) => Number(((first + k) * by).toPrecision(12)));
 }
