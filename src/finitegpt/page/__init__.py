@@ -6,10 +6,12 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from finitegpt.page.bundle import bundle
 from finitegpt.page.carried import carried
+from finitegpt.page.head import head, plain
 from finitegpt.run import Run
 
 _HERE = Path(__file__).parent
@@ -23,15 +25,19 @@ unpacked.then((wasm) => modules.main.start({
   worker: () => new Worker(URL.createObjectURL(new Blob([document.getElementById("worker").textContent]))),
   run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
   strings: JSON.parse(document.getElementById("strings").textContent),
+  site: JSON.parse(document.getElementById("site").textContent),
 }));
 """
 
 
-def page(run: Run | None = None) -> str:
+def page(
+    run: Run | None = None, *, address: str | None = None, picture: str | None = None, pages: Sequence[str] = ()
+) -> str:
     """The whole page as HTML text: styles, strings, modules, the worker and the engine inside.
 
     It opens with `run`, and carries its data and its weights; without one, it opens with the notebook's experiment.
-    InputError where the run is larger than the page can show.
+    `address` is where it will be on the web, `picture` that of the card which other pages show of it, and `pages` are the
+    names of those that lie beside it. InputError where the run is larger than the page can show.
     """
     script = f'"use strict";(() => {{\n{bundle("main", "files/carried")}{_START}}})();'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -41,6 +47,8 @@ def page(run: Run | None = None) -> str:
     )
     parts = {
         "policy": policy,
+        "head": head("FiniteGPT", plain(strings()["en"]["intro"]), address=address, picture=picture),
+        "site": _inlined({"address": address or "", "pages": [*pages]}),
         "style": styles(),
         "run": _inlined(carried(run)) if run else "",
         "strings": _inlined(strings()),

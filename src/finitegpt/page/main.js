@@ -17,10 +17,10 @@ import { screenOf } from "./views/screen.js";
 
 /**
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>,
- *   run: import("./files/carried.js").CarriedRun | null}} given
- *   `run` is the run that the page carries and opens with, instead of the notebook's experiment.
+ *   run: import("./files/carried.js").CarriedRun | null, site: import("./views/away.js").Site}} given
+ *   `run` is the run that the page carries and opens with, instead of the notebook's experiment; `site`: where it is.
  */
-export function start({ wasm, worker, strings, run }) {
+export function start({ wasm, worker, strings, run, site }) {
   setStrings(strings);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const address = addressOf({ ...defaults(), ...run?.values }, run ? 0 : 1);
@@ -38,7 +38,7 @@ export function start({ wasm, worker, strings, run }) {
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });
   const concluder = new Concluder(worker, wasm, { concluded: frames.concluded, failed });
   const acts = {
-    tell, open, theme, view: frames.view, weights: frames.weights,
+    tell, open, theme, site, view: frames.view, weights: frames.weights,
     set: (/** @type {Record<string, any>} */ changes) => go(changed(store, changes), "writeSoon"),
     preset: (/** @type {Record<string, any>} */ changes) => go(replaced(store, preset(changes)), "push"),
     introduce: (/** @type {number} */ scene) => go(introduced(store, scene), "push"),
