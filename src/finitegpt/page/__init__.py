@@ -36,8 +36,8 @@ def page(
     """The whole page as HTML text: styles, strings, modules, the worker and the engine inside.
 
     It opens with `run`, and carries its data and its weights; without one, it opens with the notebook's experiment.
-    `address` is where it will be on the web, `picture` that of the card which other pages show of it, and `pages` are the
-    names of those that lie beside it. InputError where the run is larger than the page can show.
+    `address` is where it will be on the web, `picture` that of the card that other pages show of it, and `pages` are
+    the names of those that lie beside it. InputError where the run is larger than the page can show.
     """
     script = f'"use strict";(() => {{\n{bundle("main", "files/carried")}{_START}}})();'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
