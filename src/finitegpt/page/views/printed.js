@@ -10,9 +10,9 @@ const SHORT = 8; // rows that stand in one column
 /**
  * Takes care of printing from now on.
  * @param {() => import("../chain/view.js").View | null} view
- * @param {() => {title: string, link: string}} words
+ * @param {() => {title: string, link: string}} words @param {() => string} paper what pictures of pixels were painted for
  */
-export function printing(view, words) {
+export function printing(view, words, paper) {
   /** @type {HTMLElement | null} */
   let sheet = null;
   window.onbeforeprint = () => {
@@ -20,8 +20,7 @@ export function printing(view, words) {
     sheet?.remove();
     if (!now) return;
     const { title, link } = words();
-    // A canvas keeps the paper that it was painted for.
-    document.documentElement.style.setProperty("--painted", getComputedStyle(document.body).backgroundColor);
+    document.documentElement.style.setProperty("--painted", paper());
     sheet = html("section", { class: "printed" }, html("p", {}, html("b", {}, title)), ...tables(now), html("p", { class: "address" }, link));
     document.body.append(/** @type {HTMLElement} */ (sheet));
   };
@@ -39,7 +38,7 @@ function tables({ n, V, L, vocab, p, counts }) {
     ...vocab.map((symbol) => html("th", { scope: "col" }, visible(symbol))), html("th", { class: "seen" }, say("print.seen")));
   return [
     html("p", {}, say("print.table")),
-    html("div", { class: "tables" }, ...Array.from({ length: columns }, (_, k) => html("table", {}, html("thead", {}, head()),
+    html("div", { class: columns > 1 ? "tables" : "tables few" }, ...Array.from({ length: columns }, (_, k) => html("table", {}, html("thead", {}, head()),
       html("tbody", {}, ...Array.from({ length: Math.max(0, Math.min(n, (k + 1) * rows) - k * rows) }, (_, i) => row(k * rows + i)))))),
   ];
 }
