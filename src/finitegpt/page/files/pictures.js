@@ -13,7 +13,10 @@ const STYLED = [
 ];
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {{title: string, link: string}} Words what stands above and below a picture */
+/**
+ * @typedef {{title: string, link: string}} Words what stands above and below a picture
+ * @typedef {{light: boolean, words: Words | null, redraw: () => void}} How `redraw` draws pixels anew, in the colours of then
+ */
 
 /** Does something while the page is light. @template T @param {boolean} light @param {() => T} act @returns {T} */
 function lit(light, act) {
@@ -29,19 +32,20 @@ function lit(light, act) {
 }
 
 /** A drawing as an SVG that stands alone; null for a picture that is pixels.
- * @param {SVGElement | HTMLCanvasElement} shown @param {{light: boolean, words: Words | null}} how */
+ * @param {SVGElement | HTMLCanvasElement} shown @param {How} how */
 export function svgOf(shown, { light, words }) {
   return shown instanceof SVGElement ? new Blob([lit(light, () => svgText(shown, words))], { type: "image/svg+xml" }) : null;
 }
 
-/** A picture as a PNG. @param {SVGElement | HTMLCanvasElement} shown @param {{light: boolean, words: Words | null}} how
+/** A picture as a PNG. @param {SVGElement | HTMLCanvasElement} shown @param {How} how
  * @returns {Promise<Blob | null>} */
-export async function pngOf(shown, { light, words }) {
+export async function pngOf(shown, how) {
+  const { light, words, redraw } = how;
   const canvas = document.createElement("canvas");
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   if (shown instanceof SVGElement) {
     const image = new Image();
-    image.src = URL.createObjectURL(/** @type {Blob} */ (svgOf(shown, { light, words })));
+    image.src = URL.createObjectURL(/** @type {Blob} */ (svgOf(shown, how)));
     await image.decode();
     canvas.width = SCALE * image.width;
     canvas.height = SCALE * image.height;
@@ -57,7 +61,11 @@ export async function pngOf(shown, { light, words }) {
     pen.fillStyle = paper;
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(shown, 0, SCALE * top, wide, high);
+    lit(light, () => {
+      redraw();
+      pen.drawImage(shown, 0, SCALE * top, wide, high);
+    });
+    redraw();
     for (const { text, y, size } of [...above, ...below.map((line) => ({ ...line, y: line.y + top + high / SCALE }))]) {
       pen.font = `${size === TITLE ? 600 : 400} ${SCALE * size}px ${FONT}`;
       pen.fillStyle = size === TITLE ? ink : soft;

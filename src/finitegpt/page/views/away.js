@@ -13,16 +13,15 @@ import { PARTS } from "./controls.js";
 import { button, html, setText } from "./dom.js";
 import { printing } from "./printed.js";
 
-const DARK = "#14171d"; // the dark paper of style.css
 const PAGES = ["gallery", "glossary", "lesson-plan"];
 
 /**
  * @typedef {{address?: string, pages?: string[]}} Site where this page is on the net, and which pages lie beside it
  * @param {{view: () => import("../chain/view.js").View | null, picture: () => SVGElement | HTMLCanvasElement, address: (hidden?: string) => string,
- *   set: (changes: Record<string, any>) => void, site: Site, weights: () => Promise<Float32Array>, open: (files: File[]) => void,
+ *   redraw: () => void, site: Site, weights: () => Promise<Float32Array>, open: (files: File[]) => void,
  *   tell: (message: import("../store/store.js").Message | null) => void}} app
  */
-export function awaySection({ view, set, picture, address, site, weights, open, tell }) {
+export function awaySection({ view, picture, redraw, address, site, weights, open, tell }) {
   const chosen = html("input", { type: "file", multiple: true, class: "hidden", tabindex: -1, "aria-hidden": "true", onchange: () => {
     open([...chosen.files]);
     chosen.value = "";
@@ -56,20 +55,8 @@ export function awaySection({ view, set, picture, address, site, weights, open, 
   };
   const titled = html("input", { type: "checkbox", checked: true });
   const light = html("input", { type: "checkbox", checked: true });
-  const how = () => ({ light: light.checked, words: titled.checked ? words() : null });
-  let dark = false; // whether the picture was last drawn for dark paper
-  printing(view, words, () => (dark ? DARK : "transparent"));
-  /** Pixels are drawn anew for light paper, and afterwards as before. @param {boolean} wanted */
-  const png = async (wanted) => {
-    const { theme } = view()?.values ?? {};
-    const anew = wanted && dark && picture() instanceof HTMLCanvasElement;
-    const frame = () => new Promise((done) => requestAnimationFrame(done));
-    if (anew) set({ theme: "light" });
-    for (let k = 0; anew && k < 3; k++) await frame();
-    const blob = await pngOf(picture(), how());
-    if (anew) set({ theme });
-    return blob;
-  };
+  const how = () => ({ light: light.checked, redraw, words: titled.checked ? words() : null });
+  printing(view, words, redraw);
   const withView = (/** @type {(now: import("../chain/view.js").View) => void} */ act) => () => {
     const now = view();
     if (now) act(now);
@@ -90,7 +77,7 @@ export function awaySection({ view, set, picture, address, site, weights, open, 
         if (drawn) save("chain.svg", drawn);
         else tell({ key: "notice.svg", at: "away" });
       }),
-      button(say("png"), () => png(light.checked).then((blob) => blob && save("chain.png", blob))),
+      button(say("png"), () => pngOf(picture(), how()).then((blob) => blob && save("chain.png", blob))),
       button(say("csv"), withView((now) => save("chain.csv", new Blob([csvOf(now)], { type: "text/csv" })))),
       button(say("json"), withView((now) => save("chain.json", new Blob([jsonOf(now)], { type: "application/json" })))),
       button(say("weights"), withView((now) => weights().then((flat) =>
@@ -111,8 +98,6 @@ export function awaySection({ view, set, picture, address, site, weights, open, 
 
   /** What is folded away is not made. @param {import("../chain/view.js").View} now */
   function update(now) {
-    const { theme } = now.values;
-    dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
     if (!element.querySelector("details[open]")) return;
     /** @type {import("../link/fields.js").Values} */
     const values = { ...now.values, width: now.shape.nEmbd };

@@ -10,21 +10,35 @@ const SHORT = 8; // rows that stand in one column
 /**
  * Takes care of printing from now on.
  * @param {() => import("../chain/view.js").View | null} view
- * @param {() => {title: string, link: string}} words @param {() => string} paper what pictures of pixels were painted for
+ * @param {() => {title: string, link: string}} words @param {() => void} redraw draws the picture anew, in the colours of then
  */
-export function printing(view, words, paper) {
+export function printing(view, words, redraw) {
   /** @type {HTMLElement | null} */
   let sheet = null;
+  let theme = "";
   window.onbeforeprint = () => {
     const now = view();
-    sheet?.remove();
+    after();
     if (!now) return;
+    theme = document.documentElement.dataset.theme ?? "auto";
+    coloured("light");
     const { title, link } = words();
-    document.documentElement.style.setProperty("--painted", paper());
     sheet = html("section", { class: "printed" }, html("p", {}, html("b", {}, title)), ...tables(now), html("p", { class: "address" }, link));
     document.body.append(/** @type {HTMLElement} */ (sheet));
   };
-  window.onafterprint = () => sheet?.remove();
+  window.onafterprint = after;
+
+  function after() {
+    sheet?.remove();
+    if (sheet) coloured(theme);
+    sheet = null;
+  }
+
+  /** @param {string} as */
+  function coloured(as) {
+    document.documentElement.dataset.theme = as;
+    redraw();
+  }
 }
 
 /** Side by side, as the states are too many for one column. @param {import("../chain/view.js").View} view */

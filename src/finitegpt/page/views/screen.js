@@ -43,7 +43,7 @@ export function screenOf(root, acts) {
   const facts = factsCard();
   const startup = startupCard();
   const nudge = nudgeCard(acts.set);
-  const away = awaySection({ ...acts, picture: stage.picture });
+  const away = awaySection({ ...acts, picture: stage.picture, redraw: stage.redraw });
   const unhide = button(say("unhide"), () => acts.set({ hide: "" }), { class: "small unhide" });
   time.element.dataset.part = "time";
   root.replaceChildren(
