@@ -22,7 +22,7 @@ export function kindOfBytes(bytes) {
 /** @param {string} text @returns {string | null} null for what may be data */
 export function kindOfText(text) {
   const begin = text.slice(0, 2000).replace(/^\ufeff/, "").trimStart();
-  if (/^(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*(<!doctype svg[^>]*>\s*)?<svg[\s>]/i.test(begin)) return "notice.file.picture";
+  if (/^(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*(<!doctype svg[^>]*>\s*)?<svg[\s/>]/i.test(begin)) return "notice.file.picture";
   if (/^<(!doctype html|html)[\s>]/i.test(begin)) return "notice.file.page";
   const header = begin.split(/\r?\n/)[0].split(",").map((name) => name.replace(/^"|"$/g, ""));
   return ["state", "next"].every((name) => header.includes(name)) && header.some((name) => /^(log_)?probability$/.test(name))

@@ -15,9 +15,9 @@ from finitegpt.page.carried import carried
 from finitegpt.page.head import ICON
 from finitegpt.page.presets import presets, trained
 from finitegpt.page.site.cards import card
-from finitegpt.page.site.gallery import gallery, picture
-from finitegpt.page.site.glossary import glossary
-from finitegpt.page.site.plan import lesson_plan, plans
+from finitegpt.page.site.gallery import gallery_page, picture
+from finitegpt.page.site.glossary import glossary_page
+from finitegpt.page.site.plan import plan_page, plans
 from finitegpt.page.site.sheet import LANGUAGES, STYLE, Sheet, named, not_found
 from finitegpt.run import Run
 
@@ -52,10 +52,10 @@ def site(run: Run | None = None, address: str | None = None) -> dict[str, Callab
 
     made: dict[str, Callable[[], str | bytes]] = {"index.html": index}
     for language in LANGUAGES:
-        made[named("gallery", language)] = lambda language=language: gallery(sheet, language, first)
-        made[named("glossary", language)] = lambda language=language: glossary(sheet, language)
+        made[named("gallery", language)] = lambda language=language: gallery_page(sheet, language, first)
+        made[named("glossary", language)] = lambda language=language: glossary_page(sheet, language)
         if "lesson-plan" in readable:
-            made[named("lesson-plan", language)] = lambda language=language: lesson_plan(sheet, language)
+            made[named("lesson-plan", language)] = lambda language=language: plan_page(sheet, language)
     for name, one in runs.items():
         made[f"pictures/{name}.svg"] = lambda one=one: picture(one())
     made |= {

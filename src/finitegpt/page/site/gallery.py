@@ -13,7 +13,7 @@ from finitegpt.picture.graph import LARGEST_GRAPH
 from finitegpt.run import Run
 
 
-def gallery(sheet: Sheet, language: str, first: dict[str, object]) -> str:
+def gallery_page(sheet: Sheet, language: str, first: dict[str, object]) -> str:
     """The page; `first` is what index.html opens with where its link says nothing."""
     words, said = WORDS[language], {key: html.escape(plain(text)) for key, text in strings()[language].items()}
     cards = "".join(

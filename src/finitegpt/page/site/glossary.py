@@ -18,7 +18,7 @@ def terms() -> dict[str, dict[str, Any]]:
     return json.loads(_TERMS.read_text(encoding="utf-8")) if _TERMS.exists() else {}
 
 
-def glossary(sheet: Sheet, language: str) -> str:
+def glossary_page(sheet: Sheet, language: str) -> str:
     """The page: English by the alphabet, Chinese in the order in which terms build on each other."""
     words = WORDS[language]
     listed: list[tuple[str, str, str, str]] = [

@@ -23,7 +23,7 @@ def plans() -> dict[str, str]:
     return {key: path.read_text(encoding="utf-8") for key, path in found.items() if path} if all(found.values()) else {}
 
 
-def lesson_plan(sheet: Sheet, language: str) -> str:
+def plan_page(sheet: Sheet, language: str) -> str:
     """The page: headings can be linked to, and links between the two languages stay links."""
     text = plans()[language]
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
