@@ -231,7 +231,8 @@ def test_the_lesson_plan_is_rendered_from_markdown(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(plan, "_PLACES", (tmp_path,))
     assert plan.plans() == {}
     (tmp_path / "lesson-plan.md").write_text(
-        "# An hour\n\n[中文](lesson-plan.zh.md) [to it](#two-words)\n\n## Two words!\n\n## Two words!\n\n"
+        "# An hour\n\n[中文](lesson-plan.zh.md) [to it](#two-words) [3](page.html#opening=3)\n\n"
+        "## Two words!\n\n## Two words!\n\n"
         "| a | b |\n|--|--|\n| 1 | 2 |\n\n<script>x</script>\n",
         encoding="utf-8",
     )
@@ -239,6 +240,7 @@ def test_the_lesson_plan_is_rendered_from_markdown(tmp_path: Path, monkeypatch: 
     text = plan.plan_page(Sheet(address=None, pages=["lesson-plan"]), "en")
     assert 'href="lesson-plan.zh.html"' in text
     assert '<h2 id="two-words">Two words!</h2>\n<h2 id="two-words-1">' in text
+    assert 'href="index.html#opening=3&amp;lang=en"' in text
     assert "<td>1</td>" in text
     assert "<script>" not in text
     assert 'aria-current="page">Lesson plan</a>' in text

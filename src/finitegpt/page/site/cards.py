@@ -2,14 +2,13 @@
 
 from functools import cache
 
+from finitegpt.page.site.bare import bare_graph
 from finitegpt.page.site.sheet import WORDS
-from finitegpt.picture import state_graph, svg
+from finitegpt.picture import svg
 from finitegpt.picture.svg import INK, PAPER, SOFT, to_png
 from finitegpt.run import Run
 
-_WIDE, _HIGH, _GRAPH, _ASPECT = 1200, 630, 560, 1.2
-_LEGEND = 40
-"""The foot of a graph, whose small English words the card leaves out."""
+_WIDE, _HIGH, _GRAPH = 1200, 630, 560
 _FONTS = {"en": "Roboto, sans-serif", "zh": "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', Roboto, sans-serif"}
 
 
@@ -18,20 +17,19 @@ def card(run: Run, language: str) -> bytes:
     if not can_draw("".join(WORDS[language][f"card.{k}"] for k in range(1, 6)), language):
         language = "en"
     words = WORDS[language]
-    graph = state_graph([("", run.chain)])
-    wide, high = map(float, graph.split('viewBox="')[1].split('"')[0].split()[2:])
-    side = high - _LEGEND
-    box = f"{(wide - _ASPECT * side) / 2:.1f} 0 {_ASPECT * side:.1f} {side:.1f}"
+    graph, box = bare_graph(run.chain)
+    _, _, across, high = box
+    scale = _GRAPH / high
     body = [
         svg.element("rect", width=_WIDE, height=_HIGH, fill=PAPER),
         svg.element(
             "svg",
-            graph[graph.index(">") + 1 : graph.rindex("</svg>")],
-            x=_WIDE - _ASPECT * _GRAPH - 20,
+            graph,
+            x=_WIDE - scale * across - 10,
             y=(_HIGH - _GRAPH) / 2,
-            width=_ASPECT * _GRAPH,
+            width=scale * across,
             height=_GRAPH,
-            viewBox=box,
+            viewBox=" ".join(map(svg.number, box)),
             font_family=_FONTS["en"],
         ),
         _line("FiniteGPT", 110, 44, INK, "700"),

@@ -7,8 +7,9 @@ import re
 from finitegpt.page import strings
 from finitegpt.page.head import plain
 from finitegpt.page.presets import link, presets
+from finitegpt.page.site.bare import bare_graph
 from finitegpt.page.site.sheet import WORDS, Sheet, written
-from finitegpt.picture import loss_curve, state_graph
+from finitegpt.picture import loss_curve, svg
 from finitegpt.picture.graph import LARGEST_GRAPH
 from finitegpt.run import Run
 
@@ -28,7 +29,8 @@ def gallery_page(sheet: Sheet, language: str, first: dict[str, object]) -> str:
         for k in itertools.takewhile(lambda k: f"lesson.{k}.title" in said, itertools.count(1))
     )
     body = (
-        f"<h1>{html.escape(words['gallery'])}</h1>\n<p>{html.escape(words['gallery.line'])}</p>\n"
+        f"<h1>{html.escape(words['gallery'])}</h1>\n<p>{html.escape(words['gallery.line'])} "
+        f"{said['legend']} {html.escape(words['gallery.large'])}</p>\n"
         f'<ul class="cards">\n{cards}</ul>\n<h2>{said["lessons"]}</h2>\n<ol class="lessons">\n{lessons}</ol>'
     )
     return written(sheet, "gallery", language, words["gallery"], words["gallery.line"], body)
@@ -38,7 +40,15 @@ def picture(run: Run) -> str:
     """The graph of a run's chain; of one too large for that, its loss."""
     if run.chain.n_states > LARGEST_GRAPH:
         return loss_curve(run.losses.tolist())
-    return state_graph([("", run.chain)])
+    graph, box = bare_graph(run.chain)
+    font = "Roboto, 'Helvetica Neue', Arial, 'Noto Sans', sans-serif"
+    look: dict[str, str | float] = {
+        "width": box[2],
+        "height": box[3],
+        "viewBox": " ".join(map(svg.number, box)),
+        "font_family": font,
+    }
+    return svg.element("svg", graph, xmlns="http://www.w3.org/2000/svg", role="img", **look)
 
 
 def _opens(changes: dict[str, object], first: dict[str, object], language: str) -> str:

@@ -13,7 +13,8 @@ _HERE = Path(__file__).parent
 _PLACES = (_HERE, _HERE.parents[3] / "docs")
 """Where an installed package has them, and where a working copy does."""
 _HEADING = re.compile(r"<h([1-3])>(.*?)</h\1>")
-_PAGES = re.compile(r'href="(?:\./)?lesson-plan(\.zh)?\.md(#[^"]*)?"')
+_PAGE = re.compile(r'href="page\.html(?:#([^"]*))?"')
+_PLAN = re.compile(r'href="(?:\./)?lesson-plan(\.zh)?\.md(#[^"]*)?"')
 
 
 def plans() -> dict[str, str]:
@@ -24,10 +25,11 @@ def plans() -> dict[str, str]:
 
 
 def plan_page(sheet: Sheet, language: str) -> str:
-    """The page: headings can be linked to, and links between the two languages stay links."""
-    text = plans()[language]
+    """The page: headings can be linked to, and links to the page and to the other language lead to those of here."""
+    text = plans()[language].replace("`page.html`", "`index.html`")
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    body = _PAGES.sub(lambda found: f'href="lesson-plan{found[1] or ""}.html{found[2] or ""}"', body)
+    body = _PLAN.sub(lambda found: f'href="lesson-plan{found[1] or ""}.html{found[2] or ""}"', body)
+    body = _PAGE.sub(lambda found: f'href="index.html#{found[1] or "opening=1"}&amp;lang={language}"', body)
     taken: dict[str, int] = {}
     body = _HEADING.sub(lambda found: _heading(found[1], found[2], taken), body)
     words = WORDS[language]
