@@ -11,7 +11,7 @@ from pathlib import Path
 
 from finitegpt.page.bundle import bundle
 from finitegpt.page.carried import carried
-from finitegpt.page.head import head, plain
+from finitegpt.page.head import card_head, plain
 from finitegpt.run import Run
 
 _HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def page(
     )
     parts = {
         "policy": policy,
-        "head": head("FiniteGPT", plain(strings()["en"]["intro"]), address=address, picture=picture),
+        "head": card_head("FiniteGPT", plain(strings()["en"]["intro"]), address=address, picture=picture),
         "site": _inlined({"address": address or "", "pages": [*pages]}),
         "style": styles(),
         "run": _inlined(carried(run)) if run else "",

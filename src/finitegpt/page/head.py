@@ -8,7 +8,9 @@ from pathlib import Path
 ICON = (Path(__file__).parent / "favicon.svg").read_text(encoding="utf-8").strip()
 
 
-def head(title: str, line: str, *, address: str | None = None, picture: str | None = None, language: str = "en") -> str:
+def card_head(
+    title: str, line: str, *, address: str | None = None, picture: str | None = None, language: str = "en"
+) -> str:
     """Elements for a head: the icon, a description, and a card after the Open Graph protocol, ogp.me.
 
     A card wants whole addresses: without `address` and `picture`, it has none of a page or a picture.

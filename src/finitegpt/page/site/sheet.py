@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finitegpt.page.head import head
+from finitegpt.page.head import card_head
 
 _HERE = Path(__file__).parent
 LANGUAGES = ("en", "zh")
@@ -49,7 +49,7 @@ def written(sheet: Sheet, name: str, language: str, title: str, line: str, body:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)} · FiniteGPT</title>
-{head(title, line, address=where, picture=picture, language=language)}
+{card_head(title, line, address=where, picture=picture, language=language)}
 <link rel="stylesheet" href="site.css">
 </head>
 <body>
@@ -76,7 +76,7 @@ def not_found(sheet: Sheet) -> str:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>404 · FiniteGPT</title>
-{head("404", WORDS["en"]["nothing"])}
+{card_head("404", WORDS["en"]["nothing"])}
 <style>{STYLE}</style>
 </head>
 <body>
