@@ -23,9 +23,10 @@ from finitegpt.page.presets import START, link, presets, trained
 from finitegpt.page.site import cards, gallery, glossary, plan
 from finitegpt.page.site.sheet import WORDS, Sheet
 from test_page import call, node
-from test_page_browser import chromium, saved, settle, visit
+from pages import settle
+from test_page_browser import saved
 
-__all__ = ["chromium", "node", "visit"]
+__all__ = ["node"]
 
 PATH = "/some/where/"
 
@@ -381,7 +382,7 @@ def test_a_link_of_a_file_says_where_it_works(visit: Callable[..., Any]) -> None
     assert view.evaluate("navigator.clipboard.readText()").startswith("file://")
     view.get_by_role("button", name="QR code").click()
     view.wait_for_function("() => document.querySelector('.notice').textContent.includes('#seed=3')")
-    assert view.locator("dialog").count() == 0
+    assert view.locator("dialog.code").count() == 0
 
 
 def test_a_code_is_shown_and_closed(chromium: Any, tmp_path: Path) -> None:
