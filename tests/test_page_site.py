@@ -23,10 +23,9 @@ from finitegpt.page.presets import START, link, presets, trained
 from finitegpt.page.site import cards, gallery, glossary, plan
 from finitegpt.page.site.sheet import WORDS, Sheet
 from test_page import call, node
-from pages import settle
-from test_page_browser import saved
+from test_page_browser import chromium, saved, settle, visit
 
-__all__ = ["node"]
+__all__ = ["chromium", "node", "visit"]
 
 PATH = "/some/where/"
 

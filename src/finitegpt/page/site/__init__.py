@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from finitegpt.errors import InputError
 from finitegpt.page import page
-from finitegpt.page.carrying import carried
+from finitegpt.page.carried import carried
 from finitegpt.page.head import ICON
 from finitegpt.page.presets import presets, trained
 from finitegpt.page.site.cards import card
