@@ -54,6 +54,8 @@ class CustomBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
         compile_engine(root / "engine", root / "src" / "finitegpt" / "_engine")
+        for plan in (root / "docs").glob("lesson-plan*.md"):
+            build_data["force_include"][str(plan)] = f"finitegpt/page/site/{plan.name}"
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
 

@@ -1,6 +1,7 @@
 """CSV, a row an arrow, with all digits: what is written is read back bit for bit."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -55,6 +56,8 @@ def read_table(file: TextIO | str | Path) -> Parts:
     def numbers(name: str) -> list[float] | None:
         return [_number(x, name, ends[i]) for i, x in enumerate(found[name])] if name in found else None
 
+    if "log_probability" not in columns:  # one that the page may have saved
+        found |= {name: [_bare(text) for text in found[name]] for name in _NEEDED}
     counts = [_count(x, ends[i]) for i, x in enumerate(found["count"])] if "count" in found else None
     for i, x in enumerate(found.get("precision", ())):
         if x != found["precision"][0]:
@@ -90,6 +93,11 @@ def _columns(header: list[str]) -> dict[str, int]:
         if header.count(name) != 1:
             raise FileError(f"expected columns {', '.join(COLUMNS)}, got {', '.join(header)[:200]!r}; {_DAMAGED}")
     return columns
+
+
+def _bare(text: str) -> str:
+    """Without the apostrophe that keeps spreadsheets from running a cell that begins with = + - or @."""
+    return text[1:] if re.match(r"'+[=+\-@\t\r]", text) else text
 
 
 def _number(text: str, name: str, line: int) -> float:

@@ -6,11 +6,13 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from finitegpt.page.bundling import bundle
 from finitegpt.page.carrying import carried
+from finitegpt.page.head import card_head, plain
 from finitegpt.run import Run
 
 _HERE = Path(__file__).parent
@@ -29,15 +31,19 @@ if (typeof DecompressionStream === "undefined") {
     worker: () => new Worker(URL.createObjectURL(worker)),
     port, strings, glossary,
     run: modules["files/carried"].carriedRun(document.getElementById("run").textContent),
+    site: JSON.parse(document.getElementById("site").textContent),
   }));
 """
 
 
-def page(run: Run | None = None) -> str:
+def page(
+    run: Run | None = None, *, address: str | None = None, picture: str | None = None, pages: Sequence[str] = ()
+) -> str:
     """The whole page as HTML text: styles, strings, modules, the worker and the engine inside.
 
     It opens with `run`, and carries its data and its weights; without one, it opens with the notebook's experiment.
-    InputError where the run is larger than the page can show.
+    `address` is where it will be on the web, `picture` that of the card that other pages show of it, and `pages` are
+    the names of those that lie beside it. InputError where the run is larger than the page can show.
     """
     script = f'"use strict";(() => {{\n{bundle("main", "files/carried")}{_START}}})();'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -47,6 +53,8 @@ def page(run: Run | None = None) -> str:
     )
     parts = {
         "policy": policy,
+        "head": card_head("FiniteGPT", plain(strings()["en"]["intro"]), address=address, picture=picture),
+        "site": _inlined({"address": address or "", "pages": [*pages]}),
         "style": styles(),
         "run": _inlined(carried(run)) if run else "",
         "words": _packed(json.dumps([strings(), glossary()], ensure_ascii=False).encode()),

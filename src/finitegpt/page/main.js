@@ -19,10 +19,12 @@ import { screenOf } from "./views/screen.js";
 /**
  * @param {{wasm: Uint8Array, worker: () => Worker, strings: Record<string, Record<string, string>>,
  *   glossary: Record<string, any>,
- *   run: import("./files/carried.js").CarriedRun | null, port: Promise<MessagePort> | null}} given
- *   `run` is the run that the page carries and opens with, instead of the notebook's experiment; `port` is a notebook's.
+ *   run: import("./files/carried.js").CarriedRun | null, port: Promise<MessagePort> | null,
+ *   site: import("./views/away.js").Site}} given
+ *   `run` is the run that the page carries and opens with, instead of the notebook's experiment; `port` is a notebook's;
+ *   `site`: where the page is.
  */
-export function start({ wasm, worker, strings, glossary, run, port }) {
+export function start({ wasm, worker, strings, glossary, run, port, site }) {
   setStrings(strings, glossary);
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const address = addressOf({ ...defaults(), ...run?.values }, run ? 0 : 1);
@@ -40,7 +42,7 @@ export function start({ wasm, worker, strings, glossary, run, port }) {
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });
   const concluder = new Concluder(worker, wasm, { concluded: frames.concluded, failed });
   const acts = {
-    tell, open, theme, view: frames.view, weights: frames.weights,
+    tell, open, theme, site, view: frames.view, weights: frames.weights,
     set: (/** @type {Record<string, any>} */ changes) => go(changed(store, changes), "writeSoon"),
     preset: (/** @type {Record<string, any>} */ changes) => go(replaced(store, preset(changes)), "push"),
     introduce: (/** @type {number} */ scene) => go(introduced(store, scene), "push"),

@@ -1,5 +1,6 @@
 // Files that are opened or dropped: what they are, told from their bytes. They are data and never run. Pure.
 
+import { kindOfBytes, kindOfFormat, kindOfText } from "./kinds.js";
 import { readSafetensors } from "./safetensors.js";
 import { FIELDS, field, fromHash, read } from "../link/fields.js";
 import { ACTIVATIONS, NORMS } from "../engine/weights.js";
@@ -79,11 +80,13 @@ function takeFile(bytes, opened, run) {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return "notice.file";
+    return kindOfBytes(bytes);
   }
   if (text.trimStart().startsWith("{")) return takeJson(text, opened);
+  const kind = run ? null : kindOfText(text);
+  if (kind) return kind;
   const data = run ? text : text.replace(/\r?\n$/, "");
-  if (/[\u0000-\u0008\u000e-\u001f]/.test(data) || !data) return "notice.file";
+  if (/[\u0000-\u0008\u000e-\u001f]/.test(data) || !data) return kindOfBytes(bytes);
   if (read(field("data"), data) === undefined) return "notice.file.long";
   opened.changes.data = data;
   return null;
@@ -98,7 +101,7 @@ function takeJson(text, opened) {
     return "notice.file";
   }
   if (facts.format === "finitegpt page 1" && typeof facts.link === "string") return takeLink(facts.link, opened);
-  if (!/^finitegpt run \d+$/.test(facts.format)) return "notice.file";
+  if (!/^finitegpt run \d+$/.test(facts.format)) return kindOfFormat(facts.format);
   const [model, train, data] = [Object(facts.model), Object(facts.train), Object(facts.data)];
   const unknown = (/** @type {Record<string, any>} */ part, /** @type {string[]} */ known) =>
     Object.keys(part).filter((name) => !known.includes(name) && !NOTHING.includes(part[name]));

@@ -98,7 +98,7 @@ function metadataOf(texts) {
 }
 
 /** @param {Uint8Array} bytes @returns {{fields: Record<string, any>, start: number} | null} */
-function headerOf(bytes) {
+export function headerOf(bytes) {
   if (bytes.length < 10) return null;
   const long = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (long < 2 || long > LONGEST_HEADER || 8 + long > bytes.length) return null;

@@ -29,7 +29,7 @@ import { walker } from "./walk.js";
  *   reset: () => void, choose: (id: number) => void, toggle: (part: string) => void, redden: (id: number) => void,
  *   pin: () => void, tell: (message: Message | null) => void, open: (files: File[]) => void, theme: () => void,
  *   view: () => import("../chain/view.js").View | null, address: (hide?: string) => string,
- *   weights: () => Promise<Float32Array>}} Acts what a reader can do, and what views may ask for
+ *   weights: () => Promise<Float32Array>, site: import("./away.js").Site}} Acts what a reader can do, and what views may ask for
  * @param {HTMLElement} root @param {Acts} acts
  */
 export function screenOf(root, acts) {
@@ -52,7 +52,7 @@ export function screenOf(root, acts) {
   const facts = factsCard();
   const startup = startupCard();
   const nudge = nudgeCard(acts.set);
-  const away = awaySection({ ...acts, picture: stage.picture });
+  const away = awaySection({ ...acts, picture: stage.picture, redraw: stage.redraw });
   const spoken = announced();
   const pinned = pinnedKey();
   const sheet = sheetOf(state.element, root, () => acts.set({ state: -1 }));

@@ -18,6 +18,8 @@ export function stageOf(choose) {
   let key = "";
   /** @type {any} */
   let shown = null;
+  /** @type {[import("../chain/view.js").View, Uint8Array | null] | null} */
+  let last = null;
 
   /** @param {import("../chain/view.js").View} view @returns {[(vocab: string[], L: number, choose: (id: number) => void) => any, string]} */
   function kind({ n, V, counts }) {
@@ -28,6 +30,8 @@ export function stageOf(choose) {
   return {
     elements: [box, legend, near],
     picture: () => shown.picture,
+    /** Draws the same at once, where colours are others now. */
+    redraw: () => last && shown.update(...last),
     /** @type {import("./walk.js").Mark} */
     walk: (id, arrow, t, outside) => shown?.walk(id, arrow, t, outside),
     /** @param {import("../chain/view.js").View} view @param {Uint8Array | null} ends states that are never left, to be marked */
@@ -39,6 +43,7 @@ export function stageOf(choose) {
         shown = make(view.vocab, view.L, choose);
         box.replaceChildren(shown.picture);
       }
+      last = [view, ends];
       shown.update(view, ends);
       const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
       const compared = view.was && !view.before && make === stateGraph ? say("inside.gap") + say("inside.legend") : "";
