@@ -196,7 +196,7 @@ def test_parts_that_are_off_show_what_was(visit: Callable[..., Any], notebook: R
     for was, now in zip(before, after, strict=True):
         assert f"was {was:.0%}, is {now:.0%}" in view.inner_text("[data-part=state] .bars")
     assert round(before[1], 2) != round(after[1], 2)
-    assert f"1 {100 * before[1]:.0f}→{after[1]:.0%}" in view.text_content(".stage svg")
+    assert f"1 ({100 * before[1]:.0f}→{after[1]:.0%})" in view.text_content(".stage svg")
     assert f"111 → 111: 1 was {before[1]:.0%}, is {after[1]:.0%}" in view.text_content(".stage svg")
     assert "with all parts on" in view.inner_text(".legend")
     assert view.locator(".inside-part").first.get_attribute("data-of") == part  # the order is not that of what is left
