@@ -79,10 +79,7 @@ def test_a_lesson_is_in_sight_with_what_it_points_at(
             assert inside(found[part], found["window"], 1), where
         assert inside(found["aim"], found["window"], 1), where
         assert apart(found["aim"], found["words"], 6), where  # its ring, too
-        tight = (
-            lesson == 9 and view.viewport_size["height"] < 600
-        )  # a window for the walk or for the graph, not for both
-        if lesson in WITH_GRAPH and not tight:
+        if lesson in WITH_GRAPH:
             assert inside(found["graph"], found["window"], 1), where
             assert apart(found["graph"], found["words"]), where
             assert found["graph"]["bottom"] - found["graph"]["top"] >= 95, where

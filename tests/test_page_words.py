@@ -198,3 +198,17 @@ def test_moving_the_weights_moves_probabilities_as_the_answers_say(visit: Callab
             re.fullmatch(rf"111 → {state}: . \(100%\)", text)
             for text in view.locator(".hits title").all_text_contents()
         )
+
+
+def test_a_lesson_ends_with_its_questions(visit: Callable[..., Any]) -> None:
+    view = visit("lesson=3", width=360)
+    view.get_by_role("button", name="Questions").click()
+    asked = view.locator(".questions summary")
+    assert asked.all_inner_texts() == [ENGLISH[f"lesson.3.q{k}"] for k in (1, 2, 3)]
+    asked.nth(1).click()
+    assert view.locator(".questions p:visible").all_inner_texts() == [ENGLISH["lesson.3.a2"]]
+    view.keyboard.press("Escape")
+    assert not view.is_visible(".questions")
+    view.get_by_role("button", name="Next").click()
+    view.get_by_role("button", name="Questions").click()
+    assert asked.first.inner_text() == ENGLISH["lesson.4.q1"]

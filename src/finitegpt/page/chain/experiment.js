@@ -64,7 +64,7 @@ export function widthOf({ width, heads }) {
 }
 
 /** The learning rate of each step, as TrainConfig.rates has them. @param {import("../link/fields.js").Values} values */
-export function ratesOf({ lr, minlr, warmup, schedule, steps }) {
+function ratesOf({ lr, minlr, warmup, schedule, steps }) {
   return Float64Array.from({ length: steps }, (_, k) => {
     if (k < warmup) return (lr * (k + 1)) / (warmup + 1);
     const done = Math.min(1, (k - warmup) / Math.max(1, steps - warmup));

@@ -99,7 +99,7 @@ export function isOld(found, part) {
 }
 
 /** Where a chain starts: as the data does, but not in a red state. @param {Int32Array} counts @param {Uint8Array | null} red */
-export function startOf(counts, red) {
+function startOf(counts, red) {
   const first = Float64Array.from(counts, (count, id) => (red?.[id] ? 0 : count));
   const total = first.reduce((sum, count) => sum + count, 0);
   if (total) return first.map((count) => count / total);

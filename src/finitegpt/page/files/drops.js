@@ -16,7 +16,7 @@ export function takeDrops(open, failed) {
  * The files that were dropped: a folder's own, where one was.
  * @param {any[]} entries @param {File[]} files @returns {Promise<File[]>}
  */
-export async function filesOf(entries, files) {
+async function filesOf(entries, files) {
   const folder = entries.find((entry) => entry?.isDirectory);
   if (!folder) return files;
   const inside = await new Promise((resolve, reject) => folder.createReader().readEntries(resolve, reject));

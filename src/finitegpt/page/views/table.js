@@ -6,7 +6,7 @@ import { typedRows, withTyped, withoutTyped } from "../chain/typed.js";
 import { percent, say, visible } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
 
-export const MOST_ROWS = 64; // states
+const MOST_ROWS = 64; // states
 const MOST_TYPED = 8; // tokens
 const WRITTEN = 16; // states up to which powers have numbers
 const POWERS = [1, 2, 3, 4, 5, 8, 10, 15, 20, 30, 50, 100];

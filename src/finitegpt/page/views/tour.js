@@ -4,6 +4,7 @@
 import { LESSONS } from "../link/lessons.js";
 import { say } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
+import { questionsOf } from "./questions.js";
 
 const AIR = 12; // pixels around what is pointed at: its ring is drawn there
 const LEAST = 100; // pixels that the graph has at least
@@ -25,9 +26,10 @@ export function tour(go, set) {
   const back = button(say("lesson.back"), () => go(next(-1)));
   const on = button("", () => go(next(1)), { class: "main" });
   const end = button(say("lesson.end"), () => go(0));
+  const asked = questionsOf();
   const box = html("div", {}); // a control that the words ask for
   const element = html("section", { class: "lesson", "aria-label": say("lessons"), hidden: true },
-    html("div", { class: "words", "aria-live": "polite" }, count, title, text), box, html("div", { class: "transport" }, back, on, end));
+    html("div", { class: "words", "aria-live": "polite" }, count, title, text), box, html("div", { class: "transport" }, back, on, end, asked.opener), asked.dialog);
   for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => (free = true), { passive: true });
   addEventListener("resize", () => { free = false; place(); });
 
@@ -89,6 +91,7 @@ export function tour(go, set) {
         setText(text, say(`lesson.${lesson}.text`));
         back.disabled = next(-1) === 0;
         box.replaceChildren(...(flag ? [html("label", { class: "check" }, html("input", { type: "checkbox", checked: values[flag], onchange: (/** @type {any} */ event) => set({ [flag]: event.target.checked }) }), say(flag))] : []));
+        asked.show(`lesson.${lesson}`);
         setText(on, say(next(1) === 0 ? "lesson.done" : "lesson.on"));
         element.firstElementChild.scrollTop = 0;
         if (first) title.focus({ preventScroll: true });

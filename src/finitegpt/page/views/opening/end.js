@@ -2,9 +2,8 @@
 
 import { say } from "../../ground/strings.js";
 import { button, html } from "../dom.js";
-import { explained, paragraphs } from "../glossary.js";
-
-const QUESTIONS = [1, 2, 3];
+import { paragraphs } from "../glossary.js";
+import { questions } from "../questions.js";
 
 /** @param {import("./scenes.js").Stage} stage */
 export function endScene(stage) {
@@ -12,8 +11,8 @@ export function endScene(stage) {
   places.show.replaceChildren(circles.picture);
   stage.draw(stage.p(view.trained.experiment.plan.steps));
   places.words.replaceChildren(html("ol", {}, ...paragraphs("opening.9.text", {}, "li")));
-  places.asks.replaceChildren(html("h3", {}, say("opening.questions")),
-    ...QUESTIONS.map((k) => html("details", { class: "qa" }, html("summary", {}, say(`opening.q${k}`)), html("p", {}, ...explained(`opening.a${k}`)))),
+  places.asks.replaceChildren(html("h3", {}, say("questions")),
+    ...questions("opening"),
     html("div", { class: "choices" }, button(say("lessons"), () => places.teach(1))));
   places.ready();
 }
