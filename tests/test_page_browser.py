@@ -442,7 +442,7 @@ def test_the_tour_points_at_what_it_speaks_of(visit: Callable[..., Any]) -> None
         assert view.locator(".pointed").count() == 1
         assert view.locator(".pointed").is_visible()
         assert view.locator(".lesson .main").evaluate("(e) => e.getBoundingClientRect().bottom <= innerHeight")
-        assert view.locator(".lesson h2").evaluate("(e) => e.getBoundingClientRect().top >= 0")
+        assert view.locator(".lesson .words h2").evaluate("(e) => e.getBoundingClientRect().top >= 0")
         assert f"lesson={k}" in view.url
         view.locator(".lesson .main").click()
     settle(view)
@@ -573,7 +573,7 @@ def test_it_fits_a_phone(visit: Callable[..., Any]) -> None:
 def test_the_keyboard_alone_trains_opens_and_walks(visit: Callable[..., Any]) -> None:
     view = visit()
     reached = set()
-    for _ in range(90):
+    for _ in range(150):
         view.keyboard.press("Tab")
         reached.add(
             view.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")

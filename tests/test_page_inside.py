@@ -198,7 +198,7 @@ def test_parts_that_are_off_show_what_was(visit: Callable[..., Any], notebook: R
     assert round(before[1], 2) != round(after[1], 2)
     assert f"1 ({100 * before[1]:.0f}→{after[1]:.0%})" in view.text_content(".stage svg")
     assert f"111 → 111: 1 was {before[1]:.0%}, is {after[1]:.0%}" in view.text_content(".stage svg")
-    assert "with all parts on" in view.inner_text(".legend")
+    assert view.get_by_text("with all parts on").is_visible()
     assert view.locator(".inside-part").first.get_attribute("data-of") == part  # the order is not that of what is left
     view.locator(".inside-part").first.locator("input").check()
     settle(view)

@@ -212,3 +212,23 @@ def test_a_lesson_ends_with_its_questions(visit: Callable[..., Any]) -> None:
     view.get_by_role("button", name="Next").click()
     view.get_by_role("button", name="Questions").click()
     assert asked.first.inner_text() == ENGLISH["lesson.4.q1"]
+
+
+def test_another_language_leaves_nothing_of_the_last_behind(visit: Callable[..., Any]) -> None:
+    counting = """
+      window.listening = new Map();
+      const add = window.addEventListener;
+      window.addEventListener = function (kind, act, how) {
+        if (this === window || this === undefined) {
+          const one = {}; listening.set(one, kind);
+          how?.signal?.addEventListener("abort", () => listening.delete(one));
+        }
+        return add.call(window, kind, act, how);
+      };
+    """
+    view = visit(before=counting)
+    before = view.evaluate("listening.size")
+    for _ in range(3):
+        view.click(".language")
+        view.wait_for_timeout(100)
+    assert view.evaluate("listening.size") == before > 0

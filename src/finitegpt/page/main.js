@@ -11,7 +11,7 @@ import { addressOf } from "./link/address.js";
 import { defaults, sameTraining, toHash } from "./link/fields.js";
 import { hosted } from "./link/host.js";
 import { shared, taken } from "./store/shared.js";
-import { accepted, begun, changed, drawn, filled, followed, found, introduced, preset, refused, replaced, restarted, shownMessage, taught, toggled, told } from "./store/store.js";
+import { accepted, begun, changed, drawn, filled, followed, found, introduced, otherTheme, preset, refused, replaced, restarted, shownMessage, taught, toggled, told } from "./store/store.js";
 import { html } from "./views/dom.js";
 import { framesOf } from "./views/frames.js";
 import { screenOf } from "./views/screen.js";
@@ -32,8 +32,7 @@ export function start({ wasm, worker, strings, glossary, run, port, site }) {
   speak();
   const helper = begunWorker(worker);
   if (!helper || !WebAssembly.validate(/** @type {BufferSource} */ (wasm))) {
-    root.replaceChildren(html("h1", {}, "FiniteGPT"), html("p", { class: "notice", role: "alert" }, say(helper ? "error.simd" : "error.engine")));
-    return;
+    return root.replaceChildren(html("h1", {}, "FiniteGPT"), html("p", { class: "notice", role: "alert" }, say(helper ? "error.simd" : "error.engine")));
   }
   const frames = framesOf({
     values: () => store.values, drawn: () => drawn(store), screen: () => screen, found: (message) => said(found(store, message)), trainer: () => trainer, concluder: () => concluder,
@@ -42,13 +41,14 @@ export function start({ wasm, worker, strings, glossary, run, port, site }) {
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });
   const concluder = new Concluder(worker, wasm, { concluded: frames.concluded, failed });
   const acts = {
-    tell, open, theme, site, view: frames.view, weights: frames.weights,
+    tell, open, site, view: frames.view, weights: frames.weights,
     set: (/** @type {Record<string, any>} */ changes) => go(changed(store, changes), "writeSoon"),
     preset: (/** @type {Record<string, any>} */ changes) => go(replaced(store, preset(changes)), "push"),
     introduce: (/** @type {number} */ scene) => go(introduced(store, scene), "push"),
     teach: (/** @type {number} */ lesson) => go(taught(store, lesson), "push"),
     reset: () => go(replaced(store, store.first), "push"),
     choose: (/** @type {number} */ id) => acts.set({ state: id === store.values.state ? -1 : id }),
+    theme: () => acts.set({ theme: otherTheme(store.values, matchMedia("(prefers-color-scheme: dark)").matches) }),
     toggle: (/** @type {string} */ part) => acts.set({ off: toggled(store.values.off, part) }),
     redden: (/** @type {number} */ id) => acts.set({ red: reddened(/** @type {any} */ (frames.view()), store.values.red, id) }),
     pin: () => acts.set({ pin: store.values.pin < 0 ? (frames.view()?.step ?? -1) : -1 }),
@@ -100,17 +100,10 @@ export function start({ wasm, worker, strings, glossary, run, port, site }) {
 
   function rebuild() {
     const held = document.activeElement?.classList.contains("language");
-    screen.time.stop();
-    screen.walk.stop();
+    screen.stop();
     speak();
     screen = screenOf(root, acts);
     if (held) /** @type {HTMLElement} */ (root.querySelector(".language")).focus();
-  }
-
-  function theme() {
-    const { theme: now } = store.values;
-    const dark = now === "dark" || (now === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-    acts.set({ theme: dark ? "light" : "dark" });
   }
 
   /** The language of now. */

@@ -110,6 +110,12 @@ export function toggled(off, part) {
   return [...parts].sort().join(",");
 }
 
+/** What becomes of the theme when light and dark are exchanged; `dark`: what the system would like. @param {Values} values
+ * @param {boolean} dark */
+export function otherTheme({ theme }, dark) {
+  return theme === "dark" || (theme === "auto" && dark) ? "light" : "dark";
+}
+
 /** The start, as a preset changes it. @param {Record<string, any>} changes @returns {Values} */
 export function preset(changes) {
   return { ...defaults(), ...changes };

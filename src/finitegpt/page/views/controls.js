@@ -2,6 +2,7 @@
 
 import { widthOf } from "../chain/experiment.js";
 import { html } from "./dom.js";
+import { explained } from "./glossary.js";
 import { field, read } from "../link/fields.js";
 import { say } from "../ground/strings.js";
 
@@ -28,7 +29,7 @@ export function controls(set, tell) {
   let last = null;
   const element = html("form", { class: "panel", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     ...GROUPS.map(([group, keys, more]) =>
-      html("fieldset", { "data-part": group }, html("legend", {}, say(group)), ...keys.map(control),
+      html("fieldset", { "data-part": group }, html("legend", {}, ...explained(group, {}, -1)), ...keys.map(control),
         ...(more.length ? [folded(more)] : []))));
 
   /** What is shown on request, and at once where it is not as usual. @param {string[]} keys */
@@ -45,7 +46,7 @@ export function controls(set, tell) {
     const one = field(key);
     const words = key === "data" ? "data.text" : key;
     const name = say(words);
-    if (one.type === "flag") return flag(key, name);
+    if (one.type === "flag") return flag(key);
     if (one.type === "choice") return choice(key, name, one.choices ?? []);
     const typed = html(one.type === "text" ? "textarea" : "input", {
       ...(one.type === "text" ? { rows: 4, spellcheck: "false" } : { type: "text", size: 7, inputmode: one.type === "list" ? "text" : "decimal" }),
@@ -73,15 +74,15 @@ export function controls(set, tell) {
       if (slider) slider.value = String(used);
     };
     shows.push(show);
-    if (one.longest) return html("label", { "data-key": key }, html("span", {}, name), typed);
-    return html("label", { class: slider ? "row slide" : "row", "data-key": key }, html("span", {}, name), ...(slider ? [slider] : []), typed);
+    if (one.longest) return html("label", { "data-key": key }, html("span", {}, ...explained(words, {}, -1)), typed);
+    return html("label", { class: slider ? "row slide" : "row", "data-key": key }, html("span", {}, ...explained(words, {}, -1)), ...(slider ? [slider] : []), typed);
   }
 
-  /** @param {string} key @param {string} name */
-  function flag(key, name) {
+  /** @param {string} key */
+  function flag(key) {
     const box = html("input", { type: "checkbox", onchange: () => set({ [key]: box.checked }) });
     shows.push((values) => (box.checked = values[key]));
-    return html("label", { class: "check", "data-key": key }, box, name);
+    return html("label", { class: "check", "data-key": key }, box, html("span", {}, ...explained(key, {}, -1)));
   }
 
   /** @param {string} key @param {string} name @param {string[]} choices */
@@ -89,7 +90,7 @@ export function controls(set, tell) {
     const list = html("select", { "aria-label": name, onchange: () => set({ [key]: list.value }) },
       ...choices.map((value) => html("option", { value }, say(`${key}.${value}`))));
     shows.push((values) => (list.value = values[key]));
-    return html("label", { "data-key": key }, html("span", {}, name), list);
+    return html("label", { "data-key": key }, html("span", {}, ...explained(key, {}, -1)), list);
   }
 
   return {

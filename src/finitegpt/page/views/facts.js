@@ -3,6 +3,7 @@
 import { HORIZON, isOld } from "../engine/concluder.js";
 import { label } from "../chain/data.js";
 import { bar, html, setText } from "./dom.js";
+import { explained, setExplained } from "./glossary.js";
 import { COLOURS } from "../ground/colours.js";
 import { bounded, boundedShare, boundedTokens } from "../ground/numbers.js";
 import { say, tokenShare, visible } from "../ground/strings.js";
@@ -22,11 +23,11 @@ export function factsCard() {
   const names = ["chain.entropy", "chain.data", "chain.bits", "chain.mixing"];
   const values = names.map(() => html("dd", {}));
   const shares = html("div", { class: "bars shares" }, ...bars.map((one) => one.element));
-  list.append(...names.flatMap((name, k) => [html("dt", {}, say(name)), values[k]]));
+  list.append(...names.flatMap((name, k) => [html("dt", {}, ...explained(name)), values[k]]));
   const element = html(
     "section", { class: "card", "data-part": "chain" },
     html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), scale, shares,
-    html("p", { class: "soft proved" }, say("chain.proved")),
+    html("p", { class: "soft proved" }, ...explained("chain.proved")),
   );
   return {
     element,
@@ -34,7 +35,8 @@ export function factsCard() {
     update({ vocab, V, L, entropy: ofData }, found) {
       const { classes, law, mixing } = found;
       setText(computing, found.slow ? say("chain.computing") : "");
-      setText(end, classes ? endsIn(classes, visible(label(classes.first, vocab, L))) : WAITING);
+      if (classes) setExplained(end, ...endsIn(classes, visible(label(classes.first, vocab, L))));
+      else end.replaceChildren(WAITING);
       setText(values[0], law ? say("nats", { x: bounded(...law.entropy) }) : WAITING);
       setText(values[1], say("nats", { x: bounded(ofData, ofData * (1 - SUMMED), ofData * (1 + SUMMED)) }));
       setText(values[2], say("bits", { x: Number((L * Math.log2(V)).toFixed(2)) }));
@@ -54,12 +56,12 @@ export function factsCard() {
   };
 }
 
-/** Where a chain ends, in words; `state` is the first of the class that the numbers are of.
- * @param {import("../engine/analysis.js").Classes} classes @param {string} state */
+/** Where a chain ends, as a key and what to fill in; `state` is the first of the class that the numbers are of.
+ * @param {import("../engine/analysis.js").Classes} classes @param {string} state @returns {[string, Record<string, string | number>]} */
 function endsIn({ ends, size, period }, state) {
-  if (ends > 1) return say(size === 1 ? "chain.ends.one" : "chain.ends", { k: ends, state, n: size });
-  if (size === 1) return say("chain.stays");
-  return say(period === size ? "chain.cycle" : "chain.end", { n: size });
+  if (ends > 1) return [size === 1 ? "chain.ends.one" : "chain.ends", { k: ends, state, n: size }];
+  if (size === 1) return ["chain.stays", {}];
+  return [period === size ? "chain.cycle" : "chain.end", { n: size }];
 }
 
 /** The share that a bar over its whole track stands for, so that the largest can be seen: a round one. @param {number} largest */
@@ -87,7 +89,7 @@ export function redCard() {
   const text = html("p", { class: "soft" });
   const list = html("dl", {}, ...names.flatMap((name, k) => [html("dt", {}, name), values[k]]));
   const element = html(
-    "section", { class: "card", "data-part": "red" }, html("h2", {}, say("red.title")), text, list,
+    "section", { class: "card", "data-part": "red" }, html("h2", {}, ...explained("red.title")), text, list,
   );
   return {
     element,
@@ -95,7 +97,7 @@ export function redCard() {
     update({ red }, found) {
       element.hidden = !red.includes(1);
       list.hidden = !red.includes(0);
-      setText(text, say(list.hidden ? "red.all" : "red.start"));
+      setExplained(text, list.hidden ? "red.all" : "red.start");
       const reached = found.red;
       const numbers = reached ? [reached.ever, reached.within] : [];
       values.forEach((one, k) => setText(one, reached ? bounded(...numbers[k]) : WAITING));
@@ -107,7 +109,7 @@ export function redCard() {
 /** What follows contexts that are shorter than the context length. */
 export function startupCard() {
   const body = html("div", { class: "short" });
-  const element = html("section", { class: "card", "data-part": "startup" }, html("h2", {}, say("startup.title")), html("p", { class: "soft" }), body);
+  const element = html("section", { class: "card", "data-part": "startup" }, html("h2", {}, ...explained("startup.title")), html("p", { class: "soft" }), body);
   return {
     element,
     /** @param {import("../chain/view.js").View} view */
@@ -115,7 +117,7 @@ export function startupCard() {
       element.hidden = !values.startup || !looked?.startup || L < 2;
       if (element.hidden) return;
       const shown = looked.startup.map((/** @type {Float32Array} */ rows) => rows.length / V).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0);
-      setText(element.children[1], say("startup.text", { short: shown, n, all: shown + n }));
+      setExplained(element.children[1], "startup.text", { short: shown, n, all: shown + n });
       /** @type {HTMLElement[]} */
       const rows = [];
       looked.startup.forEach((/** @type {Float32Array} */ table, /** @type {number} */ k) => {

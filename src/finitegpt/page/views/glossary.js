@@ -7,9 +7,10 @@ const TIP = "term-tip";
 const AIR = 8; // pixels between a term and what explains it
 
 /** The words for a key, with what the glossary explains as terms that can be asked. @param {string} key
- * @param {Record<string, string | number>} values @returns {(string | HTMLElement)[]} */
-export function explained(key, values = {}) {
-  return marked(key, values).map((part) => (typeof part === "string" ? part : term(part.term, part.words)));
+ * @param {Record<string, string | number>} values @param {number} tabindex -1 beside a control, which the tab key is for
+ * @returns {(string | HTMLElement)[]} */
+export function explained(key, values = {}, tabindex = 0) {
+  return marked(key, values).map((part) => (typeof part === "string" ? part : term(part.term, part.words, tabindex)));
 }
 
 /** The same as paragraphs, one for each line. @param {string} key @param {Record<string, string | number>} values @param {string} name of their element */
@@ -32,9 +33,9 @@ export function setExplained(element, key, values = {}) {
   element.replaceChildren(...(key ? explained(key, values) : []));
 }
 
-/** @param {string} key @param {string} words */
-function term(key, words) {
-  const element = html("span", { class: "term", role: "button", tabindex: 0, "aria-expanded": "false",
+/** @param {string} key @param {string} words @param {number} tabindex */
+function term(key, words, tabindex) {
+  const element = html("span", { class: "term", role: "button", tabindex, "aria-expanded": "false",
     onpointerenter: (/** @type {PointerEvent} */ event) => event.pointerType === "mouse" && open(element, key),
     onpointerleave: (/** @type {PointerEvent} */ event) => event.pointerType === "mouse" && close(),
     onfocus: () => open(element, key), onblur: close,

@@ -3,6 +3,7 @@
 
 import { context, label } from "../chain/data.js";
 import { bar, button, html, setText } from "./dom.js";
+import { explained, setExplained } from "./glossary.js";
 import { answered, insideDialog } from "./insidedialog.js";
 import { partsList } from "./insideparts.js";
 import { strip } from "./insidestrips.js";
@@ -68,7 +69,7 @@ export function inspector({ set, choose, toggle, redden, tell }) {
         inside.replaceChildren(parts.element, depths.element);
       }
       const count = counts[chosen];
-      setText(seen, count === 0 ? say("state.never") : count === 1 ? say("state.once") : say("state.seen", { n: count }));
+      setExplained(seen, count === 0 ? "state.never" : count === 1 ? "state.once" : "state.seen", { n: count });
       const order = [...vocab.keys()].map((y) => ({ y, p: p[chosen * V + y] }));
       if (V > MOST_BARS) order.sort((a, b) => b.p - a.p);
       rows.forEach((row, k) => {
@@ -123,8 +124,8 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
   });
   const element = html(
     "div", {},
-    html("h3", {}, say("state.attention")), ...layers,
-    html("h3", {}, say("state.residual")), ...strips.map((strip) => strip.element),
+    html("h3", {}, ...explained("state.attention")), ...layers,
+    html("h3", {}, ...explained("state.residual")), ...strips.map((strip) => strip.element),
   );
   return {
     element,

@@ -1,6 +1,7 @@
 // Nudge a weight, or all of them along a random direction: smooth changes in, smooth changes out.
 
 import { button, html, setText } from "./dom.js";
+import { explained } from "./glossary.js";
 import { say } from "../ground/strings.js";
 import { countWeights, tensors } from "../engine/weights.js";
 
@@ -18,7 +19,7 @@ export function nudgeCard(set) {
   const another = button(say("nudge.another"), () => set({ direction: (last?.values.direction ?? 0) + 1 }), { class: "small" });
   const back = button(say("nudge.back"), () => set({ along: 0, delta: 0 }), { class: "small" });
   const element = html(
-    "section", { class: "card", "data-part": "nudge" }, html("h2", {}, say("nudge")), html("p", { class: "soft" }, say("nudge.text")),
+    "section", { class: "card", "data-part": "nudge" }, html("h2", {}, ...explained("nudge")), html("p", { class: "soft" }, ...explained("nudge.text")),
     html("label", { class: "row slide" }, html("span", {}, say("nudge.along")), along, alongText), html("p", {}, another),
     html("label", { class: "row slide" }, html("span", {}, say("nudge.delta")), delta, deltaText),
     html("div", { class: "pick" }, tensor, place), moved, back,

@@ -109,7 +109,9 @@ export function screenOf(root, acts) {
   }
 
   return {
-    time, walk, key: keys.pressed, tell: notice.tell,
+    time, key: keys.pressed, tell: notice.tell,
+    /** Nothing of it goes on: another screen takes its place. */
+    stop: () => [time, walk, lesson].forEach((part) => part.stop()),
     /** What the controls show, also where nothing can be trained. @param {import("../link/fields.js").Values} values */
     controls(values) {
       panel.update(values);

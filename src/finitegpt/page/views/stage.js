@@ -1,7 +1,8 @@
 // The picture of the chain: a graph, dots or a matrix, whichever its size allows; what it means; and, where it is large,
 // the neighbours of the chosen state.
 
-import { html, setText } from "./dom.js";
+import { html } from "./dom.js";
+import { setExplained } from "./glossary.js";
 import { MOST_DOTS, dots } from "./dots.js";
 import { LARGEST, stateGraph } from "./graph.js";
 import { matrix } from "./matrix.js";
@@ -14,6 +15,7 @@ const MOST_COLOURS = 8; // tokens that have a colour of their own
 export function stageOf(choose) {
   const box = html("div", { class: "stage", "data-part": "stage" });
   const legend = html("p", { class: "soft legend" });
+  const compared = html("p", { class: "soft legend", hidden: true }, say("inside.legend"));
   const near = html("div", {});
   let key = "";
   /** @type {any} */
@@ -28,7 +30,7 @@ export function stageOf(choose) {
   }
 
   return {
-    elements: [box, legend, near],
+    elements: [box, legend, compared, near],
     picture: () => shown.picture,
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
@@ -46,8 +48,8 @@ export function stageOf(choose) {
       last = [view, ends];
       shown.update(view, ends);
       const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
-      const compared = view.was && !view.before && make === stateGraph ? say("inside.gap") + say("inside.legend") : "";
-      setText(legend, say(view.before ? pinned : words, { n: view.n, step: view.values.pin }) + compared);
+      setExplained(legend, view.before ? pinned : words, { n: view.n, step: view.values.pin });
+      compared.hidden = !view.was || Boolean(view.before) || make !== stateGraph;
       const within = near.contains(document.activeElement);
       near.replaceChildren(...(view.n > LARGEST && view.chosen >= 0 ? [neighbourhood(view, choose)] : []));
       if (within) /** @type {HTMLElement | null} */ (near.querySelector(".chosen"))?.focus();

@@ -4,6 +4,7 @@
 import { LESSONS } from "../link/lessons.js";
 import { say } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
+import { setExplained } from "./glossary.js";
 import { questionsOf } from "./questions.js";
 
 const AIR = 12; // pixels around what is pointed at: its ring is drawn there
@@ -30,8 +31,10 @@ export function tour(go, set) {
   const box = html("div", {}); // a control that the words ask for
   const element = html("section", { class: "lesson", "aria-label": say("lessons"), hidden: true },
     html("div", { class: "words", "aria-live": "polite" }, count, title, text), box, html("div", { class: "transport" }, back, on, end, asked.opener), asked.dialog);
-  for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => (free = true), { passive: true });
-  addEventListener("resize", () => { free = false; place(); });
+  // The window stays when the page is built anew in another language: what listens to it must go.
+  const ended = new AbortController();
+  for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => (free = true), { passive: true, signal: ended.signal });
+  addEventListener("resize", () => { free = false; place(); }, { signal: ended.signal });
 
   /** The lesson before or after whose part of the page is there, or 0. @param {number} by */
   function next(by) {
@@ -61,6 +64,7 @@ export function tour(go, set) {
 
   return {
     element,
+    stop: () => ended.abort(),
     /** @param {import("../link/fields.js").Values} values @param {HTMLElement} root @param {string[]} without parts of the page
      * that are hidden */
     update(values, root, without) {
@@ -87,8 +91,8 @@ export function tour(go, set) {
       if (opening) {
         free = false;
         setText(count, say("lesson.count", { k: lesson, of: LESSONS.length }));
-        setText(title, say(`lesson.${lesson}.title`));
-        setText(text, say(`lesson.${lesson}.text`));
+        setExplained(title, `lesson.${lesson}.title`);
+        setExplained(text, `lesson.${lesson}.text`);
         back.disabled = next(-1) === 0;
         box.replaceChildren(...(flag ? [html("label", { class: "check" }, html("input", { type: "checkbox", checked: values[flag], onchange: (/** @type {any} */ event) => set({ [flag]: event.target.checked }) }), say(flag))] : []));
         asked.show(`lesson.${lesson}`);
