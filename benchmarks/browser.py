@@ -1,12 +1,13 @@
 """The page in headless Chromium: how long what people do with it takes."""
 
 import shutil
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from measure import Result
+from measure import Result, seconds
 
 import finitegpt
 from finitegpt.page import page
@@ -20,7 +21,9 @@ WATCH = """
     constructor(...all) {
       super(...all);
       this.addEventListener("message", ({ data }) => {
-        if (data.finished || data.kind === "looked") window.answers.push(performance.now() - window.asked);
+        if (!data.finished && data.kind !== "looked") return;
+        window.answers.push(performance.now() - window.asked);
+        window.heard?.();
       });
     }
     postMessage(...all) { window.asked = performance.now(); super.postMessage(...all); }
@@ -42,6 +45,41 @@ RETRAIN = """async () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return times.slice(10);
+}"""
+DRAWN = """async () => {
+  // From asking to a picture that stands: the training, the wait for a frame, the drawing and the painting.
+  const seed = document.querySelector("input[aria-label=Seed]"), times = [];
+  const painted = () => new Promise((resolve) => requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(0);
+  }));
+  for (let k = 0; k < 40; k++) {
+    window.answers.length = 0;
+    seed.value = 1000 + k;
+    const began = performance.now();
+    const heard = new Promise((resolve) => (window.heard = resolve));
+    seed.dispatchEvent(new Event("input"));
+    await heard;
+    await painted();
+    times.push(performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return times.slice(10);
+}"""
+FILM = """async () => {
+  // Frames of each second for as long as the opening's scene moves.
+  const moves = () => !document.querySelector(".opening .foot .main"), seconds = [];
+  for (const began = performance.now(); moves() && performance.now() - began < 9000;) {
+    const since = performance.now();
+    let frames = 0;
+    while (moves() && performance.now() - since < 1000) {
+      await new Promise(requestAnimationFrame);
+      frames++;
+    }
+    seconds.push((1000 * frames) / (performance.now() - since));
+  }
+  return seconds;
 }"""
 DRAG = """async (selector) => {
   // One change a frame for three seconds, as a hand on a slider does; returns frames and answers of each second.
@@ -90,7 +128,7 @@ def the_page() -> Iterator[Result]:
         file = Path(folder) / "page.html"
         file.write_text(page(), encoding="utf-8")
 
-        def opened(link: str = "", path: Path = file) -> Any:
+        def opened(link: str = "opening=0", path: Path = file) -> Any:
             view = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             view.add_init_script(WATCH)
             view.goto(f"{path.as_uri()}#{link}")
@@ -99,8 +137,13 @@ def the_page() -> Iterator[Result]:
             return view
 
         what, where = "the page: ", "headless Chromium"
-        times = opened().evaluate(RETRAIN)
-        yield Result(what + "the notebook's 50 steps again, all chains kept", where, "16 ms", times, " ms")
+        view = opened()
+        yield Result(
+            what + "the notebook's 50 steps again, all chains kept", where, "16 ms", view.evaluate(RETRAIN), " ms"
+        )
+        native = [1000 * seconds(lambda: finitegpt.train(keep_steps=True)) for _ in range(40)]
+        drawn = [time / statistics.median(native[10:]) for time in view.evaluate(DRAWN)]
+        yield Result(what + "the same, from asking to painted", "the native engine, a thread", "2.5 times", drawn)
         for name, least in (("Heads", "30 a second"), ("Layers", "")):
             drawn = [min(s) for s in opened().evaluate(DRAG, f"input[type=range][aria-label={name}]")]
             yield Result(
@@ -108,12 +151,33 @@ def the_page() -> Iterator[Result]:
             )
         scrubbed = opened("context=6&steps=200").evaluate(DRAG, "#timeline")
         yield Result(what + "scrubbing a run of 64 states", where, "60 a second", [s[0] for s in scrubbed], " a second")
+        for scene in (1, 4):
+            yield Result(
+                f"{what}scene {scene} of the opening moves",
+                where,
+                "60 a second",
+                film(opened(f"opening={scene}")),
+                " a second",
+            )
         exported = Path(folder) / "run.html"
         exported.write_text(page(finitegpt.train()), encoding="utf-8")
-        firsts = [opened(path=exported).evaluate("window.pictured") for _ in range(7)]
-        yield Result(what + "first picture of an exported file", where, "500 ms", firsts, " ms")
+        firsts = [opened("", exported).evaluate("window.pictured") for _ in range(7)]
+        yield Result(what + "first picture of an exported file", where, "400 ms", firsts, " ms")
         large = opened("context=12&layers=2&steps=2").evaluate(NUDGE)
         yield Result(what + "2**12 states computed again and drawn", where, "100 ms", large, " ms")
         full = opened("context=12&steps=2").evaluate(NUDGE)
         yield Result(what + "the same with four layers", where, "100 ms", full, " ms")
         browser.close()
+
+
+def film(view: Any) -> list[float]:
+    """Frames a second while a scene of the opening moves by itself."""
+    if view.locator(".opening .guess").count():
+        view.fill(".opening .guess", "70")
+    else:  # the window, until it goes on alone
+        for _ in range(2):
+            view.click(".opening .asks button")
+        view.wait_for_selector(".circles.asked")
+        view.click('.circles .state[data-id="5"]')
+    view.click(".opening .asks button")
+    return view.evaluate(FILM)[:-1]

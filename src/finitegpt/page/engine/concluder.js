@@ -1,6 +1,7 @@
 // What is known of the long run of the chain that is shown: the newest answers of the worker, part by part.
 
 const SLOW = 300; // milliseconds after which it is said that something is being computed
+const SOON = 30; // milliseconds for which a part waits for the others: each telling costs a picture
 const PATIENCE = 3000; // milliseconds after which the newest question waits no longer for one before it
 export const HORIZON = 100; // tokens
 
@@ -28,6 +29,7 @@ export class Concluder {
     /** When it was last heard of, or given something to do. */
     this.lively = 0;
     this.timer = 0;
+    this.telling = 0;
     /** @type {{rows: Float32Array, V: number, red: Uint8Array | null, start: Float64Array} | null} */
     this.asked = null;
     /** @type {Found} */
@@ -73,7 +75,7 @@ export class Concluder {
     if (part !== "red" || asked?.red) found[part] = message.found;
     found.of[part] = message.id;
     if (PARTS.every((one) => found.of[one] === found.newest)) this.slow(false);
-    else this.heard.concluded();
+    else if (!this.telling) this.telling = window.setTimeout(() => this.tell(), SOON);
   }
 
   /** @param {string} key @param {any} values */
@@ -89,6 +91,12 @@ export class Concluder {
       clearTimeout(this.timer);
       this.timer = 0;
     }
+    this.tell();
+  }
+
+  tell() {
+    clearTimeout(this.telling);
+    this.telling = 0;
     this.heard.concluded();
   }
 }

@@ -35,7 +35,10 @@ export function button(words, act, more = {}) {
 
 /** Sets a text only where it is another: what is the same is not read aloud again. @param {Element} element @param {string} text */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  const only = element.childNodes.length === 1 ? element.firstChild : null;
+  if (only instanceof Text) only.data = text; // a new node would have to be laid out afresh
+  else element.textContent = text;
 }
 
 /**
@@ -53,7 +56,7 @@ export function bar(colour) {
     /** @param {string} name @param {number} p @param {string} text @param {number | null} mark where a tick stands */
     set(name, p, text, mark = null) {
       setText(symbol, name);
-      fill.style.width = `${(100 * p).toFixed(2)}%`;
+      fill.style.clipPath = `inset(0 ${(100 - 100 * p).toFixed(2)}% 0 0 round 3px)`; // painted anew, but nothing moves
       setText(number, text);
       tick.style.display = mark === null ? "none" : "";
       tick.style.left = `${(100 * (mark ?? 0)).toFixed(2)}%`;

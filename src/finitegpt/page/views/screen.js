@@ -93,8 +93,12 @@ export function screenOf(root, acts) {
     held?.focus();
   }
 
+  /** @type {string | null} */
+  let hiddenNow = null;
   /** Parts that are hidden, once they are all there. @param {string} list */
   function hide(list) {
+    if (list === hiddenNow) return;
+    hiddenNow = list;
     const hidden = names(list);
     for (const part of root.querySelectorAll("[data-part]")) part.classList.toggle("gone", hidden.includes(/** @type {HTMLElement} */ (part).dataset.part ?? ""));
     unhide.hidden = hidden.length === 0;
