@@ -198,6 +198,7 @@ def test_frames_go_on_while_a_large_chain_is_concluded_and_the_newest_wins(visit
     box = view.get_by_role("textbox", name="Temperature")
     for temperature in ("0.5", "0.05", "0.2", "0.1", "0.15"):
         box.fill(temperature)
+    settle(view)  # the last of them is drawn: from then on what is shown is marked as old
     last = concluded(view)
     seen = view.evaluate("seen")
     assert seen["old"] > 3  # frames in which it is still being computed
