@@ -9,7 +9,7 @@ import pytest
 
 from finitegpt import GPTConfig, TrainConfig, train
 from finitegpt.analysis import stationary_distribution
-from pages import AXE, settle
+from pages import settle
 from test_page import FOLDER, NODE
 
 SIZES = [(360, 740), (768, 1024), (1280, 900), (1920, 1080), (740, 360), (640, 450), (960, 540), (384, 512)]
@@ -261,38 +261,6 @@ def test_every_target_is_wide_enough(visit: Callable[..., Any], link: str) -> No
         ".filter(([, { width, height }]) => width < 24 || height < 24)"
     )
     assert small == []
-
-
-AXE_LINKS = [
-    "",
-    "state=5&red=000&startup=1&ghost=1",
-    "pin=3&lr=9",
-    "lesson=3",
-    "lesson=8",
-    "context=8&layers=1&steps=2&state=3",
-]
-
-
-@pytest.mark.parametrize(
-    ("width", "theme", "lang"), [(360, "light", "en"), (360, "dark", "zh"), (1280, "light", "zh"), (1280, "dark", "en")]
-)
-def test_axe_finds_nothing_at_all(
-    visit: Callable[..., Any], width: int, theme: str, lang: str, request: pytest.FixtureRequest
-) -> None:
-    if not AXE.exists():
-        if request.config.getoption("--require-browser"):
-            pytest.fail("expected axe-core, found none; try make tools")
-        pytest.skip("axe-core is not installed; make tools")
-    for link in AXE_LINKS:
-        view = visit(f"{link}&theme={theme}&lang={lang}", width=width)
-        for summary in view.locator("details > summary").all():
-            summary.evaluate("(one) => one.parentElement.open = true")
-        view.wait_for_timeout(250)
-        view.evaluate(AXE.read_text(encoding="utf-8"))
-        found = view.evaluate("axe.run().then((result) => result.violations)")
-        told = [(one["id"], one["impact"], [node["target"] for node in one["nodes"]][:4]) for one in found]
-        assert told == [], link
-        view.close()
 
 
 def test_bars_are_as_long_as_they_say(visit: Callable[..., Any]) -> None:

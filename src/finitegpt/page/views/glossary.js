@@ -59,8 +59,8 @@ function open(element, key) {
   close();
   const { name, line } = explain(key);
   const tip = html("div", { id: TIP, role: "tooltip" }, html("b", {}, name), ` ${line}`);
-  // Within the opened dialog, if any, since nothing else is above it.
-  (element.closest("dialog") ?? document.body).append(tip);
+  // Within the opened dialog, if any, since nothing else is above it; or in the part of the page that it belongs to.
+  (element.closest("dialog, main, header, footer, .opening") ?? document.body).append(tip);
   element.setAttribute("aria-describedby", TIP);
   element.setAttribute("aria-expanded", "true");
   const box = element.getBoundingClientRect();

@@ -20,7 +20,7 @@ export function openingOf({ introduce, teach }) {
   const skip = button(say("opening.skip"), () => introduce(0), { class: "small skip" });
   const bar = html("progress", { max: SCENES.length, "aria-label": say("opening.progress") });
   const show = html("div", { class: "scene" });
-  const element = html("section", { class: "opening", "aria-label": say("opening.name"), hidden: true, onkeydown: keyed },
+  const element = html("section", { class: "opening", role: "main", "aria-label": say("opening.name"), hidden: true, onkeydown: keyed },
     show,
     html("div", { class: "card lines" }, html("div", { class: "progress" }, bar, count), title, words, asks, told,
       html("div", { class: "transport foot" }, back, skip, on)));
