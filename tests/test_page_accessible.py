@@ -12,7 +12,7 @@ LABORATORY = [
     "state=5&red=000&startup=1&ghost=1",
     "pin=3&lr=9",
     "state=7&off=1.2",
-    "rows=0:1,0&state=0",
+    "rows=0:1/0&state=0",
     "context=8&layers=1&steps=2&state=3",
     "context=11&layers=1&steps=2&state=3&hide=lessons,model",
 ]

@@ -366,6 +366,28 @@ def test_it_can_be_read_on_a_phone(visit: Callable[..., Any], language: str, lin
     assert "{" not in dialog.inner_text()
 
 
+def test_a_row_that_was_typed_over_is_not_said_to_be_the_gpts(visit: Callable[..., Any]) -> None:
+    view = visit("state=7&inside=7")
+    assert "the number on its arrow" in view.inner_text("dialog.inside")
+    assert view.get_by_text("Some rows were typed over").count() == 0
+    view = visit("rows=7:0.5/0.5&state=7&inside=7&off=1.2")
+    assert "this row was typed over" in view.inner_text("dialog.inside")
+    assert "the number on its arrow" not in view.inner_text("dialog.inside")
+    assert "With all parts on, it was" not in view.inner_text("dialog.inside")
+    view.keyboard.press("Escape")
+    view = visit("rows=7:0.5/0.5")
+    assert view.get_by_text("Some rows were typed over").is_visible()
+
+
+def test_terms_of_a_step_are_explained_in_the_dialog(visit: Callable[..., Any]) -> None:
+    view = visit("state=7&inside=3")
+    view.locator("dialog [data-step='3'] .term").first.focus()
+    assert view.locator("dialog [role=tooltip]").is_visible()
+    view.keyboard.press("Escape")  # the innermost alone is closed
+    assert view.locator("dialog.inside").is_visible()
+    assert view.locator("[role=tooltip]").count() == 0
+
+
 def test_words_name_their_numbers_in_both_languages() -> None:
     both = strings()
     for key in both["en"]:

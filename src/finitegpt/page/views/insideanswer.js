@@ -1,11 +1,13 @@
 // The last steps inside a GPT: logits, and the probabilities that softmax and decoding make of them.
 
 import { html, setText } from "./dom.js";
+import { explained, setExplained } from "./glossary.js";
 import { aroundZero, strips } from "./insidestrips.js";
 import { inBrackets } from "./insidevectors.js";
 import { COLOURS } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
 import { howOf, rowFrom } from "../chain/parts.js";
+import { typedRows } from "../chain/typed.js";
 import { decimalsOf, decimalsOfProduct, decimalsOfSum, softmax, written } from "../chain/softmax.js";
 
 const MOST = 8; // tokens that are shown
@@ -23,7 +25,8 @@ function some({ inside, names }) {
 /** Logits, and who has brought the difference of the two largest.
  * @param {import("../engine/weights.js").Shape} shape @returns {import("./insidevectors.js").Step} */
 export function logitsStep({ nLayer, nHead, nEmbd: C, vocabSize: V, tied = true, finalNorm = true }) {
-  const [text, product, lead] = [html("p", {}), html("p", { class: "inside-sum" }), html("p", {})];
+  const [scored, from] = [html("span", {}), html("span", {})];
+  const [text, product, lead] = [html("p", {}, scored, say("inside.gap"), from), html("p", { class: "inside-sum" }), html("p", {})];
   const table = strips(C);
   const vector = table.add();
   const against = Array.from({ length: Math.min(V, MOST) }, () => table.add("", () => 3, 1));
@@ -45,7 +48,8 @@ export function logitsStep({ nLayer, nHead, nEmbd: C, vocabSize: V, tied = true,
       last = now;
       const { inside, names, tokens } = now;
       const { first, second, shares: of } = inside;
-      setText(text, say(finalNorm ? "inside.6.text" : "inside.6.text.plain", { last: tokens[tokens.length - 1] }) + say("inside.gap") + say(tied ? "inside.6.tied" : "inside.6.untied"));
+      setExplained(scored, finalNorm ? "inside.6.text" : "inside.6.text.plain", { last: tokens[tokens.length - 1] });
+      setExplained(from, tied ? "inside.6.tied" : "inside.6.untied");
       vector.set(say("inside.6.vector"), inside.normed);
       some(now).forEach((y, k) => against[k].set(say("inside.6.row", { token: names[y] }), inside.output.subarray(y * C, (y + 1) * C)));
       table.draw();
@@ -78,16 +82,17 @@ export function softmaxStep() {
       const { temperature, topk, topp, greedy } = view.values;
       const V = names.length;
       const own = softmax(inside.logits);
-      setText(text, say("inside.7.text"));
+      setExplained(text, "inside.7.text");
       const shown = [...formula(now, 1)];
-      if (temperature !== 1) shown.push(html("p", {}, say("inside.7.temperature", { t: temperature })), ...formula(now, temperature));
+      if (temperature !== 1) shown.push(html("p", {}, ...explained("inside.7.temperature", { t: temperature })), ...formula(now, temperature));
       const final = rowFrom(inside.logits, howOf(view.values));
       const cut = greedy || (topk > 0 && topk < V) || topp < 1;
-      if (cut) shown.push(html("p", {}, say("inside.7.cut", { list: some(now).map((y) => `${names[y]} (${percent(final[y])})`).join(say("inside.comma")) })));
+      if (cut) shown.push(html("p", {}, ...explained("inside.7.cut", { list: some(now).map((y) => `${names[y]} (${percent(final[y])})`).join(say("inside.comma")) })));
       lines.replaceChildren(...shown);
       const token = now.answer;
-      const words = [say("inside.7.end", { token: names[token], p: percent(final[token]) })];
-      if (view.was) words.push(say("inside.7.was", { p: percent(view.was[view.chosen * V + token]) }));
+      const typed = typedRows(view.values.rows, V, view.n).has(view.chosen); // then the number on its arrow is not the GPT's
+      const words = [say(typed ? "inside.7.end.typed" : "inside.7.end", { token: names[token], p: percent(final[token]) })];
+      if (view.was && !typed) words.push(say("inside.7.was", { p: percent(view.was[view.chosen * V + token]) }));
       if (cut || temperature !== 1) words.push(say("inside.7.own", { token: names[token], p: percent(own[token]) }));
       setText(end, words.join(say("inside.gap")));
     },

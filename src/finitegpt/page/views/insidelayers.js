@@ -1,6 +1,7 @@
 // Steps inside a GPT that are about its layers: what heads look at and add, and what MLPs add.
 
 import { button, html, setText } from "./dom.js";
+import { setExplained } from "./glossary.js";
 import { strip } from "./insidestrips.js";
 import { say } from "../ground/strings.js";
 import { dot } from "../engine/weights.js";
@@ -44,9 +45,9 @@ export function layerSteps({ nLayer, nHead, nEmbd: C }, L, toggle) {
     const { inside, tokens, names, view } = now;
     const pair = { first: names[inside.first], second: names[inside.second] };
     for (const buttons of pickers) buttons.forEach((one, k) => one.setAttribute("aria-pressed", String(k === layer)));
-    setText(texts[0], say(L === 1 ? "inside.3.text.one" : "inside.3.text", { last: tokens[L - 1], L }));
-    setText(texts[1], say("inside.4.text", { layer: layer + 1, n: 4 * C, last: tokens[L - 1] }));
-    setText(texts[2], say("inside.3.lead", pair));
+    setExplained(texts[0], L === 1 ? "inside.3.text.one" : "inside.3.text", { last: tokens[L - 1], L });
+    setExplained(texts[1], "inside.4.text", { layer: layer + 1, n: 4 * C, last: tokens[L - 1] });
+    setExplained(texts[2], "inside.3.lead", pair);
     const vectors = heads.map((_, head) => inside.heads.subarray((layer * nHead + head) * C, (layer * nHead + head + 1) * C));
     const added = inside.mlps.subarray(layer * C, (layer + 1) * C);
     const largest = Math.max(...vectors.map(sizeOf));

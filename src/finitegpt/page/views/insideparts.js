@@ -3,6 +3,7 @@
 import { byEffect, effects, partNames } from "../chain/parts.js";
 import { say } from "../ground/strings.js";
 import { html, setText } from "./dom.js";
+import { explained } from "./glossary.js";
 
 const FIRST = 4; // parts that are seen at once
 
@@ -24,7 +25,7 @@ export function partsList(shape, toggle) {
   let order = "";
   const list = html("div", {}, first, more);
   return {
-    element: html("div", { class: "inside-parts" }, html("h3", {}, say("inside.parts")), html("p", { class: "soft" }, say("inside.parts.text")), list),
+    element: html("div", { class: "inside-parts" }, html("h3", {}, say("inside.parts")), html("p", { class: "soft" }, ...explained("inside.parts.text")), list),
     /** @param {Set<string>} off @param {Float32Array[] | null} logits with all parts on, and without each; null while unknown
      * @param {import("../chain/parts.js").How} how */
     update(off, logits, how) {

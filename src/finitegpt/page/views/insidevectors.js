@@ -1,6 +1,7 @@
 // Steps inside a GPT that are about vectors: the tokens, their embedding, and the residual stream.
 
 import { html, setText } from "./dom.js";
+import { setExplained } from "./glossary.js";
 import { strips } from "./insidestrips.js";
 import { COLOURS } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
@@ -24,7 +25,7 @@ export function tokensStep(L) {
   return {
     nodes: [text, html("div", { class: "inside-wide" }, html("table", { class: "inside-tokens" }, ...rows.map(({ element }) => element)))],
     update({ tokens, context }) {
-      setText(text, say(L === 1 ? "inside.1.text.one" : "inside.1.text", { label: tokens.join(""), L, last: tokens[L - 1] }));
+      setExplained(text, L === 1 ? "inside.1.text.one" : "inside.1.text", { label: tokens.join(""), L, last: tokens[L - 1] });
       for (const { key, cells } of rows)
         cells.forEach((cell, k) => setText(cell, key === "token" ? tokens[k] : String(key === "id" ? context[k] : k + 1)));
     },
@@ -71,7 +72,7 @@ export function embeddingStep({ nEmbd: C, embeddingNorm }, L) {
         rows.forEach((row, j) => row.set(named[j], vectors[j]));
       });
       const largest = table.draw();
-      setText(text, say(embeddingNorm ? "inside.2.text.normed" : "inside.2.text", { C, token: tokens[L - 1], L }));
+      setExplained(text, embeddingNorm ? "inside.2.text.normed" : "inside.2.text", { C, token: tokens[L - 1], L });
       setText(key, say("inside.strips", { C, x: written(largest) }));
       tell();
     },
@@ -102,8 +103,8 @@ export function streamStep({ nEmbd: C, nLayer, vocabSize: V }, L) {
         setText(read, `${names[first]} ${percent(p)}`);
       });
       table.draw();
-      setText(text, say("inside.5.text", { last: tokens[L - 1] }));
-      setText(said, say("inside.5.said", { token: names[first], from: percent(lens[first]), to: percent(lens[2 * nLayer * V + first]) }));
+      setExplained(text, "inside.5.text", { last: tokens[L - 1] });
+      setExplained(said, "inside.5.said", { token: names[first], from: percent(lens[first]), to: percent(lens[2 * nLayer * V + first]) });
     },
   };
 }

@@ -15,7 +15,7 @@ const MOST_COLOURS = 8; // tokens that have a colour of their own
 export function stageOf(choose) {
   const box = html("div", { class: "stage", "data-part": "stage" });
   const legend = html("p", { class: "soft legend" });
-  const compared = html("p", { class: "soft legend", hidden: true }, say("inside.legend"));
+  const more = html("p", { class: "soft legend" }); // of two numbers on an arrow, and of rows that are not the GPT's
   const near = html("div", {});
   let key = "";
   /** @type {any} */
@@ -30,7 +30,7 @@ export function stageOf(choose) {
   }
 
   return {
-    elements: [box, legend, compared, near],
+    elements: [box, legend, more, near],
     picture: () => shown.picture,
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
@@ -49,7 +49,9 @@ export function stageOf(choose) {
       shown.update(view, ends);
       const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
       setExplained(legend, view.before ? pinned : words, { n: view.n, step: view.values.pin });
-      compared.hidden = !view.was || Boolean(view.before) || make !== stateGraph;
+      const compared = view.was && !view.before && make === stateGraph;
+      setExplained(more, compared ? "inside.legend" : view.gpt === view.p ? "" : "legend.typed");
+      more.hidden = !more.firstChild;
       const within = near.contains(document.activeElement);
       near.replaceChildren(...(view.n > LARGEST && view.chosen >= 0 ? [neighbourhood(view, choose)] : []));
       if (within) /** @type {HTMLElement | null} */ (near.querySelector(".chosen"))?.focus();
