@@ -135,6 +135,15 @@ def test_every_scene_fits_into_every_window(visit: Callable[..., Any], locale: s
                 )
                 assert all(side >= -0.5 for box in (boxes[0], boxes[2]) for side in box), (width, height, scene)
                 assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                if not answer and height >= 740 and scene < SCENES:  # what is asked is in sight without scrolling
+                    hidden = view.evaluate(
+                        """() => {
+                          const foot = document.querySelector('.opening .foot').getBoundingClientRect().top;
+                          const asked = [...document.querySelectorAll('.opening .asks button, .opening .asks input')];
+                          return asked.filter((one) => one.getBoundingClientRect().bottom > foot).map((one) => one.outerHTML);
+                        }"""
+                    )
+                    assert hidden == [], (width, height, scene)
             letters = view.evaluate(
                 """() => [...document.querySelectorAll('.circles .arrow-label')].filter((one) =>
                    one.getClientRects().length && getComputedStyle(one).visibility === 'visible').map((one) =>

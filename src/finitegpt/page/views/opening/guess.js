@@ -23,7 +23,8 @@ export function barGuess(question, done) {
   };
   show();
   return html("div", { class: "ask" }, html("p", { class: "question" }, question),
-    html("div", { class: "drag" }, html("span", { class: "end t0" }, "0"), slider, html("span", { class: "end t1" }, "1"), told), answer);
+    html("div", { class: "act" },
+      html("div", { class: "drag" }, html("span", { class: "end t0" }, "0"), slider, html("span", { class: "end t1" }, "1"), told), answer));
 }
 
 /** What a guess was worth, in plain words. @param {number} guess @param {number} p what was asked for */
