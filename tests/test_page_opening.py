@@ -140,7 +140,8 @@ def test_every_scene_fits_into_every_window(visit: Callable[..., Any], locale: s
                         """() => {
                           const foot = document.querySelector('.opening .foot').getBoundingClientRect().top;
                           const asked = [...document.querySelectorAll('.opening .asks button, .opening .asks input')];
-                          return asked.filter((one) => one.getBoundingClientRect().bottom > foot).map((one) => one.outerHTML);
+                          return asked.filter((one) => one.getBoundingClientRect().bottom > foot)
+                            .map((one) => one.outerHTML);
                         }"""
                     )
                     assert hidden == [], (width, height, scene)
