@@ -100,10 +100,11 @@ export function screenOf(root, acts) {
     unhide.hidden = hidden.length === 0;
   }
 
-  /** What Escape closes: a message at the top, the tour or the chosen state. */
+  /** What Escape closes: a message at the top, the opening, the tour or the chosen state. */
   function close() {
     const view = acts.view();
     if (notice.tellsAbove()) acts.tell(null);
+    else if (view?.values.opening) acts.introduce(0);
     else if (view?.values.lesson) acts.teach(0);
     else if (view && view.chosen >= 0) acts.set({ state: -1 });
   }
