@@ -7,6 +7,7 @@ those that Playwright brings along cannot be had everywhere.
 import base64
 import os
 import shutil
+import socket
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -33,10 +34,9 @@ WATCH = (Path(__file__).parent / "page" / "watch.js").read_text(encoding="utf-8"
 # The first in sight of what has this selector, or, after "=", this name.
 FIND = """(where) => {
   const named = (one) => (one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent).trim();
-  const all = where.startsWith("=")
-    ? [...document.querySelectorAll("button, input, select, summary, textarea")].filter((one) => named(one) === where.slice(1))
-    : [...document.querySelectorAll(where)];
-  return all.find((one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible") ?? null;
+  const byName = where.startsWith("=");
+  const all = [...document.querySelectorAll(byName ? "button, input, select, summary, textarea" : where)];
+  return all.filter((one) => !byName || named(one) === where.slice(1)).find((one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible") ?? null;
 }"""
 
 # Where the mouse has to go to press something, once it stays there; or a word of why it cannot.
@@ -108,7 +108,7 @@ class View(ABC):
 
     @abstractmethod
     def held(self) -> dict[str, int]:
-        """Bytes of memory, after what is no longer needed has been given back as far as this browser can be asked to."""
+        """What it has in memory, once it has given back what it needs no longer, as far as it can be asked to."""
 
     def open(self, file: Path, link: str = "") -> None:
         """The page anew, at a link."""
@@ -249,6 +249,7 @@ class Remote(View):
 
     def __init__(self, name: str, send: Driver, downloads: Path, process: int):
         self.name, self.send, self.downloads, self.process = name, send, downloads, process
+        send("SetTimeouts", script=1_000_000)  # WebKit counts it by the page's own clock, which may be hastened
 
     def go(self, address: str) -> None:
         self.send("Navigate", url=address)
@@ -328,11 +329,11 @@ class Remote(View):
 
 
 class Firefox(Remote):
-    """Firefox, which also lets one into itself: for the size of a window smaller than its own bars, and for its memory."""
+    """Firefox, which lets one into itself, too: for a page narrower than its bars, and for its memory."""
 
     def resize(self, width: int, height: int) -> None:
-        size = "for (const side of ['width', 'height']) gBrowser.selectedBrowser.style[side] = `${arguments[side === 'width' ? 0 : 1]}px`;"
-        self._inside(size, width, height)
+        style = "gBrowser.selectedBrowser.style"
+        self._inside(f"{style}.width = arguments[0]; {style}.height = arguments[1];", f"{width}px", f"{height}px")
         self.wait("(...size) => innerWidth === size[0] && innerHeight === size[1]", width, height)
 
     def held(self) -> dict[str, int]:
@@ -401,7 +402,7 @@ def webkit() -> Iterator[View]:
         running(SCREEN, "-displayfd", str(write), "-screen", "0", "1400x1100x24", "-nolisten", "tcp", keep=(write,)),
     ):
         os.close(write)
-        with open(read, encoding="ascii") as number:
+        with os.fdopen(read, encoding="ascii") as number:
             display = {"DISPLAY": f":{number.readline().strip()}", "GDK_BACKEND": "x11"}
         port = _free()
         with running(DRIVER, f"--port={port}", environment={**_only(home), **display}) as process:
@@ -448,8 +449,6 @@ def _number(file: Path) -> int | None:
 
 def _free() -> int:
     """A port where nobody listens now."""
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]

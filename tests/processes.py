@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -49,14 +50,13 @@ def until(found: Callable[[], T | None], what: str, seconds: float = 30) -> T:
 
 
 def memory(process: int) -> int:
-    """Bytes that a process and all that it has started hold to themselves; shared pages are divided among their users."""
+    """Bytes that a process and all that it has started hold; pages that several share are divided among them."""
     total, waiting = 0, [process]
     while waiting:
-        one = waiting.pop()
+        own = Path(f"/proc/{waiting.pop()}")
         with suppress(OSError):
-            with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as lines:
-                total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            for thread in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{thread}/children", encoding="ascii") as children:
-                    waiting += [int(child) for child in children.read().split()]
+            rollup = (own / "smaps_rollup").read_text(encoding="ascii").splitlines()
+            total += sum(1024 * int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+            for thread in (own / "task").iterdir():
+                waiting += [int(child) for child in (thread / "children").read_text(encoding="ascii").split()]
     return total

@@ -4,15 +4,15 @@
 
 An hour here is 1,800 acts of a reader, one every two seconds by the clock of the page; that clock runs six times as
 fast (`--speed`), and with it its frames, its timers and all that plays or walks. Trainings and drawing take the time
-that they take, so an hour lasts about ten minutes. Acts are events made by a script (tests/page/wander.js), not by
-a mouse and keys: those are for tests/test_page_everywhere.py. The same seed gives the same choices, though trainings under
-way may be elsewhere when they come.
+that they take, so an hour lasts a little more than ten minutes. Acts are events made by a script
+(tests/page/wander.js), not by a mouse and keys: those are for tests/test_page_everywhere.py. The same seed makes the
+same choices, though a training under way may be elsewhere when they come.
 
 Twelve times on the way, and before it, the page is brought back to where it began and its memory is looked at: in
-Chromium the heap of JavaScript after a garbage collection, and how many nodes and listeners it has; in Firefox all of its
-processes, after it was asked for as little as it can do with; in WebKit, which cannot be asked, all of its processes. The
-first third of the way is for caches to fill and for code to be compiled. It has grown where the median of the last
-third is larger than that of the second by more than a tenth and, in bytes, by more than 8 MiB.
+Chromium the heap of JavaScript after a garbage collection, and how many nodes and listeners it has; in Firefox all of
+its processes, after it was asked to do with as little as it can; in WebKit, which cannot be asked, all of its
+processes. The first third of the way is for caches to fill and for code to be compiled. It has grown where the median
+of the last third is larger than that of the second by more than a tenth and, in bytes, by more than 8 MiB.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from finitegpt.page import page
 
 WANDER = (Path(__file__).parent / "page" / "wander.js").read_text(encoding="utf-8")
 HOME = "opening=0&lang=en"
+OTHER = "opening=0&lang=zh"
 SECONDS = 2  # by the page's clock, between two acts
 LOOKS = 12
 MARGIN = 8 * 2**20
@@ -48,13 +49,11 @@ def wander(view: View, acts: int, pause: float) -> list[str]:
 
 
 def home(view: View) -> None:
-    """Back to where it all began, with nothing going on."""
-    for _ in range(3):  # dialogs, messages, a chosen state
-        view.press("Escape")
-    view.evaluate("(link) => { location.hash = ''; location.hash = link; scrollTo(0, 0); }", HOME)
+    """Back to where it all began, with nothing going on: another language builds the whole screen anew."""
+    for link, words in ((OTHER, "训练"), (HOME, "Training")):
+        view.evaluate("(link) => { location.hash = link; scrollTo(0, 0); }", link)
+        view.says(".panel", words)
     view.says(".step", "step 50 of 50, loss 0.4670 nats")
-    if view.text(".go-walk") == "Stop":
-        view.click(".go-walk")
     view.settle()
 
 
@@ -79,7 +78,7 @@ def walk(view: View, file: Path, minutes: float, seed: int, speed: float) -> boo
     for part in range(LOOKS + 1):
         done = wander(view, round(acts / LOOKS), SECONDS) if part else []
         home(view)
-        looks.append(view.held())
+        looks.append({"elements": view.evaluate("() => document.querySelectorAll('*').length"), **view.held()})
         figures = ", ".join(f"{name} {value:,}" for name, value in looks[-1].items())
         print(f"{part * acts / LOOKS:6.0f} acts, {time.monotonic() - began:5.0f} s: {figures}", flush=True)
         troubles = view.evaluate("() => [...window.troubles.splice(0), ...window.asked()]")

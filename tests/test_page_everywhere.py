@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from browsers import View
-from finitegpt import GPTConfig, Run, decode, train
+from finitegpt import Run, decode, train
 from finitegpt.page import page
 from processes import until
+from random_walk import HOME, begin, home, wander
 from test_page_screen import IN_SIGHT, apart, inside
 
 Open = Callable[..., View]
@@ -172,7 +173,8 @@ def test_a_walk_goes_along_the_arrows_and_comes_to_the_stationary_distribution(a
       window.places = [];
       const look = () => {
         const dot = document.querySelector(".walker");
-        if (dot.getAttribute("visibility") === "visible") window.places.push([dot.getAttribute("cx"), dot.getAttribute("cy")].join());
+        const [x, y, seen] = ["cx", "cy", "visibility"].map((name) => dot.getAttribute(name));
+        if (seen === "visible") window.places.push(`${x} ${y}`);
         requestAnimationFrame(look);
       };
       look();
@@ -202,24 +204,25 @@ def test_a_walk_goes_along_the_arrows_and_comes_to_the_stationary_distribution(a
     assert "From outside: 1." in view.text(".visited")
 
 
+def at_rest(view: View) -> dict[str, Any]:
+    """Where everything is, once it stays there."""
+    seen: list[dict[str, Any]] = []
+
+    def rests() -> bool:
+        seen.append(view.evaluate(IN_SIGHT))
+        aim = seen[-1]["aim"]
+        return len(seen) > 3 and seen[-1] == seen[-4] and aim and aim["bottom"] > aim["top"]
+
+    until(rests, "a page at rest")
+    return seen[-1]
+
+
 @pytest.mark.parametrize("size", [(1280, 900), (360, 740)], ids=["desk", "phone"])
 def test_a_lesson_is_in_sight_with_what_it_points_at(anywhere: Open, size: tuple[int, int]) -> None:
     view = anywhere("lesson=2&opening=0&lang=en", size=size)
     for lesson in (2, 3, 4):
         view.says(".lesson", f"{lesson} of 9")
-        seen: list[Any] = []
-
-        def rests() -> Any:
-            seen.append(view.evaluate(IN_SIGHT))
-            return (
-                len(seen) > 3
-                and seen[-1] == seen[-4]
-                and seen[-1]["aim"]
-                and seen[-1]["aim"]["bottom"] > seen[-1]["aim"]["top"]
-            )
-
-        until(rests, "a lesson at rest")
-        found = seen[-1]
+        found = at_rest(view)
         where = f"lesson {lesson}: {found}"
         assert found["unread"] <= 1, where
         assert found["wide"] <= size[0], where
@@ -299,3 +302,19 @@ def test_every_style_is_understood(anywhere: Open) -> None:
     assert len(styles) > 300
     unknown = view.evaluate("(styles) => styles.filter(([name, value]) => !CSS.supports(name, value))", styles)
     assert unknown == []
+
+
+def test_nothing_goes_wrong_on_a_random_walk_and_nothing_stays_behind(anywhere: Open) -> None:
+    """A hundred acts; `make wander` walks for an hour in each browser, and looks at its memory, too."""
+    view = anywhere(HOME)
+    home(view)
+    before = {key: value for key, value in view.held().items() if key in ("nodes", "listeners")}  # of Chromium
+    elements = view.evaluate("() => document.querySelectorAll('*').length")
+    begin(view, seed=7, speed=20)
+    done = wander(view, 100, 0.5)
+    assert len(set(done)) > 50
+    home(view)
+    assert not (troubles := view.troubles()), (troubles, done)
+    assert view.evaluate("() => document.querySelectorAll('*').length") == elements
+    after = view.held()
+    assert all(after[key] < 1.02 * before[key] for key in before), (before, after)

@@ -1,4 +1,4 @@
-"""WebDriver, as much of it as the tests need: over HTTP, and by Firefox's own protocol, Marionette, which has the same commands.
+"""WebDriver, as much as the tests need: over HTTP, and by Firefox's own protocol, Marionette, with the same commands.
 
 https://www.w3.org/TR/webdriver2/ and https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 """
