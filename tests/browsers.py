@@ -22,7 +22,8 @@ CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 DRIVER = shutil.which("WebKitWebDriver")
 SCREEN = shutil.which("Xvfb")
-MINIBROWSER = next((str(path) for path in sorted(Path("/usr").glob("lib*/**/webkit2gtk-4.*/MiniBrowser"))), None)
+PLACES = ("lib/*/webkit2gtk-4.*/MiniBrowser", "libexec/webkit2gtk-4.*/MiniBrowser")
+MINIBROWSER = next((str(path) for place in PLACES for path in sorted(Path("/usr").glob(place))), None)
 INSTALLED = {"chromium": CHROMIUM, "firefox": FIREFOX, "webkit": DRIVER and SCREEN and MINIBROWSER}
 NAMES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
 
@@ -36,7 +37,8 @@ FIND = """(where) => {
   const named = (one) => (one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent).trim();
   const byName = where.startsWith("=");
   const all = [...document.querySelectorAll(byName ? "button, input, select, summary, textarea" : where)];
-  return all.filter((one) => !byName || named(one) === where.slice(1)).find((one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible") ?? null;
+  const seen = (one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible";
+  return all.find((one) => seen(one) && (!byName || named(one) === where.slice(1))) ?? null;
 }"""
 
 # Where the mouse has to go to press something, once it stays there; or a word of why it cannot.
