@@ -10,9 +10,10 @@ same choices, though a training under way may be elsewhere when they come.
 
 Twelve times on the way, and before it, the page is brought back to where it began and its memory is looked at: in
 Chromium the heap of JavaScript after a garbage collection, and how many nodes and listeners it has; in Firefox all of
-its processes, after it was asked to do with as little as it can; in WebKit, which cannot be asked, all of its
-processes. The first third of the way is for caches to fill and for code to be compiled. It has grown where the median
-of the last third is larger than that of the second by more than a tenth and, in bytes, by more than 8 MiB.
+its processes, after it was asked to do with as little as it can; in WebKit all of its processes, after so much garbage
+that it has to collect it. The first third of the way is for caches to fill and for code to be compiled. It has grown
+where the median of the last third is larger than that of the second by more than a tenth and, in bytes, by more than
+8 MiB.
 """
 
 import argparse

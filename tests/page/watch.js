@@ -16,6 +16,14 @@ window.troubles = [];
   for (const dialog of ["alert", "confirm", "prompt"]) window[dialog] = (words) => note(dialog, words);
 }
 
+{
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => {
+    window.made = blob; // the last file
+    return make.call(URL, blob);
+  };
+}
+
 /** What the page has asked the network for. */
 window.asked = () => performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => !/^(blob|data):/.test(name));
 
