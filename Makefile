@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SANITIZED := build/engine-sanitized.so
 CC ?= cc
 
-.PHONY: demo tools test check campaign oracles bench examples sanitize pictures engine clean
+.PHONY: demo tools test check campaign oracles bench examples sanitize wander pictures engine clean
 
 demo: .venv/ready ## train on the notebook's sequence, print the chain, draw it
 	@$(BIN)/finitegpt train
@@ -15,7 +15,7 @@ tools: ## what the tests of the page need from npm, where there is one
 	@npm --prefix tests/page install --no-package-lock --no-audit --no-fund --silent || \
 	  echo "without npm, types and accessibility of the page are not tested"
 
-test: engine tools ## all tests, PyTorch parity included; those of the page need Chromium and Node.js, or are skipped
+test: engine tools ## all tests, PyTorch parity included; those of the page need browsers and Node.js, or are skipped
 	$(BIN)/python -m pytest --numprocesses 2 $(OPTIONS)
 
 check: engine ## lint, format, types, direction of imports, doctests
@@ -50,6 +50,9 @@ sanitize: engine ## the kernels under AddressSanitizer and UndefinedBehaviorSani
 	  $(BIN)/python -m pytest --quiet tests/test_engine.py tests/test_parity.py tests/test_graph.py \
 	  tests/test_analysis_hitting.py tests/test_analysis_absorption.py tests/test_analysis_survival.py \
 	  tests/test_analysis_mixing.py --engine $(SANITIZED)
+
+wander: engine ## an hour over all controls of the page in each browser: no exception, no growth; see tests/random_walk.py
+	$(BIN)/python tests/random_walk.py $(OPTIONS)
 
 pictures: engine ## the pictures in docs/
 	$(BIN)/python docs/pictures.py

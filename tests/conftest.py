@@ -9,9 +9,9 @@ import finitegpt
 from finitegpt import library
 from finitegpt.engine import Engine
 from finitegpt.library import builds
-from pages import chromium, visit
+from pages import anywhere, browser, chromium, visit
 
-__all__ = ["chromium", "visit"]  # fixtures of all tests of the page
+__all__ = ["anywhere", "browser", "chromium", "visit"]  # fixtures of all tests of the page
 
 # The same examples in every run; --hypothesis-profile search looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True)
@@ -21,7 +21,7 @@ settings.load_profile("default")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", help="test this shared library, such as one with sanitizers, and no other")
-    parser.addoption("--require-browser", action="store_true", help="fail where Chromium or Node.js is not installed")
+    parser.addoption("--require-browser", action="store_true", help="fail where a browser or Node.js is not installed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,30 +1,36 @@
 """Pages in a browser, for all tests that look at one."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import browsers
+from browsers import INSTALLED, NAMES, View, watched
 from finitegpt import Run
 from finitegpt.page import page
 
 AXE = Path(__file__).parent / "page" / "node_modules" / "axe-core" / "axe.min.js"
-BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
+def needed(name: str, request: pytest.FixtureRequest) -> Any:
+    """Where a browser is; where it is not, its tests are skipped with a word, or fail where they must run."""
+    if not INSTALLED[name]:
+        if request.config.getoption("--require-browser"):
+            pytest.fail(f"expected {NAMES[name]}, found none")
+        pytest.skip(f"{NAMES[name]} is not installed")
+    return INSTALLED[name]
 
 
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
-    if BROWSER is None:
-        if request.config.getoption("--require-browser"):
-            pytest.fail("expected Chromium, found none")
-        pytest.skip("Chromium is not installed")
+    path = needed("chromium", request)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -69,6 +75,40 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     assert all(url.startswith(("file:", "blob:")) for url in requests)
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session", params=list(NAMES))
+def browser(request: pytest.FixtureRequest) -> Iterator[View]:
+    """Each browser in turn, begun once, with one window."""
+    needed(request.param, request)
+    if request.param == "chromium":
+        begun = browsers.chromium(request.getfixturevalue("chromium"))
+    else:
+        begun = browsers.REMOTE[request.param]()
+    with begun as view:
+        yield view
+
+
+@pytest.fixture
+def anywhere(browser: View, tmp_path: Path) -> Iterator[Callable[..., View]]:
+    """Opens the page in each browser; afterwards nothing may have gone wrong in it, and nothing been asked for."""
+    opened = False
+
+    def open_page(
+        link: str = "opening=0&lang=en", *, size: tuple[int, int] = (1280, 900), run: Run | None = None
+    ) -> View:
+        nonlocal opened
+        if opened:
+            assert not (troubles := browser.troubles()), troubles
+        file = tmp_path / "page.html"
+        file.write_text(watched(page(run)), encoding="utf-8")
+        browser.resize(*size)
+        browser.open(file, link)
+        opened = True
+        return browser
+
+    yield open_page
+    assert not (troubles := browser.troubles()), troubles
 
 
 def settle(view: Any) -> None:

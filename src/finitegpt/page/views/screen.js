@@ -82,7 +82,7 @@ export function screenOf(root, acts) {
     html("footer", {}, away.element, unhide), glossary.dialog,
   );
   placeWalk();
-  new ResizeObserver(placeWalk).observe(/** @type {Element} */ (root.querySelector("header")));
+  new ResizeObserver(() => requestAnimationFrame(placeWalk)).observe(/** @type {Element} */ (root.querySelector("header")));
 
   /** The walk stands beside the graph, or right below it where there is no room beside it. */
   function placeWalk() {
@@ -104,10 +104,11 @@ export function screenOf(root, acts) {
     unhide.hidden = hidden.length === 0;
   }
 
-  /** What Escape closes: a message at the top, the tour or the chosen state. */
+  /** What Escape closes: a message at the top, the opening, the tour or the chosen state. */
   function close() {
     const view = acts.view();
     if (notice.tellsAbove()) acts.tell(null);
+    else if (!opening.element.hidden) acts.introduce(0);
     else if (view?.values.lesson) acts.teach(0);
     else if (view && view.chosen >= 0) acts.set({ state: -1 });
   }

@@ -23,7 +23,7 @@ export function tour(go, set) {
   /** @type {Element | null} */
   let target = null;
   let free = false; // the reader has scrolled: the window is the reader's
-  const watcher = new ResizeObserver(() => place());
+  const watcher = new ResizeObserver(() => requestAnimationFrame(place)); // in the next frame: it changes sizes itself
   const back = button(say("lesson.back"), () => go(next(-1)));
   const on = button("", () => go(next(1)), { class: "main" });
   const end = button(say("lesson.end"), () => go(0));
