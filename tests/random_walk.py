@@ -11,9 +11,10 @@ same choices, though a training under way may be elsewhere when they come.
 Twelve times on the way, and before it, the page is brought back to where it began and its memory is looked at: in
 Chromium the heap of JavaScript after a garbage collection, and how many nodes and listeners it has; in Firefox all of
 its processes, after it was asked to do with as little as it can; in WebKit all of its processes, after so much garbage
-that it has to collect it. The first third of the way is for caches to fill and for code to be compiled. It has grown
-where the median of the last third is larger than that of the second by more than a tenth and, in bytes, by more than
-8 MiB.
+that it has to collect it. The first half of the way is for caches to fill, for code to be compiled, and for the
+engine's memory, which never shrinks, to come to what the largest training needs. It has grown where the median of the
+last quarter is larger than that of the third: by more than a tenth, or a fifth for whole processes, whose memory goes
+up and down by as much; and, in bytes, by more than 8 MiB.
 """
 
 import argparse
@@ -60,11 +61,14 @@ def home(view: View) -> None:
 
 def grown(looks: list[dict[str, int]]) -> dict[str, float]:
     """What has become more, and how many times as much it is."""
-    third = len(looks) // 3
+    quarter = len(looks) // 4
     found = {}
     for name in looks[0]:
-        before, after = (median(look[name] for look in part) for part in (looks[third : 2 * third], looks[2 * third :]))
-        if after > 1.1 * before and after - before > (MARGIN if name in ("heap", "memory") else 0):
+        before, after = (
+            median(look[name] for look in part) for part in (looks[-2 * quarter : -quarter], looks[-quarter:])
+        )
+        most = 1.2 if name == "memory" else 1.1
+        if after > most * before and after - before > (MARGIN if name in ("heap", "memory") else 0):
             found[name] = after / before
     return found
 

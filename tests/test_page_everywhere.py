@@ -142,6 +142,7 @@ def answer(view: View, scene: int) -> str:
 
 def test_the_opening_teaches_all_through(anywhere: Open, notebook: Run) -> None:
     view = anywhere("opening=1&lang=en")
+    view.evaluate("() => hasten(3)")  # its films, which others see in full
     told = []
     for scene in range(1, 10):
         view.says(".opening .count", f"{scene} of 9")
@@ -317,7 +318,7 @@ def test_nothing_goes_wrong_on_a_random_walk_and_nothing_stays_behind(anywhere: 
     """A hundred acts; `make wander` walks for an hour in each browser, and looks at its memory, too."""
     view = anywhere(HOME)
     home(view)
-    before = {key: value for key, value in view.held().items() if key in ("nodes", "listeners")}  # of Chromium
+    before = view.held() if view.name == "chromium" else {}  # which alone counts nodes and listeners
     elements = view.evaluate("() => document.querySelectorAll('*').length")
     begin(view, seed=7, speed=20)
     done = wander(view, 100, 0.5)
@@ -325,5 +326,5 @@ def test_nothing_goes_wrong_on_a_random_walk_and_nothing_stays_behind(anywhere: 
     home(view)
     assert not (troubles := view.troubles()), (troubles, done)
     assert view.evaluate("() => document.querySelectorAll('*').length") == elements
-    after = view.held()
-    assert all(after[key] < 1.02 * before[key] for key in before), (before, after)
+    after = view.held() if before else {}
+    assert all(after[key] < 1.02 * before[key] for key in before if key != "heap"), (before, after)
