@@ -75,7 +75,7 @@ export function screenOf(root, acts) {
     ...notice.elements, spoken.element, keys.list, opening.element,
     // The graph comes first for those who go by keyboard; the panel stands at its left all the same.
     html("main", { class: "screen" },
-      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, table.element, time.element),
+      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, ...table.elements, time.element),
       panel.element,
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),

@@ -1,15 +1,15 @@
-// The picture of the chain: a graph, dots or a matrix, whichever its size allows; what it means; and, where it is large,
-// the neighbours of the chosen state.
+// The picture of the chain: a graph, dots or a sketch of it, whichever its size allows; what it means; and, where it is
+// large, the neighbours of the chosen state and a matrix.
 
 import { html } from "./dom.js";
 import { setExplained } from "./glossary.js";
 import { MOST_DOTS, dots } from "./dots.js";
 import { LARGEST, stateGraph } from "./graph.js";
-import { matrix } from "./matrix.js";
+import { matrixOf } from "./matrix.js";
 import { neighbourhood } from "./neighbours.js";
+import { sketchGraph } from "./sketchgraph.js";
+import { COLOURS } from "../ground/colours.js";
 import { say } from "../ground/strings.js";
-
-const MOST_COLOURS = 8; // tokens that have a colour of their own
 
 /** @param {(id: number) => void} choose */
 export function stageOf(choose) {
@@ -17,6 +17,7 @@ export function stageOf(choose) {
   const legend = html("p", { class: "soft legend" });
   const compared = html("p", { class: "soft legend", hidden: true }, say("inside.legend"));
   const near = html("div", {});
+  const matrix = matrixOf(choose);
   let key = "";
   /** @type {any} */
   let shown = null;
@@ -25,12 +26,13 @@ export function stageOf(choose) {
 
   /** @param {import("../chain/view.js").View} view @returns {[(vocab: string[], L: number, choose: (id: number) => void) => any, string]} */
   function kind({ n, V, counts }) {
-    if (n <= LARGEST && V <= MOST_COLOURS) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
-    return n <= MOST_DOTS && V <= MOST_COLOURS ? [dots, "graph.dots"] : [matrix, "graph.large"];
+    if (n <= LARGEST && V <= COLOURS.length) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
+    if (n <= MOST_DOTS && V <= COLOURS.length) return [dots, "graph.dots"];
+    return [sketchGraph, V <= COLOURS.length ? "sketch.legend" : "sketch.legend.grey"];
   }
 
   return {
-    elements: [box, legend, compared, near],
+    elements: [box, legend, compared, matrix.element, near],
     picture: () => shown.picture,
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
@@ -47,8 +49,9 @@ export function stageOf(choose) {
       }
       last = [view, ends];
       shown.update(view, ends);
-      const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
-      setExplained(legend, view.before ? pinned : words, { n: view.n, step: view.values.pin });
+      setExplained(legend, view.before ? "legend.pinned" : words, { n: view.n, step: view.values.pin });
+      matrix.element.hidden = make !== sketchGraph;
+      if (make === sketchGraph) matrix.update(view);
       compared.hidden = !view.was || Boolean(view.before) || make !== stateGraph;
       const within = near.contains(document.activeElement);
       near.replaceChildren(...(view.n > LARGEST && view.chosen >= 0 ? [neighbourhood(view, choose)] : []));

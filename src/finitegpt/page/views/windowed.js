@@ -1,7 +1,7 @@
 // The end of a text as a tape that moves to the left under a window: what the window shows is the state.
 
 import { label } from "../chain/data.js";
-import { COLOURS } from "../ground/colours.js";
+import { COLOURS, colourOf } from "../ground/colours.js";
 import { say, visible } from "../ground/strings.js";
 import { html, setText } from "./dom.js";
 
@@ -25,7 +25,7 @@ export function windowedText({ vocab, V, L }) {
       cells.forEach((cell, k) => {
         const token = tokens[first + k];
         setText(cell, token === undefined ? "" : names[token]);
-        cell.style.color = token === undefined || V > COLOURS.length ? "" : COLOURS[token];
+        cell.style.color = token === undefined || V > COLOURS.length ? "" : colourOf(token, V);
       });
       setText(caption, words);
       tape.setAttribute("aria-label", words);
