@@ -40,8 +40,8 @@ def presets() -> dict[str, dict[str, object]]:
         "thue": {"data": _thue(128), "context": 4, "layers": 2, "steps": 200},
         "vowels": {"data": _PASSAGE, "transform": "vowels", "context": 4, "layers": 2, "steps": 300, "lr": 0.003},
         "abc": {"data": "abcabcaabbccabcacbabc", "context": 2, "layers": 2, "steps": 150, "lr": 0.003},
-        "rhyme": {"data": _RHYME, "transform": "words", "context": 2, "layers": 2, "steps": 300, "lr": 0.003},
-        "poem": {"data": _POEM, "context": 2, "layers": 2, "steps": 300, "lr": 0.003},
+        "rhyme": {"data": _RHYME, "transform": "words", "context": 2, "layers": 1, "steps": 200, "lr": 0.003},
+        "poem": {"data": _POEM, "context": 2, "layers": 2, "steps": 200, "lr": 0.003},
         "bigger": {"data": _sequence(_golden, 400), "context": 10, "layers": 1, "steps": 200},
     }
 

@@ -42,7 +42,7 @@ export function experimentOf(values) {
   if (V > most) return refused("notice.tokens", { most, n: V });
   const width = widthOf(values);
   const n = V ** L;
-  const whole = n <= MOST_STATES && n * V <= MOST_WHOLE;
+  const whole = isWhole(V, L);
   const { starts, shares, counts, arrows, seen, taken } = windows(tokens, V, L, whole);
   const shape = {
     vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
@@ -63,6 +63,11 @@ export function experimentOf(values) {
       madeWidth: width !== values.width,
     },
   };
+}
+
+/** Whether a chain is small enough for all of its rows to be there. @param {number} V @param {number} L */
+export function isWhole(V, L) {
+  return V ** L <= MOST_STATES && V ** (L + 1) <= MOST_WHOLE;
 }
 
 /** The width that is used: a multiple of the heads. @param {import("../link/fields.js").Values} values @returns {number} */

@@ -25,8 +25,8 @@ export const PRESETS = {
   thue: { data: thue(128), context: 4, layers: 2, steps: 200 },
   vowels: { data: PASSAGE, transform: "vowels", context: 4, layers: 2, steps: 300, lr: 0.003 },
   abc: { data: "abcabcaabbccabcacbabc", context: 2, layers: 2, steps: 150, lr: 0.003 },
-  rhyme: { data: RHYME, transform: "words", context: 2, layers: 2, steps: 300, lr: 0.003 },
-  poem: { data: POEM, context: 2, layers: 2, steps: 300, lr: 0.003 },
+  rhyme: { data: RHYME, transform: "words", context: 2, layers: 1, steps: 200, lr: 0.003 },
+  poem: { data: POEM, context: 2, layers: 2, steps: 200, lr: 0.003 },
   bigger: { data: sequence(golden, 400), context: 10, layers: 1, steps: 200 },
 };
 

@@ -12,6 +12,7 @@ import { bezier, head } from "./graph.js";
 const MOST = 72; // states
 const ARROWS = 3; // of a state
 const NODE = 4.5;
+const LEVEL = 26; // states up to which names are written level
 const HUB = 30; // radius of all else
 const AIR = 8;
 const NAMES = 0.2; // of the side, at most, for the names on one side
@@ -75,7 +76,11 @@ export function sketchGraph(vocab, L, choose) {
   /** Which states there are, and where. @param {import("../chain/view.js").View} view */
   function settle(view) {
     size = side < 420 ? 10.5 : 11.5;
-    const names = shownStates(view, MOST).map((id) => wide(nameOf(view, id)));
+    const first = shownStates(view, MOST);
+    const level = first.length <= LEVEL;
+    if (level && side > 420) size = 13;
+    picture.classList.toggle("few", level);
+    const names = first.map((id) => wide(nameOf(view, id)));
     const room = Math.min(Math.max(...names), NAMES * side);
     const radius = side / 2 - room - NODE - 12;
     const now = shownStates(view, Math.max(8, Math.min(MOST, Math.floor((2 * Math.PI * (radius + NODE)) / (1.12 * size)))));
@@ -94,18 +99,23 @@ export function sketchGraph(vocab, L, choose) {
     const focused = Number(/** @type {any} */ (document.activeElement)?.dataset?.id ?? -1);
     const had = nodes.contains(document.activeElement);
     circles.clear();
-    ids.forEach((id, k) => circles.set(id, node(view, id, positions[k], room)));
+    ids.forEach((id, k) => circles.set(id, node(view, id, positions[k], room, level)));
     nodes.replaceChildren(...circles.values());
     held = -1;
     hold(spots.has(view.chosen) ? view.chosen : ids[0]);
     if (had) circles.get(spots.has(focused) ? focused : held)?.focus();
   }
 
-  /** @param {import("../chain/view.js").View} view @param {number} id @param {number[]} spot @param {number} room */
-  function node(view, id, [x, y], room) {
+  /** @param {import("../chain/view.js").View} view @param {number} id @param {number[]} spot @param {number} room @param {boolean} level */
+  function node(view, id, [x, y], room, level) {
     const angle = (Math.atan2(y, x) * 180) / Math.PI;
     const left = Math.abs(angle) > 90;
-    const far = Math.hypot(x, y) + NODE + 4;
+    const out = Math.hypot(x, y);
+    const far = out + NODE + 4;
+    const [ux, uy] = [x / out, y / out];
+    const anchor = level && Math.abs(ux) < 0.2 ? "middle" : left ? "end" : "start";
+    const where = level ? { x: (x + ux * (NODE + 5)).toFixed(1), y: (y + uy * (NODE + 5 + size / 2)).toFixed(1) }
+      : { x: (left ? -far : far).toFixed(1), y: 0, transform: `rotate(${(left ? angle + 180 : angle).toFixed(2)})` };
     const name = nameOf(view, id);
     return svg("g", {
       class: "state", tabindex: -1, role: "button", "data-id": id,
@@ -122,8 +132,7 @@ export function sketchGraph(vocab, L, choose) {
     },
     svg("title", {}, name), svg("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: NODE }),
     svg("text", {
-      class: "spoke", x: (left ? -far : far).toFixed(1), y: 0, style: `text-anchor:${left ? "end" : "start"};font-size:${size}px`,
-      transform: `rotate(${(left ? angle + 180 : angle).toFixed(2)})`,
+      class: "spoke", style: `text-anchor:${anchor};font-size:${size}px`, ...where,
     }, cut(name, room)));
   }
 
@@ -175,7 +184,7 @@ export function sketchGraph(vocab, L, choose) {
     const up = view.before ? (change > 0 ? "up" : "down") : "";
     const d = bezier(curve);
     const thick = 0.6 + 3 * strength;
-    const paint = { class: up, fill: colourOf(token, V), "fill-opacity": (0.35 + 0.65 * strength).toFixed(3) };
+    const paint = { class: target < 0 ? `${up} inner` : up, fill: colourOf(token, V), "fill-opacity": (0.35 + 0.65 * strength).toFixed(3) };
     const there = target < 0 ? say("sketch.other") : nameOf(view, target);
     const was = wasOf(view, source);
     const share = was ? `${visible(vocab[token])} ${say("inside.was", { was: percent(was[token]), is: percent(p) })}` : tokenShare(vocab[token], p);
@@ -183,7 +192,7 @@ export function sketchGraph(vocab, L, choose) {
     const count = view.values.ghost ? (view.trained.experiment.taken.get(source * V + token) ?? 0) : 0;
     return {
       source, token, p, change, curve, told, words: view.before ? `${visible(vocab[token])} ${signed(change)}` : share,
-      path: svg("path", { d, fill: "none", class: up, stroke: colourOf(token, V), "stroke-width": thick.toFixed(2), "stroke-opacity": (0.3 + 0.7 * strength).toFixed(3) }),
+      path: svg("path", { d, fill: "none", class: target < 0 ? `${up} inner` : up, stroke: colourOf(token, V), "stroke-width": thick.toFixed(2), "stroke-opacity": (0.3 + 0.7 * strength).toFixed(3) }),
       tip: svg("polygon", { ...paint, points: head(curve, 4 + 1.4 * thick) }),
       hit: svg("path", { d, fill: "none", class: "hit", style: "stroke-width:9", onclick: () => choose(source) }, svg("title", {}, told)),
       halo: count ? svg("path", { d, fill: "none", class: "halo", "stroke-width": (3 + (9 * count) / countOf(view, source)).toFixed(1) }) : null,

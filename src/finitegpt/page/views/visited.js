@@ -51,7 +51,7 @@ export function visitsTable() {
       rows.forEach((row, k) => row.set(all(states[k]), late(states[k]), law ? pi(states[k]) : null, full, visits.total > 0, states[k] === at));
       setText(broken, brokenWords(visits, recent));
       setText(told, countWords(visits, law !== null) + (whole ? "" : ` ${say("walking.large")}`));
-      setText(scale, say("walking.full", { p: percent(full) }));
+      setText(scale, states.length ? say("walking.full", { p: percent(full) }) : "");
       far.style.visibility = law && settles && visits.total ? "visible" : "hidden";
       setText(numbers, law && settles && visits.total ? farWords(visits, recent, law) : "");
     },
