@@ -248,7 +248,9 @@ def test_presets_and_the_back_button(visit: Callable[..., Any], notebook: Run) -
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["converged", "golden", "even", "three", "thue", "vowels", "abc", "rhyme", "poem", "bigger"])
+@pytest.mark.parametrize(
+    "preset", ["converged", "golden", "even", "three", "thue", "vowels", "abc", "rhyme", "poem", "bigger"]
+)
 def test_every_preset_trains_to_its_end(visit: Callable[..., Any], preset: str) -> None:
     view = visit()
     view.get_by_role("combobox", name="Presets").select_option(preset)

@@ -113,10 +113,11 @@ export function sketchGraph(vocab, L, choose) {
     const out = Math.hypot(x, y);
     const far = out + NODE + 4;
     const [ux, uy] = [x / out, y / out];
+    const name = nameOf(view, id);
+    const reach = Math.min(wide(name), room) + NODE + 4;
     const anchor = level && Math.abs(ux) < 0.2 ? "middle" : left ? "end" : "start";
     const where = level ? { x: (x + ux * (NODE + 5)).toFixed(1), y: (y + uy * (NODE + 5 + size / 2)).toFixed(1) }
       : { x: (left ? -far : far).toFixed(1), y: 0, transform: `rotate(${(left ? angle + 180 : angle).toFixed(2)})` };
-    const name = nameOf(view, id);
     return svg("g", {
       class: "state", tabindex: -1, role: "button", "data-id": id,
       onclick: () => choose(id), onpointerenter: () => light(id), onpointerleave: () => light(null),
@@ -130,7 +131,9 @@ export function sketchGraph(vocab, L, choose) {
         event.stopPropagation();
       },
     },
-    svg("title", {}, name), svg("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: NODE }),
+    svg("title", {}, name),
+    svg("path", { class: "hit", style: `stroke-width:${size}`, d: `M${x.toFixed(1)} ${y.toFixed(1)}l${(ux * reach).toFixed(1)} ${(uy * reach).toFixed(1)}` }),
+    svg("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: NODE }),
     svg("text", {
       class: "spoke", style: `text-anchor:${anchor};font-size:${size}px`, ...where,
     }, cut(name, room)));

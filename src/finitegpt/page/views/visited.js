@@ -50,7 +50,7 @@ export function visitsTable() {
       const full = FULL.find((one) => one >= 1.2 * most) ?? 1;
       rows.forEach((row, k) => row.set(all(states[k]), late(states[k]), law ? pi(states[k]) : null, full, visits.total > 0, states[k] === at));
       setText(broken, brokenWords(visits, recent));
-      setText(told, countWords(visits, law !== null) + (whole ? "" : ` ${say("walking.large")}`));
+      setText(told, countWords(visits, law !== null, whole));
       setText(scale, states.length ? say("walking.full", { p: percent(full) }) : "");
       far.style.visibility = law && settles && visits.total ? "visible" : "hidden";
       setText(numbers, law && settles && visits.total ? farWords(visits, recent, law) : "");
@@ -83,10 +83,11 @@ function rowOf(name) {
   };
 }
 
-/** @param {import("../chain/visits.js").Visits} visits @param {boolean} ticks */
-function countWords({ total, outside }, ticks) {
+/** @param {import("../chain/visits.js").Visits} visits @param {boolean} ticks @param {boolean} whole */
+function countWords({ total, outside }, ticks, whole) {
   const parts = [];
-  if (total) parts.push(say("walk.visits", { n: total }));
+  if (!whole) parts.push(say("walking.large", { n: total }));
+  else if (total) parts.push(say("walk.visits", { n: total }));
   else if (ticks) parts.push(say("walk.none"));
   if (outside) parts.push(say("walk.written", { n: outside }));
   return parts.join(" ");
