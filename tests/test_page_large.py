@@ -275,7 +275,7 @@ def test_a_long_text_is_drawn_with_names_and_walked(visit: Callable[..., Any], c
     if context > 1:
         assert f"this one has {60**context:,}" in view.inner_text("[data-part=chain]")
     assert f"this one has {60**context:,}" in view.inner_text(".middle") or context == 1
-    assert "more tokens than colours" in view.inner_text(".legend >> nth=0")
+    assert "more tokens than colours" in view.inner_text(".legend >> nth=1")
 
 
 def test_the_sketch_is_gone_through_by_keyboard(visit: Callable[..., Any]) -> None:

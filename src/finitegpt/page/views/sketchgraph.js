@@ -33,7 +33,8 @@ export function sketchGraph(vocab, L, choose) {
   const picture = svg("svg", { role: "group", class: "graph sketch" }, halos, arrows, trail, hits, hub, nodes, texts, dot);
   /** @type {[import("../chain/view.js").View, Uint8Array | null] | null} */
   let last = null;
-  let side = Math.max(240, Math.min(innerWidth - 40, 0.62 * innerHeight, 672));
+  const high = Math.max(240, Math.min(innerWidth - 40, 0.62 * innerHeight, 672));
+  let [across, side] = [Math.max(high, Math.min(innerWidth - 40, 656)), high]; // pixels
   let size = 11; // of names
   let key = "";
   /** @type {number[]} */
@@ -53,9 +54,8 @@ export function sketchGraph(vocab, L, choose) {
   let walked = [null, -1, 1, false];
 
   new ResizeObserver(([{ contentRect: { width, height } }]) => {
-    const now = Math.min(width, height);
-    if (now < 40 || Math.abs(now / side - 1) < 0.04) return;
-    side = now;
+    if (Math.min(width, height) < 40 || Math.max(Math.abs(height / side - 1), Math.abs(width / across - 1)) < 0.03) return;
+    [across, side] = [width, height];
     key = "";
     if (last) update(...last);
   }).observe(picture);
@@ -75,16 +75,17 @@ export function sketchGraph(vocab, L, choose) {
 
   /** Which states there are, and where. @param {import("../chain/view.js").View} view */
   function settle(view) {
-    size = side < 420 ? 10.5 : 11.5;
+    const least = Math.min(across, side);
+    size = least < 420 ? 10.5 : 11.5;
     const first = shownStates(view, MOST);
     const level = first.length <= LEVEL;
-    if (level && side > 420) size = 13;
+    if (level && least > 420) size = 13;
     picture.classList.toggle("few", level);
     const names = first.map((id) => wide(nameOf(view, id)));
-    const room = Math.min(Math.max(...names), NAMES * side);
-    const radius = side / 2 - room - NODE - 12;
+    const room = Math.min(Math.max(...names), (level ? 0.3 : NAMES) * across);
+    const radius = level ? Math.min(side / 2 - 2 * size - NODE, across / 2 - room - NODE - 8) : least / 2 - Math.min(room, NAMES * least) - NODE - 12;
     const now = shownStates(view, Math.max(8, Math.min(MOST, Math.floor((2 * Math.PI * (radius + NODE)) / (1.12 * size)))));
-    const wanted = `${side.toFixed(0)} ${now.join(" ")}`;
+    const wanted = `${across.toFixed(0)} ${side.toFixed(0)} ${now.join(" ")}`;
     if (wanted === key) return;
     key = wanted;
     ids = now;
@@ -95,7 +96,7 @@ export function sketchGraph(vocab, L, choose) {
       return /** @type {[number, number]} */ ([radius * Math.cos(angle), radius * Math.sin(angle)]);
     });
     place = { order: ids, node: NODE, radius, positions: [...positions, [0, 0]], neighbour: ids.map((_, k) => (k + 1) % K), inward: true };
-    picture.setAttribute("viewBox", `${-side / 2} ${-side / 2} ${side} ${side}`);
+    picture.setAttribute("viewBox", `${-across / 2} ${-side / 2} ${across} ${side}`);
     const focused = Number(/** @type {any} */ (document.activeElement)?.dataset?.id ?? -1);
     const had = nodes.contains(document.activeElement);
     circles.clear();
@@ -163,7 +164,7 @@ export function sketchGraph(vocab, L, choose) {
     const found = labels(place, named.map(({ source, curve }) => ({ source: spots.get(source) ?? -1, target: -1, curve })), most, size + 5);
     texts.replaceChildren(...named.flatMap(({ words, token, change }, k) => {
       const w = wide(words) + AIR;
-      const x = Math.max(-side / 2 + w / 2, Math.min(side / 2 - w / 2, found[k][0]));
+      const x = Math.max((w - across) / 2, Math.min((across - w) / 2, found[k][0]));
       const tone = last?.[0].before ? (change > 0 ? "up" : "down") : token < 0 ? "rest" : toneOf(token, V);
       return [svg("rect", { x: x - w / 2, y: found[k][1] - size * 0.75, width: w, height: size * 1.5, rx: 3, class: "patch" }),
         svg("text", { x, y: found[k][1], class: `arrow-label lit ${tone}`, style: `font-size:${size}px` }, words)];
@@ -259,5 +260,5 @@ export function sketchGraph(vocab, L, choose) {
     if (curve) trail.setAttribute("d", bezier(curve));
   }
 
-  return { picture, update, walk };
+  return { picture, update, walk, others: () => (last ? last[0].n - ids.length : 0) };
 }

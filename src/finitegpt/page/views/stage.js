@@ -9,12 +9,13 @@ import { matrixOf } from "./matrix.js";
 import { neighbourhood } from "./neighbours.js";
 import { sketchGraph } from "./sketchgraph.js";
 import { COLOURS } from "../ground/colours.js";
-import { say } from "../ground/strings.js";
+import { counted, say } from "../ground/strings.js";
 
 /** @param {(id: number) => void} choose */
 export function stageOf(choose) {
   const box = html("div", { class: "stage", "data-part": "stage" });
   const legend = html("p", { class: "soft legend" });
+  const grey = html("p", { class: "soft legend" });
   const compared = html("p", { class: "soft legend", hidden: true }, say("inside.legend"));
   const near = html("div", {});
   const matrix = matrixOf(choose);
@@ -28,11 +29,11 @@ export function stageOf(choose) {
   function kind({ n, V, counts }) {
     if (n <= LARGEST && V <= COLOURS.length) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
     if (n <= MOST_DOTS && V <= COLOURS.length) return [dots, "graph.dots"];
-    return [sketchGraph, V <= COLOURS.length ? "sketch.legend" : "sketch.legend.grey"];
+    return [sketchGraph, "sketch.legend"];
   }
 
   return {
-    elements: [box, legend, compared, matrix.element, near],
+    elements: [box, legend, grey, compared, matrix.element, near],
     picture: () => shown.picture,
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
@@ -49,7 +50,9 @@ export function stageOf(choose) {
       }
       last = [view, ends];
       shown.update(view, ends);
-      setExplained(legend, view.before ? "legend.pinned" : words, { n: view.n, step: view.values.pin });
+      const all = words === "sketch.legend" && shown.others() === 0;
+      setExplained(legend, view.before ? "legend.pinned" : all ? "sketch.all" : words, { n: counted(view.n), step: view.values.pin });
+      setExplained(grey, make === sketchGraph && view.V > COLOURS.length ? "sketch.grey" : "");
       matrix.element.hidden = make !== sketchGraph;
       if (make === sketchGraph) matrix.update(view);
       compared.hidden = !view.was || Boolean(view.before) || make !== stateGraph;
