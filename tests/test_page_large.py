@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finitegpt import Data, Model, decode
+from finitegpt import Data, Model, decode, train
 from finitegpt.chain import Chain
 from finitegpt.cli import main
 from finitegpt.config import GPTConfig
@@ -247,6 +247,30 @@ def opened(visit: Callable[..., Any], changes: dict[str, Any], **more: Any) -> A
     return view
 
 
+def test_more_windows_than_fit_into_a_step_are_trained_in_batches_as_in_the_library() -> None:
+    rng = random.Random(1)
+    text = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(4600))
+    values = {"data": text, "context": 3, "layers": 1, "steps": 2}
+    run = train(text, n_layer=1, steps=2)
+    assert len(run.data.distinct[0]) > 4096
+    found = asked(values, [9])
+    np.testing.assert_allclose(found["rows"], np.exp(run.model.log_probs(contexts([9], 26, 3))), atol=1e-5)
+
+
+def test_a_long_text_that_is_typed_is_trained_in_batches_and_says_so(visit: Callable[..., Any]) -> None:
+    view = visit("layers=1&steps=3")
+    box = view.get_by_label("Sequence, one token a character")
+    box.fill(TEXT)
+    settle(view)
+    assert "batch=256" in view.url
+    assert "256 of its windows" in view.inner_text(".notice")
+    view.evaluate("document.querySelector('[data-key=batch]').closest('details').open = true")
+    view.get_by_label("Batch size").fill("0")  # the reader knows better
+    box.fill(TEXT[:-1])
+    settle(view)
+    assert "batch" not in view.url
+
+
 @pytest.mark.parametrize("context", [1, 2, 3])
 def test_a_long_text_is_drawn_with_names_and_walked(visit: Callable[..., Any], context: int) -> None:
     view = opened(visit, LARGE | {"context": context, "steps": 10})
@@ -297,6 +321,7 @@ def test_the_sketch_is_gone_through_by_keyboard(visit: Callable[..., Any]) -> No
 def test_the_matrix_has_names(visit: Callable[..., Any]) -> None:
     view = opened(visit, LARGE)
     view.get_by_text("As a matrix").click()
+    view.wait_for_selector(".matrix-down span")
     assert view.locator(".matrix-down span").count() == 64
     assert sorted(view.locator(".matrix-across span").all_inner_texts()) == sorted(set(TEXT.replace(" ", "·")))
     view.locator("canvas.matrix").hover(position={"x": 20, "y": 20})

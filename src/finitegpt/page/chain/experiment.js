@@ -2,7 +2,7 @@
 
 import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
 import { transform } from "./transforms.js";
-import { MOST_ARROWS, MOST_STATES, MOST_TOKENS, MOST_WHOLE } from "../ground/limits.js";
+import { FULL_BATCH, MINI_BATCH, MOST_ARROWS, MOST_STATES, MOST_TOKENS, MOST_WHOLE } from "../ground/limits.js";
 import { ACTIVATIONS, NORMS, countWeights } from "../engine/weights.js";
 
 /**
@@ -56,7 +56,8 @@ export function experimentOf(values) {
       entropy: dataEntropy(seen, taken, V),
       plan: {
         tokens: Int32Array.from(tokens), starts, shares, everyPosition: values.loss === "all",
-        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed, batch: values.batch,
+        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed,
+        batch: values.batch || (starts.length > FULL_BATCH ? MINI_BATCH : 0),
         batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
         beta2: values.beta2, matrices: values.matrices,
       },

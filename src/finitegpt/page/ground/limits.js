@@ -8,6 +8,11 @@ export const MOST_HEADS = 8;
 export const MOST_WIDTH = 128;
 export const MOST_STEPS = 5000;
 export const MOST_BATCH = 4096;
+/** Different windows of a text that is typed which are all trained at every step; of more, batches are. */
+export const MOST_AT_ONCE = 1000;
+/** The same for every text, as the library has it: of more, steps take MINI_BATCH at random, whatever is asked for. */
+export const FULL_BATCH = 4096;
+export const MINI_BATCH = 256;
 /** Different tokens. */
 export const MOST_TOKENS = 5000;
 /** States of a chain that is computed whole, and its arrows. */
