@@ -16,6 +16,7 @@ from finitegpt import Data, Model, decode, train
 from finitegpt.chain import Chain
 from finitegpt.cli import main
 from finitegpt.config import GPTConfig
+from finitegpt.page.presets import presets
 from finitegpt.sources import transform
 from pages import settle
 from test_page import FOLDER, NODE, call, node
@@ -189,6 +190,19 @@ def test_words_and_patterns_of_them() -> None:
     vocab = list(data.vocab)
     (state, none) = call(("data.js", "stateOf", ["the cat", vocab, 2]), ("data.js", "stateOf", ["the", vocab, 2]))
     assert (state, none) == (vocab.index("the") * V + vocab.index("cat"), -1)
+
+
+def test_the_reasons_of_the_presets_of_words_and_characters_are_true() -> None:
+    for name, pair, follows in (
+        ("rhyme", ["row", "row"], {"row": 1, "your": 1}),
+        ("rhyme", ["merrily", "merrily"], {"merrily": 2, "life": 1}),
+        ("poem", ["明", "月"], {"光": 1, "，": 1}),
+    ):
+        values = presets()[name]
+        symbols = list(transform(str(values["data"]), str(values.get("transform", "characters"))))
+        found = Counter(symbols[k + 2] for k in range(len(symbols) - 2) if symbols[k : k + 2] == pair)
+        assert found == follows
+        assert values["context"] == 2
 
 
 def test_vocabularies_are_sorted_as_python_sorts_them() -> None:

@@ -48,6 +48,7 @@ export function matrixOf(choose) {
       canvas.height = ids.length;
       across.replaceChildren(...columns.map((tokens) => html("span", {}, columnName(view, tokens))));
       down.replaceChildren(...ids.map((id) => html("span", { title: nameOf(view, id), onclick: () => choose(id) }, nameOf(view, id))));
+      across.classList.toggle("words", columns.some((tokens) => [...columnName(view, tokens)].length > 1));
       box.style.setProperty("--rows", String(ids.length));
       box.style.setProperty("--columns", String(columns.length));
     }
