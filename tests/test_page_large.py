@@ -18,7 +18,7 @@ from finitegpt.cli import main
 from finitegpt.config import GPTConfig
 from finitegpt.page.presets import presets
 from finitegpt.sources import transform
-from pages import settle
+from pages import AXE, settle
 from test_page import FOLDER, NODE, call, node
 
 __all__ = ["node"]  # a fixture
@@ -314,6 +314,40 @@ def test_a_long_text_is_drawn_with_names_and_walked(visit: Callable[..., Any], c
         assert f"this one has {60**context:,}" in view.inner_text("[data-part=chain]")
     assert f"this one has {60**context:,}" in view.inner_text(".middle") or context == 1
     assert "more tokens than colours" in view.inner_text(".legend >> nth=1")
+
+
+@pytest.mark.parametrize("name", ["rhyme", "poem", "large"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_bars_the_way_to_a_sketch(visit: Callable[..., Any], name: str, theme: str) -> None:
+    changes = LARGE | {"data": TEXT[:1200]} if name == "large" else presets()[name]
+    view = opened(visit, changes | {"state": 5, "theme": theme, "red": "*a"})
+    for summary in view.locator(".middle details > summary:visible").all():
+        summary.click()
+    view.wait_for_timeout(200)
+    view.evaluate(AXE.read_text(encoding="utf-8"))
+    found = view.evaluate("axe.run().then((result) => result.violations)")
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]][:5])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_a_large_run_is_carried(visit: Callable[..., Any]) -> None:
+    run = train(TEXT[:2000], context_length=3, n_layer=1, steps=5, batch_size=64)
+    view = visit(run=run, before="window.finished = 1")
+    view.wait_for_selector(".sketch .state")
+    view.wait_for_function("() => document.querySelector('.step').textContent.includes('step 5 of 5')")
+    view.get_by_label("Go to a state").fill(TEXT[:3])
+    view.get_by_label("Go to a state").press("Enter")
+    settle(view)
+    (row,) = np.exp(run.model.log_probs([TEXT[:3]]))
+    best = [run.model.vocab[k].replace(" ", "·") for k in np.argsort(-row)[:8]]
+    shown = view.locator("[data-part=state] .bars .symbol").all_inner_texts()[:8]
+    percents = [f"{round(100 * p)}%" if p >= 0.005 else "<1%" for p in sorted(row)[::-1][:8]]
+    assert sorted(shown) == sorted(best)
+    assert view.locator("[data-part=state] .bars .number").all_inner_texts()[:8] == percents
 
 
 def test_the_sketch_is_gone_through_by_keyboard(visit: Callable[..., Any]) -> None:

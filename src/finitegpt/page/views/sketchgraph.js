@@ -14,6 +14,8 @@ const ARROWS = 3; // of a state
 const NODE = 4.5;
 const LEVEL = 26; // states up to which names are written level
 const HUB = 30; // radius of all else
+/** Where the marker stands in the middle: below its words. @type {[number, number]} */
+const BELOW = [0, 13];
 const AIR = 8;
 const NAMES = 0.2; // of the side, at most, for the names on one side
 
@@ -27,7 +29,7 @@ export function sketchGraph(vocab, L, choose) {
   const [halos, arrows, hits, nodes, texts] = ["halos", "arrows", "hits", "nodes", "arrow-labels"].map((name) => svg("g", { class: name }));
   const trail = svg("path", { fill: "none", "stroke-width": 4, class: "sketch-trail", visibility: "hidden" });
   const dot = svg("circle", { r: 6, class: "walker", visibility: "hidden" });
-  const hubText = svg("text", { x: 0, y: 0, class: "hub-text" });
+  const hubText = svg("text", { x: 0, y: -5, class: "hub-text" });
   const hubTitle = svg("title");
   const hub = svg("g", { class: "hub", role: "img" }, svg("circle", { r: HUB }), hubText, hubTitle);
   const picture = svg("svg", { role: "group", class: "graph sketch" }, halos, arrows, trail, hits, hub, nodes, texts, dot);
@@ -175,7 +177,7 @@ export function sketchGraph(vocab, L, choose) {
   function curveOf(from, to) {
     const middle = ids.length;
     const [a, b] = [spots.get(from) ?? middle, spots.get(to) ?? middle];
-    if (a === middle && b === middle) return { start: [0, 0], control1: [0, 0], control2: [0, 0], end: [0, 0] };
+    if (a === middle && b === middle) return { start: BELOW, control1: BELOW, control2: BELOW, end: BELOW };
     const curve = arrow(place, a, b);
     const rim = (/** @type {readonly number[]} */ [x, y]) => /** @type {[number, number]} */ ([x, y].map((one) => (one * (HUB + 2)) / (Math.hypot(x, y) || 1)));
     return { ...curve, start: a === middle ? rim(curve.control1) : curve.start, end: b === middle ? rim(curve.control2) : curve.end };
@@ -253,7 +255,7 @@ export function sketchGraph(vocab, L, choose) {
     trail.setAttribute("visibility", id === null || k < 0 ? "hidden" : "visible");
     if (id === null || !place) return;
     const curve = k < 0 ? null : curveOf(Math.floor(k / V), id);
-    const [x, y] = curve ? at(curve, t) : place.positions[spots.get(id) ?? ids.length];
+    const [x, y] = curve ? at(curve, t) : spots.has(id) ? place.positions[/** @type {number} */ (spots.get(id))] : BELOW;
     dot.setAttribute("cx", x.toFixed(1));
     dot.setAttribute("cy", y.toFixed(1));
     trail.classList.toggle("outside", outside);
