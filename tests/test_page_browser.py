@@ -624,7 +624,8 @@ def test_a_page_carries_its_run(visit: Callable[..., Any], here: Path, capsys: p
     run = train("0110100110010112" * 400, config, TrainConfig(steps=25, seed=3, batch_size=16))
     run.save("run")
     assert main(["export", "run", "page.html"]) == 0
-    assert (here / "page.html").stat().st_size < 500_000
+    assert (here / "page.html").stat().st_size < 515_000
+    assert len(page().encode()) < 500_000
     view = visit(run=run)
     np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
     view.locator("#timeline").evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')); }")
