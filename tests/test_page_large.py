@@ -314,6 +314,7 @@ def test_a_long_text_is_drawn_with_names_and_walked(visit: Callable[..., Any], c
         assert f"this one has {60**context:,}" in view.inner_text("[data-part=chain]")
     assert f"this one has {60**context:,}" in view.inner_text(".middle") or context == 1
     assert "more tokens than colours" in view.inner_text(".legend >> nth=1")
+    assert "too large to be drawn whole" in view.inner_text(".intro")
 
 
 @pytest.mark.parametrize("name", ["rhyme", "poem", "large"])

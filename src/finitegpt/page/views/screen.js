@@ -35,6 +35,7 @@ import { walker } from "./walk.js";
 export function screenOf(root, acts) {
   const other = document.documentElement.lang === "zh" ? "en" : "zh";
   const notice = noticeOf(root, () => acts.tell(null));
+  const intro = html("p", { class: "soft intro" }, ...explained("intro"));
   const why = html("p", { class: "soft why" });
   const presets = html("select", { "aria-label": say("preset"), "data-part": "presets", onchange: () => {
     if (presets.value) acts.preset(PRESETS[presets.value]);
@@ -64,7 +65,7 @@ export function screenOf(root, acts) {
   root.replaceChildren(
     skip,
     html("header", {},
-      html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, ...explained("intro")),
+      html("h1", {}, "FiniteGPT"), intro,
       html("div", { class: "tools" }, presets,
         glossary.open,
         button(say("opening"), () => acts.introduce(1), { "data-part": "lessons" }),
@@ -132,7 +133,10 @@ export function screenOf(root, acts) {
     },
     /** The picture; `ends` are states that are never left, to be marked. @param {import("../chain/view.js").View} now
      * @param {Uint8Array | null} ends */
-    draw: (now, ends) => stage.update(now, ends),
+    draw(now, ends) {
+      stage.update(now, ends);
+      setExplained(intro, stage.partly() ? "intro.large" : "intro");
+    },
     /** What the worker has found of the chain. @param {import("../chain/view.js").View} now
      * @param {import("../engine/concluder.js").Found} found */
     conclude(now, found) {

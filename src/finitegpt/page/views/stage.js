@@ -35,6 +35,8 @@ export function stageOf(choose) {
   return {
     elements: [box, legend, grey, compared, matrix.element, near],
     picture: () => shown.picture,
+    /** Whether not all of the chain is drawn. */
+    partly: () => Boolean(shown?.others),
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
     /** @type {import("./walk.js").Mark} */
@@ -52,7 +54,7 @@ export function stageOf(choose) {
       shown.update(view, ends);
       const all = words === "sketch.legend" && shown.others() === 0;
       setExplained(legend, view.before ? "legend.pinned" : all ? "sketch.all" : words, { n: counted(view.n), step: view.values.pin });
-      setExplained(grey, make === sketchGraph && view.V > COLOURS.length ? "sketch.grey" : "");
+      setExplained(grey, make === sketchGraph && view.V > COLOURS.length && !view.before ? "sketch.grey" : "");
       matrix.element.hidden = make !== sketchGraph;
       if (make === sketchGraph) matrix.update(view);
       compared.hidden = !view.was || Boolean(view.before) || make !== stateGraph;
