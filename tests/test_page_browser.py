@@ -581,7 +581,14 @@ def test_the_keyboard_alone_trains_opens_and_walks(visit: Callable[..., Any]) ->
             view.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")
         )
     wanted = {
-        *("Presets", "Nine ideas", "Sequence, one token a character", "Context length", "Temperature", "Play"),
+        *(
+            "Presets",
+            "Nine ideas",
+            "Sequence, one token a character or a word",
+            "Context length",
+            "Temperature",
+            "Play",
+        ),
         *("Pin this step", "Walk on", "One token", "Go to a state", "All, along a random direction", "Tensor"),
         *("Copy the link", "Chain as CSV", "Open a file", "The same in Python"),
     }
