@@ -249,7 +249,9 @@ def test_presets_and_the_back_button(visit: Callable[..., Any], notebook: Run) -
     np.testing.assert_allclose(shown(view), notebook.chain.probs, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["converged", "golden", "even", "three", "thue", "vowels", "abc", "bigger"])
+@pytest.mark.parametrize(
+    "preset", ["converged", "golden", "even", "three", "thue", "vowels", "abc", "rhyme", "poem", "bigger"]
+)
 def test_every_preset_trains_to_its_end(visit: Callable[..., Any], preset: str) -> None:
     view = visit()
     view.get_by_role("combobox", name="Presets").select_option(preset)
@@ -580,7 +582,14 @@ def test_the_keyboard_alone_trains_opens_and_walks(visit: Callable[..., Any]) ->
             view.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")
         )
     wanted = {
-        *("Presets", "Nine ideas", "Sequence, one token a character", "Context length", "Temperature", "Play"),
+        *(
+            "Presets",
+            "Nine ideas",
+            "Sequence, one token a character or a word",
+            "Context length",
+            "Temperature",
+            "Play",
+        ),
         *("Pin this step", "Walk on", "One token", "Go to a state", "All, along a random direction", "Tensor"),
         *("Copy the link", "Chain as CSV", "Open a file", "The same in Python"),
     }
@@ -598,7 +607,8 @@ def test_a_page_carries_its_run(visit: Callable[..., Any], here: Path, capsys: p
     run = train("0110100110010112" * 400, config, TrainConfig(steps=25, seed=3, batch_size=16))
     run.save("run")
     assert main(["export", "run", "page.html"]) == 0
-    assert (here / "page.html").stat().st_size < 480_000
+    assert (here / "page.html").stat().st_size < 515_000
+    assert len(page().encode()) < 500_000
     view = visit(run=run)
     np.testing.assert_allclose(shown(view), run.chain.probs, atol=1e-5)
     view.locator("#timeline").evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')); }")

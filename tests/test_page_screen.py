@@ -118,12 +118,12 @@ def test_a_message_stands_at_the_control_that_caused_it(visit: Callable[..., Any
     assert "No state is like 7" in view.inner_text("[data-key=red] + .notice")
     view.get_by_label("Red states").fill("")
     settle(view)
-    view.get_by_label("Sequence, one token a character").fill("abcdefghijklmnop")
+    view.get_by_label("Sequence, one token a character").fill("abcdefghijklmnopqrs")
     settle(view)
     view.get_by_label("Sequence, one token a character").press("Tab")
-    view.get_by_role("textbox", name="Context length").fill("4")
+    view.get_by_role("textbox", name="Context length").fill("12")
     settle(view)
-    assert "different characters" in view.inner_text("[data-key=context] + .notice")  # what was touched last
+    assert "different tokens" in view.inner_text("[data-key=context] + .notice")  # what was touched last
     view.get_by_role("button", name="Start again").click()
     settle(view)
     assert view.inner_text(".notice") == ""

@@ -312,7 +312,8 @@ def test_the_smallest_code_is_that_of_the_standard() -> None:
 def test_cells_that_a_spreadsheet_would_run_are_text_and_read_back(tmp_path: Path) -> None:
     vocab = ["'", "+", "-", "=", "@", "a"]
     rows = np.random.default_rng(1).dirichlet(np.ones(6), 36)
-    view = {"vocab": vocab, "V": 6, "L": 2, "p": {"type": "Float64Array", "values": rows.reshape(-1).tolist()}}
+    view = {"vocab": vocab, "V": 6, "L": 2, "n": 36, "whole": True}
+    view |= {"p": {"type": "Float64Array", "values": rows.reshape(-1).tolist()}}
     [text] = call(("saved.js", "csvOf", [view]))
     assert not re.search(r'(^|,)"?[=+\-@]', text, re.M)
     (tmp_path / "chain.csv").write_text(text)

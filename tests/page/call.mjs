@@ -7,9 +7,11 @@ const PAGE = new URL("../../src/finitegpt/page/", import.meta.url);
 /** Every module by its name, in whichever folder it is. */
 const MODULES = new Map(readdirSync(PAGE, { recursive: true }).filter((path) => path.endsWith(".js")).map((path) => [path.split("/").pop(), path]));
 const TYPES = { Float32Array, Float64Array, Int32Array, Uint8Array };
+// A Map goes in as {"type": "Map", "values": [[key, value], ...]}.
 
 const incoming = (_, value) => {
   if (value && value.type === "Number") return Number(value.value); // what JSON has no sign for
+  if (value && value.type === "Map") return new Map(value.values);
   return value && value.type in TYPES ? TYPES[value.type].from(value.values) : value;
 };
 const outgoing = (_, value) => {

@@ -26,7 +26,7 @@ def carried(run: Run) -> dict[str, object]:
         raise InputError("expected a run over characters, got one over words; try analyze --report")
     sizes = {
         "different tokens": (model.vocab_size, LIMITS["MOST_TOKENS"]),
-        "states": (states, LIMITS["MOST_STATES"]),
+        "arrows": (states * model.vocab_size, LIMITS["MOST_ARROWS"]),
         "layers": (model.n_layer, LIMITS["MOST_LAYERS"]),
         "heads": (model.n_head, LIMITS["MOST_HEADS"]),
         "width": (model.n_embd, LIMITS["MOST_WIDTH"]),

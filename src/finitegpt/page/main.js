@@ -3,6 +3,7 @@
 import { experimentOf } from "./chain/experiment.js";
 import { reddened } from "./chain/patterns.js";
 import { Concluder } from "./engine/concluder.js";
+import { Engine } from "./engine/engine.js";
 import { Trainer, begunWorker } from "./engine/training.js";
 import { takeDrops } from "./files/drops.js";
 import { opened } from "./files/open.js";
@@ -35,7 +36,7 @@ export function start({ wasm, worker, strings, glossary, run, port, site }) {
     return root.replaceChildren(html("h1", {}, "FiniteGPT"), html("p", { class: "notice", role: "alert" }, say(helper ? "error.simd" : "error.engine")));
   }
   const frames = framesOf({
-    values: () => store.values, drawn: () => drawn(store), screen: () => screen, found: (message) => said(found(store, message)), trainer: () => trainer, concluder: () => concluder,
+    values: () => store.values, drawn: () => drawn(store), screen: () => screen, found: (message) => said(found(store, message)), trainer: () => trainer, concluder: () => concluder, engine: () => Engine.from(/** @type {BufferSource} */ (wasm)),
   });
   const failed = (/** @type {string} */ key, /** @type {any} */ values) => tell({ key, filled: values });
   const trainer = new Trainer(helper, wasm, { trained: frames.trained, looked: frames.looked, failed });

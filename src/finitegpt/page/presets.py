@@ -22,6 +22,8 @@ _PASSAGE = (
     "the past is felt for a moment and then forgotten. Put a text of your own here and see how much of it is left when "
     "every letter is one of two."
 )
+_RHYME = "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream."
+_POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 _MODEL = {"layers": "n_layer", "heads": "n_head", "width": "n_embd"}
 _TRAINING = {"steps": "steps", "lr": "lr", "decay": "weight_decay", "seed": "seed"}
 
@@ -38,6 +40,8 @@ def presets() -> dict[str, dict[str, object]]:
         "thue": {"data": _thue(128), "context": 4, "layers": 2, "steps": 200},
         "vowels": {"data": _PASSAGE, "transform": "vowels", "context": 4, "layers": 2, "steps": 300, "lr": 0.003},
         "abc": {"data": "abcabcaabbccabcacbabc", "context": 2, "layers": 2, "steps": 150, "lr": 0.003},
+        "rhyme": {"data": _RHYME, "transform": "words", "context": 2, "layers": 1, "steps": 200, "lr": 0.003},
+        "poem": {"data": _POEM, "context": 2, "layers": 2, "steps": 200, "lr": 0.003},
         "bigger": {"data": _sequence(_golden, 400), "context": 10, "layers": 1, "steps": 200},
     }
 

@@ -1,13 +1,41 @@
 // Text -> tokens -> windows and counts; and states by number. Pure functions.
 
-/** The distinct characters of a text, in the order of their code points. @param {string} text */
-export function vocabulary(text) {
-  return [...new Set(text)].sort((a, b) => /** @type {number} */ (a.codePointAt(0)) - /** @type {number} */ (b.codePointAt(0)));
+/** The distinct symbols of a text, its characters or words, in the order of their code points. @param {Iterable<string>} symbols */
+export function vocabulary(symbols) {
+  return [...new Set(symbols)].sort(byCodePoints);
+}
+
+/** As Python sorts texts: units of UTF-16 have another order. @param {string} a @param {string} b */
+function byCodePoints(a, b) {
+  const [x, y] = [[...a], [...b]];
+  const k = x.findIndex((sign, at) => sign !== y[at]);
+  if (k < 0) return x.length - y.length;
+  return k >= y.length ? 1 : /** @type {number} */ (x[k].codePointAt(0)) - /** @type {number} */ (y[k].codePointAt(0));
+}
+
+/** @type {WeakMap<string[], boolean>} */
+const SPACED = new WeakMap();
+
+/** Whether tokens are set apart by spaces: where any of them is longer than a character. @param {string[]} vocab */
+export function isSpaced(vocab) {
+  if (!SPACED.has(vocab)) SPACED.set(vocab, vocab.some((symbol) => [...symbol].length > 1));
+  return /** @type {boolean} */ (SPACED.get(vocab));
+}
+
+/** The symbols that a text is written with. @param {string} text @param {string[]} vocab */
+export function symbolsOf(text, vocab) {
+  return isSpaced(vocab) ? text.split(/\s+/).filter(Boolean) : [...text];
+}
+
+/** The state that a text names; -1 where it is none. @param {string} text @param {string[]} vocab @param {number} L */
+export function stateOf(text, vocab, L) {
+  const tokens = symbolsOf(text, vocab).map((symbol) => vocab.indexOf(symbol));
+  return tokens.length === L && !tokens.includes(-1) ? tokens.reduce((id, token) => id * vocab.length + token, 0) : -1;
 }
 
 /**
- * Tokens of a text; characters outside the vocabulary are left out and counted.
- * @param {string} text @param {string[]} vocab
+ * Tokens of a text; symbols outside the vocabulary are left out and counted.
+ * @param {Iterable<string>} text @param {string[]} vocab
  */
 export function tokenize(text, vocab) {
   const places = new Map(vocab.map((symbol, token) => [symbol, token]));
@@ -33,69 +61,67 @@ export function context(id, V, L) {
 
 /** @param {number} id @param {string[]} vocab @param {number} L */
 export function label(id, vocab, L) {
-  return context(id, vocab.length, L).map((token) => vocab[token]).join("");
+  return context(id, vocab.length, L).map((token) => vocab[token]).join(isSpaced(vocab) ? " " : "");
 }
 
 /** The state after a token. @param {number} id @param {number} token @param {number} V @param {number} n */
 export function successor(id, token, V, n) {
-  return (id * V + token) % n;
+  return (id % (n / V)) * V + token; // below n all the way: larger numbers would not be exact
 }
 
 /**
  * Every distinct window of L tokens and the next, in lexicographic order, as training sees them: where each first
- * begins and its share; and how often each state is a context.
- * @param {number[]} tokens @param {number} V @param {number} L
+ * begins and its share; and how often each state is a context and each arrow is taken.
+ * @param {number[]} tokens @param {number} V @param {number} L @param {boolean} whole whether the chain has a place for every state
  */
-export function windows(tokens, V, L) {
+export function windows(tokens, V, L, whole = true) {
   const n = V ** L;
-  const counts = new Int32Array(n);
+  const counts = new Int32Array(whole ? n : 0);
+  /** @type {Map<number, number>} */
+  const seen = new Map();
   /** @type {Map<number, {start: number, count: number}>} */
   const found = new Map();
   let id = 0;
   for (let end = 0; end < tokens.length; end++) {
     if (end >= L) {
-      counts[id] += 1;
+      if (whole) counts[id] += 1;
+      seen.set(id, (seen.get(id) ?? 0) + 1);
       const key = id * V + tokens[end];
       const known = found.get(key);
       if (known) known.count += 1;
       else found.set(key, { start: end - L, count: 1 });
     }
-    id = (id * V + tokens[end]) % n;
+    id = successor(id, tokens[end], V, n);
   }
-  const order = [...found.keys()].sort((a, b) => a - b).map((key) => /** @type {{start: number, count: number}} */ (found.get(key)));
+  const keys = [...found.keys()].sort((a, b) => a - b);
+  const order = keys.map((key) => /** @type {{start: number, count: number}} */ (found.get(key)));
   const total = order.reduce((sum, { count }) => sum + count, 0);
   return {
-    counts,
-    total,
+    counts, seen, total,
+    /** How often each arrow of the data is taken. */
+    taken: new Map(order.map((_, k) => [keys[k], order[k].count])),
     starts: order.map(({ start }) => start),
     shares: Float32Array.from(order, ({ count }) => count / total),
-    /** How often each arrow is taken in the data (n V). */
-    arrows: arrowCounts(found, n * V),
+    /** The same for all arrows (n V), where the chain is whole. */
+    arrows: arrowCounts(found, whole ? n * V : 0),
   };
 }
 
 /** @param {Map<number, {count: number}>} found @param {number} size */
 function arrowCounts(found, size) {
   const counts = new Int32Array(size);
-  for (const [key, { count }] of found) counts[key] = count;
+  if (size) for (const [key, { count }] of found) counts[key] = count;
   return counts;
 }
 
-/** Entropy in nats of the next token given L tokens, in the data itself. @param {Int32Array | Float64Array} arrows @param {number} V */
-export function dataEntropy(arrows, V) {
-  let sum = 0;
-  let total = 0;
-  for (let row = 0; row < arrows.length; row += V) {
-    let n = 0;
-    for (let y = 0; y < V; y++) n += arrows[row + y];
-    for (let y = 0; y < V; y++) if (arrows[row + y]) sum -= arrows[row + y] * Math.log(arrows[row + y] / n);
-    total += n;
+/** Entropy in nats of the next token given L tokens, in the data itself. @param {Map<number, number>} seen how often each state
+ * is a context @param {Map<number, number>} taken how often each arrow is taken @param {number} V */
+export function dataEntropy(seen, taken, V) {
+  let [sum, total] = [0, 0];
+  for (const [key, count] of taken) {
+    sum -= count * Math.log(count / /** @type {number} */ (seen.get(Math.floor(key / V))));
+    total += count;
   }
   return total ? sum / total : 0;
 }
 
-/** Every arrow as (state, next, probability), by state and token. @param {string[]} vocab @param {number} V
- * @param {number} L @param {Float64Array} p @returns {[string, string, number][]} */
-export function chainTable(vocab, V, L, p) {
-  return Array.from(p, (probability, k) => [label(Math.floor(k / V), vocab, L), vocab[k % V], probability]);
-}

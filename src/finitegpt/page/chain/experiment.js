@@ -2,12 +2,16 @@
 
 import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
 import { transform } from "./transforms.js";
-import { MOST_STATES, MOST_TOKENS } from "../ground/limits.js";
-import { ACTIVATIONS, NORMS } from "../engine/weights.js";
+import { FULL_BATCH, MINI_BATCH, MOST_ARROWS, MOST_STATES, MOST_TOKENS, MOST_WHOLE } from "../ground/limits.js";
+import { ACTIVATIONS, NORMS, countWeights } from "../engine/weights.js";
 
 /**
- * @typedef {{vocab: string[], V: number, L: number, n: number, shape: import("../engine/weights.js").Shape, counts: Int32Array,
- *   arrows: Int32Array | Float64Array, entropy: number, plan: Plan, madeWidth: boolean}} Experiment
+ * @typedef {{vocab: string[], V: number, L: number, n: number, whole: boolean, size: number,
+ *   shape: import("../engine/weights.js").Shape, counts: Int32Array, arrows: Int32Array | Float64Array,
+ *   seen: Map<number, number>, taken: Map<number, number>, entropy: number, plan: Plan, madeWidth: boolean}} Experiment
+ *   `whole`: the chain is small enough for all of its rows to be there, and `counts` and `arrows`, too; of others there are only
+ *   the states and arrows of the data, `seen` and `taken`; `size`: how many numbers are kept of a step, those of the chain or,
+ *   where it is not whole, the weights
  * @typedef {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean,
  *   rates: Float64Array, weightDecay: number, steps: number, seed: number, batch: number, batchSeed: number,
  *   windows: number, clip: number, beta1: number, beta2: number, matrices: boolean}} Plan
@@ -25,7 +29,8 @@ export function experimentOf(values) {
   const refused = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ filled = {}, at = "data") =>
     ({ experiment: null, problem: { key, values: filled, at } });
   const text = transform(values.data, values.transform);
-  const vocab = values.vocab ? [...new Set(values.vocab)] : vocabulary(text);
+  if (values.vocab && values.transform === "words") return refused("notice.vocab.words", {}, "vocab");
+  const vocab = values.vocab ? [...new Set(/** @type {string} */ (values.vocab))] : vocabulary(text);
   const V = vocab.length;
   const L = values.context;
   if (V < 2) return refused("notice.vocab");
@@ -33,29 +38,37 @@ export function experimentOf(values) {
   const { tokens, strange } = tokenize(text, vocab);
   if (strange) return refused("notice.strange", { n: strange, vocab: vocab.join("") });
   if (tokens.length <= L) return refused("notice.short");
-  const most = Math.min(MOST_TOKENS, Math.floor(MOST_STATES ** (1 / L) + 1e-9));
+  const most = Math.min(MOST_TOKENS, Math.floor(MOST_ARROWS ** (1 / (L + 1)) - 1e-9));
   if (V > most) return refused("notice.tokens", { most, n: V });
   const width = widthOf(values);
-  const found = windows(tokens, V, L);
+  const n = V ** L;
+  const whole = isWhole(V, L);
+  const { starts, shares, counts, arrows, seen, taken } = windows(tokens, V, L, whole);
+  const shape = {
+    vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
+    tied: values.tied, activation: ACTIVATIONS.indexOf(values.activation), norm: NORMS.indexOf(values.norm), embeddingNorm: values.embnorm,
+    finalNorm: values.finalnorm,
+  };
   return {
     problem: null,
     experiment: {
-      vocab, V, L, n: V ** L,
-      shape: {
-        vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
-        tied: values.tied, activation: ACTIVATIONS.indexOf(values.activation), norm: NORMS.indexOf(values.norm), embeddingNorm: values.embnorm,
-        finalNorm: values.finalnorm,
-      },
-      counts: found.counts, arrows: found.arrows, entropy: dataEntropy(found.arrows, V),
+      vocab, V, L, n, whole, size: whole ? n * V : countWeights(shape), shape, counts, arrows, seen, taken,
+      entropy: dataEntropy(seen, taken, V),
       plan: {
-        tokens: Int32Array.from(tokens), starts: found.starts, shares: found.shares, everyPosition: values.loss === "all",
-        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed, batch: values.batch,
+        tokens: Int32Array.from(tokens), starts, shares, everyPosition: values.loss === "all",
+        rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed,
+        batch: values.batch || (starts.length > FULL_BATCH ? MINI_BATCH : 0),
         batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
         beta2: values.beta2, matrices: values.matrices,
       },
       madeWidth: width !== values.width,
     },
   };
+}
+
+/** Whether a chain is small enough for all of its rows to be there. @param {number} V @param {number} L */
+export function isWhole(V, L) {
+  return V ** L <= MOST_STATES && V ** (L + 1) <= MOST_WHOLE;
 }
 
 /** The width that is used: a multiple of the heads. @param {import("../link/fields.js").Values} values @returns {number} */

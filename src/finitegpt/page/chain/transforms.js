@@ -4,8 +4,9 @@ const VOWELS = new Set("aeiouæœøıаеиоуыэюяієѣѵѧѫ");
 const SILENT = new Set("ъь");
 const CONSONANTS = new Set("йў"); // not vowels with a breve, which they are made of
 
-/** @param {string} text @param {string} name */
+/** A text as symbols: its characters, or a list of words. @param {string} text @param {string} name @returns {string | string[]} */
 export function transform(text, name) {
+  if (name === "words") return folded(text).normalize("NFC").match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
   if (name === "letters") return letters(text);
   if (name === "vowels") return [...folded(text).normalize("NFC")].map(vowel).join("");
   return text;

@@ -65,6 +65,14 @@ export class Concluder {
     if (!this.timer) this.timer = window.setTimeout(() => this.slow(true), SLOW);
   }
 
+  /** There is nothing to ask about. */
+  rest() {
+    if (!this.asked) return;
+    this.asked = null;
+    this.found = nothing(this.found.newest + 1);
+    this.slow(false);
+  }
+
   /** @param {any} message */
   received(message) {
     if (message.kind === "failed") return this.failed(message.key, message.values);

@@ -116,6 +116,23 @@ export class Engine {
   }
 
   /**
+   * Next-token log-probabilities of some contexts of the model's whole length.
+   * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number[][]} contexts
+   */
+  predict(shape, weights, switches, contexts) {
+    return this.scratch(() => {
+      const config = this.config(shape);
+      const place = this.put(weights);
+      const off = this.switches(switches);
+      const tokens = this.put(Int32Array.from(contexts.flat()));
+      const out = this.room(4 * contexts.length * shape.vocabSize);
+      const workspace = this.room(Number(this.exports.fg_workspace(config, 1n)));
+      this.exports.fg_predict(config, place, off, shape.contextLength, tokens, BigInt(contexts.length), out, workspace);
+      return this.float32(out, contexts.length * shape.vocabSize).slice();
+    });
+  }
+
+  /**
    * Inside the model, for one context.
    * @param {Shape} shape @param {Float32Array} weights @param {Float32Array | null} switches @param {number[]} context
    */
@@ -161,12 +178,13 @@ export class Engine {
    * A training that can be taken a few steps at a time. All its arrays stay inside the engine until it is done; the
    * weights of every step that is kept, the last one always among them, are copied out.
    * @param {Shape} shape @param {import("../chain/experiment.js").Plan} plan @param {number} keepEvery
+   * @param {boolean} whole whether the chain after every step is computed, too
    */
-  training(shape, plan, keepEvery = 1) {
+  training(shape, plan, keepEvery = 1, whole = true) {
     this.end = this.base; // a training before this one is over
     const config = this.config(shape);
     const n = Number(this.exports.fg_n_params(config));
-    const row = shape.vocabSize ** shape.contextLength * shape.vocabSize;
+    const row = whole ? shape.vocabSize ** shape.contextLength * shape.vocabSize : 0;
     const kept = Math.floor(plan.steps / keepEvery) + 2;
     const weights = this.room(4 * n);
     const moments = this.put(new Float32Array(2 * n));
@@ -192,7 +210,7 @@ export class Engine {
       );
     this.exports.fg_init(config, plan.seed, weights, generator);
     if (plan.batchSeed >= 0) this.exports.fg_seed(plan.batchSeed, generator);
-    evaluate(0);
+    if (whole) evaluate(0);
     const keptWeights = [this.float32(weights, n).slice()];
     let done = 0;
     return {
@@ -201,7 +219,7 @@ export class Engine {
         if (done >= plan.steps) return;
         if (plan.batch) this.exports.fg_randint(generator, BigInt(batch), plan.windows, starts);
         const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
-        const chain = keep ? chains + 4 * row * keptWeights.length : 0;
+        const chain = keep && whole ? chains + 4 * row * keptWeights.length : 0;
         this.int32(optimizer, 1)[0] = rates + 8 * done;
         this.exports.fg_train(
           config, windows, optimizer, BigInt(done), 1n, weights, moments, moments + 4 * n, losses + 8 * done, chain,
@@ -216,7 +234,7 @@ export class Engine {
       keptWeights,
       /** Copies of losses from a step on. @param {number} from */
       losses: (from) => this.float64(losses + 8 * from, done - from).slice(),
-      /** Copies of the chains that are kept, from one of them on. @param {number} from */
+      /** Copies of the chains that are kept, where they are whole, from one of them on. @param {number} from */
       chains: (from) => this.float32(chains + 4 * row * from, row * (keptWeights.length - from)).slice(),
     };
   }

@@ -4,7 +4,7 @@
  * @typedef {{id: number, experiment: import("../chain/experiment.js").Experiment, done: number, losses: Float64Array,
  *   chains: Float32Array, kept: number, keepEvery: number, finished: boolean, diverged: boolean,
  *   carried: Float32Array | null, fixed: boolean}} Trained
- *   `carried`: the chain of the weights that came with the page or from a file, which are those after the last step;
+ *   `chains`: those after the steps that are kept, or the weights, where the chain is not whole; `carried`: that of the weights that came with the page or from a file, which are those after the last step;
  *   `fixed`: there is nothing but these.
  * @typedef {{weights: Float32Array, losses: number[], retrain: boolean}} Carried
  */
@@ -32,7 +32,7 @@ export class Trainer {
     this.asked += 1;
     this.waiting = { experiment, carried };
     this.worker.postMessage({
-      kind: "train", id: this.asked, shape: experiment.shape, plan: experiment.plan,
+      kind: "train", id: this.asked, shape: experiment.shape, plan: experiment.plan, whole: experiment.whole,
       carried: carried?.weights ?? null, retrain: carried?.retrain ?? true,
     });
   }
@@ -69,7 +69,7 @@ export class Trainer {
   /** @param {Trained} trained @param {any} message */
   grown(trained, message) {
     const { experiment } = trained;
-    const row = experiment.n * experiment.V;
+    const row = experiment.size;
     if (!trained.chains.length) trained.chains = new Float32Array(row * (Math.floor(experiment.plan.steps / message.keepEvery) + 2));
     trained.keepEvery = message.keepEvery;
     trained.losses.set(message.losses, message.from);
@@ -97,11 +97,11 @@ export function shownStep(trained, wanted) {
   return step === last && trained.finished ? step : step - (step % trained.keepEvery);
 }
 
-/** Log-probabilities of the chain after a step. @param {Trained} trained @param {number} step */
+/** Log-probabilities of the chain after a step, or the weights, where it is not whole. @param {Trained} trained @param {number} step */
 export function chainAfter(trained, step) {
   const { experiment, carried, chains, kept, keepEvery } = trained;
   if (carried && (step >= experiment.plan.steps || !kept)) return carried;
-  const row = experiment.n * experiment.V;
+  const row = experiment.size;
   const place = step >= experiment.plan.steps ? kept - 1 : Math.max(0, Math.min(Math.floor(step / keepEvery), kept - 1));
   return chains.subarray(row * place, row * (place + 1));
 }

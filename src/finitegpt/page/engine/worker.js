@@ -53,21 +53,21 @@ async function serve(kind, work) {
 
 /** @param {Engine} ready @param {any} request */
 async function train(ready, request) {
-  const { id, shape, plan, carried } = request;
+  const { id, shape, plan, whole, carried } = request;
   if (carried) {
     current = { id, shape, weights: [], keepEvery: 1, steps: plan.steps, last: carried };
-    self.postMessage({ kind: "carried", id, rows: ready.evaluate(shape, carried) });
+    self.postMessage({ kind: "carried", id, rows: whole ? ready.evaluate(shape, carried) : carried });
     if (!request.retrain) return;
     await pause();
     if (wanted.train) return;
   }
-  const size = countWeights(shape) + shape.vocabSize ** (shape.contextLength + 1);
+  const size = countWeights(shape) + (whole ? shape.vocabSize ** (shape.contextLength + 1) : countWeights(shape));
   const keepEvery = Math.max(1, Math.ceil((4 * (plan.steps + 1) * size) / MOST_BYTES));
-  const training = ready.training(shape, plan, keepEvery);
+  const training = ready.training(shape, plan, keepEvery, whole);
   current = { id, shape, weights: training.keptWeights, keepEvery, steps: plan.steps, last: carried };
   let [toldSteps, toldChains] = [0, 0];
   const report = (/** @type {boolean} */ finished, /** @type {boolean} */ diverged) => {
-    const [losses, chains] = [training.losses(toldSteps), training.chains(toldChains)];
+    const [losses, chains] = [training.losses(toldSteps), whole ? training.chains(toldChains) : joined(training.keptWeights.slice(toldChains))];
     self.postMessage(
       { kind: "trained", id, keepEvery, from: toldSteps, losses, chainsFrom: toldChains, chains, finished, diverged },
       { transfer: [losses.buffer, chains.buffer] },
@@ -87,6 +87,17 @@ async function train(ready, request) {
     }
   }
   report(true, false);
+}
+
+/** Arrays one after the other. @param {Float32Array[]} arrays */
+function joined(arrays) {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const one of arrays) {
+    all.set(one, end);
+    end += one.length;
+  }
+  return all;
 }
 
 /** Answers what the page asks of one step: the chain with parts switched off or weights moved, and inside a state. What

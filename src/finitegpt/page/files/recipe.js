@@ -1,6 +1,6 @@
 // The experiment for other tools: the same on the command line, and in Python.
 
-import { switches } from "../chain/experiment.js";
+import { isWhole, switches } from "../chain/experiment.js";
 import { patternsOf } from "../chain/patterns.js";
 import { hashed } from "../ground/random.js";
 import { field } from "../link/fields.js";
@@ -93,10 +93,20 @@ export function python(values, shape, foreign = false) {
   ];
   lines.push(`run = ${call("train", parts)}`);
   const how = given(DECODING);
+  const large = !isWhole(shape.vocabSize, values.context);
   const off = [...switches(values.off, shape)];
   if (off.includes(0)) {
     lines[0] = "import finitegpt\nimport numpy";
     lines.push(`switches = numpy.array(${JSON.stringify(off)}).reshape(${shape.nLayer}, ${shape.nHead + 1})`);
+  }
+  if (large) {
+    const on = off.includes(0) ? ", switches=switches" : "";
+    lines[0] = "import finitegpt\nimport numpy";
+    lines.push(...(foreign || how.length ? [`# as trained: ${NOT_TOLD}`] : []),
+      "# a chain of this size is not computed whole: what follows the data's first context",
+      `row = numpy.exp(run.model.log_probs([run.data.tokens[:${values.context}]]${on})[0])`,
+      'for k in row.argsort()[::-1][:5]:', '    print(run.model.vocab[k], row[k])');
+    return lines.join("\n");
   }
   if (foreign) lines.push(`# as trained: ${NOT_TOLD}`);
   const chain = off.includes(0) ? "run.model.chain(switches=switches)" : "run.chain";

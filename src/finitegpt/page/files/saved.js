@@ -1,6 +1,7 @@
 // The chain and the weights as files. Pure.
 
-import { chainTable } from "../chain/data.js";
+import { countOf, rowOf } from "../chain/asked.js";
+import { label } from "../chain/data.js";
 import { visible } from "../ground/strings.js";
 import { toHash } from "../link/fields.js";
 import { configOf } from "./safetensors.js";
@@ -11,19 +12,30 @@ import { configOf } from "./safetensors.js";
 // apostrophes stand there already, so that it can be taken away again.
 const RUN = /^'*[=+\-@\t\r]/;
 
-/** A row an arrow. @param {Pick<View, "vocab" | "V" | "L" | "p">} view */
-export function csvOf({ vocab, V, L, p }) {
+/** The states that are saved: all, or of a chain that is not whole those that the data shows. @param {View} view */
+function savedStates({ n, whole, trained }) {
+  return whole ? Array.from({ length: n }, (_, id) => id) : [...trained.experiment.seen.keys()].sort((a, b) => a - b);
+}
+
+/** A row an arrow. @param {View} view */
+export function csvOf(view) {
+  const { vocab, L } = view;
+  const ids = savedStates(view);
+  view.asked?.row.ahead(ids);
   const cell = (/** @type {string} */ text) => `"${(RUN.test(text) ? `'${text}` : text).replace(/"/g, '""')}"`;
-  const lines = chainTable(vocab, V, L, p).map(([state, next, probability]) => [cell(state), cell(next), probability].join(","));
+  const lines = ids.flatMap((id) => Array.from(rowOf(view, id), (probability, y) => [cell(label(id, vocab, L)), cell(vocab[y]), probability].join(",")));
   return ["state,next,probability", ...lines, ""].join("\n");
 }
 
 /** @param {View} view */
-export function jsonOf({ values, vocab, V, L, n, p, counts, step, loss }) {
-  const rows = Array.from({ length: n }, (_, id) => [...p.subarray(id * V, (id + 1) * V)]);
+export function jsonOf(view) {
+  const { values, vocab, L, whole, step, loss } = view;
+  const ids = savedStates(view);
+  view.asked?.row.ahead(ids);
   return JSON.stringify({
     format: "finitegpt page 1", link: toHash(values), vocab, context_length: L, step,
-    loss: Number.isFinite(loss) ? loss : null, counts: [...counts], probs: rows,
+    loss: Number.isFinite(loss) ? loss : null, ...(whole ? {} : { states: ids.map((id) => label(id, vocab, L)) }),
+    counts: ids.map((id) => countOf(view, id)), probs: ids.map((id) => [...rowOf(view, id)]),
   });
 }
 

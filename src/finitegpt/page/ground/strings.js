@@ -80,3 +80,22 @@ export function signed(d) {
 export function visible(text) {
   return text.replace(/ /g, "·").replace(/\n/g, "¶").replace(/\t/g, "»");
 }
+
+/** A number that may be very large. @param {number} n */
+export function counted(n) {
+  return n < 1e15 ? n.toLocaleString("en") : short(n);
+}
+
+/** In few signs. @param {number} n */
+export function short(n) {
+  if (n < 1e6) return n.toLocaleString("en");
+  const power = Math.floor(Math.log10(n));
+  return `${(n / 10 ** power).toFixed(1)}·10${[...String(power)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]).join("")}`;
+}
+
+/** Tokens in a sentence: all of a few, the first of many. @param {string[]} vocab */
+export function listed(vocab) {
+  const spaced = vocab.some((symbol) => [...symbol].length > 1);
+  const [most, between] = spaced ? [12, " "] : [64, ""];
+  return vocab.slice(0, most).map(visible).join(between) + (vocab.length > most ? "…" : "");
+}

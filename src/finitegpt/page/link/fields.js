@@ -1,6 +1,6 @@
 // What the page shows, as one typed list, and its form in the link. The link is the experiment.
 
-import { MOST_BATCH, MOST_CONTEXT, MOST_HEADS, MOST_INSIDE, MOST_LAYERS, MOST_STATES, MOST_STEPS, MOST_TOKENS, MOST_TYPED, MOST_WIDTH } from "../ground/limits.js";
+import { MOST_ARROWS, MOST_BATCH, MOST_CONTEXT, MOST_HEADS, MOST_INSIDE, MOST_LAYERS, MOST_STEPS, MOST_TOKENS, MOST_TYPED, MOST_WIDTH } from "../ground/limits.js";
 import { SCENES } from "./opening.js";
 import { ACTIVATIONS, NORMS } from "../engine/weights.js";
 
@@ -14,7 +14,7 @@ import { ACTIVATIONS, NORMS } from "../engine/weights.js";
 /** @type {Field[]} */
 export const FIELDS = [
   { key: "data", type: "text", start: "111101111011110", longest: MOST_TYPED, trains: true },
-  { key: "transform", type: "choice", start: "characters", choices: ["characters", "letters", "vowels"], trains: true },
+  { key: "transform", type: "choice", start: "characters", choices: ["characters", "letters", "vowels", "words"], trains: true },
   { key: "vocab", type: "text", start: "", longest: MOST_TOKENS, trains: true },
   { key: "context", type: "int", start: 3, min: 1, max: MOST_CONTEXT, trains: true },
   { key: "layers", type: "int", start: 4, min: 1, max: MOST_LAYERS, trains: true },
@@ -46,7 +46,7 @@ export const FIELDS = [
   { key: "greedy", type: "flag", start: false },
   { key: "step", type: "int", start: -1, min: -1, max: MOST_STEPS },
   { key: "pin", type: "int", start: -1, min: -1, max: MOST_STEPS },
-  { key: "state", type: "int", start: -1, min: -1, max: MOST_STATES - 1 },
+  { key: "state", type: "int", start: -1, min: -1, max: MOST_ARROWS },
   { key: "inside", type: "int", start: 0, min: 0, max: MOST_INSIDE },
   { key: "ghost", type: "flag", start: false },
   { key: "startup", type: "flag", start: false },

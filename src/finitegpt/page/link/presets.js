@@ -10,6 +10,11 @@ const PASSAGE =
   "the past is felt for a moment and then forgotten. Put a text of your own here and see how much of it is left when " +
   "every letter is one of two.";
 
+const RHYME =
+  "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.";
+
+const POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。";
+
 /** @type {Record<string, Record<string, any>>} */
 export const PRESETS = {
   notebook: {},
@@ -20,6 +25,8 @@ export const PRESETS = {
   thue: { data: thue(128), context: 4, layers: 2, steps: 200 },
   vowels: { data: PASSAGE, transform: "vowels", context: 4, layers: 2, steps: 300, lr: 0.003 },
   abc: { data: "abcabcaabbccabcacbabc", context: 2, layers: 2, steps: 150, lr: 0.003 },
+  rhyme: { data: RHYME, transform: "words", context: 2, layers: 1, steps: 200, lr: 0.003 },
+  poem: { data: POEM, context: 2, layers: 2, steps: 200, lr: 0.003 },
   bigger: { data: sequence(golden, 400), context: 10, layers: 1, steps: 200 },
 };
 

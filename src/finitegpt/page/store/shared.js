@@ -1,8 +1,8 @@
 // What a page shares with the notebook that it stands in: values by the library's names, as finitegpt/widget.py has them.
 
-import { label } from "../chain/data.js";
+import { label, stateOf } from "../chain/data.js";
 import { experimentOf, names } from "../chain/experiment.js";
-import { listOf, match, patternsOf } from "../chain/patterns.js";
+import { isPattern, listOf, patternsOf } from "../chain/patterns.js";
 import { fromHash, toHash } from "../link/fields.js";
 
 /**
@@ -28,7 +28,7 @@ export function shared(values, { vocab, L, n, plan }, first) {
     step: step(values.step),
     pin: step(values.pin),
     state: values.state >= 0 && values.state < n ? label(values.state, vocab, L) : null,
-    red: patternsOf(values.red).filter((pattern) => match(pattern, vocab, L)?.includes(1)),
+    red: patternsOf(values.red).filter((pattern) => isPattern(pattern, vocab, L)),
     hide: names(values.hide),
   };
 }
@@ -50,19 +50,13 @@ export function taken(given, values, experiment, first) {
     top_p: (value) => value,
     step: (value) => value ?? -1,
     pin: (value) => value ?? -1,
-    state: (value) => (value === null ? -1 : idOf(value, vocab, L)),
+    state: (value) => (value === null ? -1 : stateOf(value, vocab, L)),
     red: listOf,
     hide: (value) => value.join(","),
   };
   const named = Object.fromEntries(Object.entries(given).filter(([name]) => name in read).map(([name, value]) => [name.replace("_", ""), read[name](value)]));
   const before = differing(others, values);
   return [before, Object.keys(before).length ? named : differing(named, values)].filter((changes) => Object.keys(changes).length);
-}
-
-/** The state that a text names; -1 where it is none. @param {string} text @param {string[]} vocab @param {number} L */
-function idOf(text, vocab, L) {
-  const tokens = [...text].map((symbol) => vocab.indexOf(symbol));
-  return tokens.length === L && !tokens.includes(-1) ? tokens.reduce((id, token) => id * vocab.length + token, 0) : -1;
 }
 
 /** @param {Record<string, any>} wanted @param {Values} values */

@@ -1,5 +1,7 @@
 // What the page is at, and what becomes of it: pure functions of a state and of what somebody does.
 
+import { experimentOf } from "../chain/experiment.js";
+import { MOST_AT_ONCE, MINI_BATCH } from "../ground/limits.js";
 import { defaults, sameTraining, trainedAs } from "../link/fields.js";
 import { lessonValues } from "../link/lessons.js";
 
@@ -29,8 +31,17 @@ export function changed(store, changes) {
   const values = { ...store.values, ...changes };
   const same = sameTraining(values, store.values);
   if (!same) values.step = -1;
+  if ("data" in changes && isLong(values) && !isLong(store.values)) {
+    values.batch = MINI_BATCH;
+    return moved({ ...store, message: { key: "notice.batch", filled: { n: MINI_BATCH }, at: "data" }, touched: "data" }, values);
+  }
   const quiet = Object.keys(changes).every((key) => ["step", "state", "inside"].includes(key));
   return moved({ ...store, message: quiet ? store.message : null, touched: same ? store.touched : Object.keys(changes)[0] }, values);
+}
+
+/** Whether a step with all windows of the data would take long. @param {Values} values */
+function isLong(values) {
+  return values.batch === 0 && (experimentOf(values).experiment?.plan.starts.length ?? 0) > MOST_AT_ONCE;
 }
 
 /** Another experiment altogether, seen as the reader likes to see. @param {Store} store @param {Values} wanted @returns {Store} */

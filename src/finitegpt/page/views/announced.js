@@ -1,8 +1,8 @@
 // For those who do not see the picture: what follows a state is said when it is chosen.
 
-import { label } from "../chain/data.js";
+import { countOf, nameOf, rowOf } from "../chain/asked.js";
 import { html, setText } from "./dom.js";
-import { say, tokenShare, visible } from "../ground/strings.js";
+import { say, tokenShare } from "../ground/strings.js";
 
 const MOST_SAID = 6; // tokens, the most probable first
 
@@ -21,8 +21,10 @@ export function announced() {
 }
 
 /** "State 101: 1 (79%), 0 (21%)" @param {import("../chain/view.js").View} view */
-function sentence({ vocab, V, L, p, counts, chosen }) {
-  const tokens = [...vocab.keys()].sort((a, b) => p[chosen * V + b] - p[chosen * V + a] || a - b);
-  const follows = tokens.slice(0, MOST_SAID).map((y) => tokenShare(vocab[y], p[chosen * V + y])).join(", ");
-  return `${say("state", { label: visible(label(chosen, vocab, L)) })}: ${follows}${counts[chosen] ? "" : `; ${say("state.unseen")}`}`;
+function sentence(view) {
+  const { vocab, chosen } = view;
+  const row = rowOf(view, chosen);
+  const tokens = [...vocab.keys()].sort((a, b) => row[b] - row[a] || a - b);
+  const follows = tokens.slice(0, MOST_SAID).map((y) => tokenShare(vocab[y], row[y])).join(", ");
+  return `${say("state", { label: nameOf(view, chosen) })}: ${follows}${countOf(view, chosen) ? "" : `; ${say("state.unseen")}`}`;
 }

@@ -4,9 +4,10 @@ import { HORIZON, isOld } from "../engine/concluder.js";
 import { label } from "../chain/data.js";
 import { bar, html, setText } from "./dom.js";
 import { explained, setExplained } from "./glossary.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf } from "../ground/colours.js";
 import { bounded, boundedShare, boundedTokens } from "../ground/numbers.js";
-import { say, tokenShare, visible } from "../ground/strings.js";
+import { MOST_STATES } from "../ground/limits.js";
+import { counted, say, tokenShare, visible } from "../ground/strings.js";
 
 const TOP = 5;
 const WAITING = "…";
@@ -16,7 +17,10 @@ const SUMMED = 1e-13; // relative error of a sum of a few thousand logarithms
 
 export function factsCard() {
   const computing = html("span", { class: "soft computing" });
+  const large = html("p", { class: "soft" });
   const end = html("p", {});
+  const top5 = html("h3", {}, say("chain.top"));
+  const proved = html("p", { class: "soft proved" }, ...explained("chain.proved"));
   const list = html("dl", {});
   const bars = Array.from({ length: TOP }, () => bar("var(--soft)"));
   const scale = html("p", { class: "soft scale" });
@@ -26,14 +30,16 @@ export function factsCard() {
   list.append(...names.flatMap((name, k) => [html("dt", {}, ...explained(name)), values[k]]));
   const element = html(
     "section", { class: "card", "data-part": "chain" },
-    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), end, list, html("h3", {}, say("chain.top")), scale, shares,
-    html("p", { class: "soft proved" }, ...explained("chain.proved")),
+    html("div", { class: "cardhead" }, html("h2", {}, say("chain")), computing), large, end, list, top5, scale, shares, proved,
   );
   return {
     element,
     /** @param {import("../chain/view.js").View} view @param {Found} found */
-    update({ vocab, V, L, entropy: ofData }, found) {
+    update({ vocab, V, L, n, whole, entropy: ofData }, found) {
       const { classes, law, mixing } = found;
+      setExplained(large, whole ? "" : "chain.large", { n: counted(n), most: MOST_STATES });
+      for (const part of [end, top5, scale, shares, proved]) part.hidden = !whole;
+      for (const k of [0, 3]) for (const part of [values[k], values[k].previousElementSibling]) /** @type {any} */ (part).hidden = !whole;
       setText(computing, found.slow ? say("chain.computing") : "");
       if (classes) setExplained(end, ...endsIn(classes, visible(label(classes.first, vocab, L))));
       else end.replaceChildren(WAITING);
@@ -94,8 +100,10 @@ export function redCard() {
   return {
     element,
     /** @param {import("../chain/view.js").View} view @param {Found} found */
-    update({ red }, found) {
-      element.hidden = !red.includes(1);
+    update({ red, values: { red: patterns }, whole, n }, found) {
+      element.hidden = whole ? !red.includes(1) : !patterns;
+      list.hidden = !whole;
+      if (!whole) return setText(text, say("red.large", { n: counted(n), most: MOST_STATES }));
       list.hidden = !red.includes(0);
       setExplained(text, list.hidden ? "red.all" : "red.start");
       const reached = found.red;
@@ -113,8 +121,12 @@ export function startupCard() {
   return {
     element,
     /** @param {import("../chain/view.js").View} view */
-    update({ values, looked, vocab, V, n, L }) {
-      element.hidden = !values.startup || !looked?.startup || L < 2;
+    update({ values, looked, vocab, V, n, L, whole }) {
+      element.hidden = !values.startup || L < 2 || (whole && !looked?.startup);
+      if (!whole) {
+        setText(element.children[1], say("startup.large", { n: counted(n), most: MOST_STATES }));
+        return body.replaceChildren();
+      }
       if (element.hidden) return;
       const shown = looked.startup.map((/** @type {Float32Array} */ rows) => rows.length / V).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0);
       setExplained(element.children[1], "startup.text", { short: shown, n, all: shown + n });
@@ -125,7 +137,7 @@ export function startupCard() {
           rows.push(html("div", { class: "bar" },
             html("span", { class: "symbol" }, visible(label(id, vocab, k + 1))),
             html("span", { class: "lens" }, ...vocab.slice(0, 8).map((_, y) =>
-              html("span", { style: `background:${COLOURS[y % 8]};width:${(100 * Math.exp(table[id * V + y])).toFixed(1)}%` }))),
+              html("span", { style: `background:${colourOf(y, V)};width:${(100 * Math.exp(table[id * V + y])).toFixed(1)}%` }))),
             html("span", { class: "number" }, tokenShare(vocab[V - 1], Math.exp(table[id * V + V - 1])))));
       });
       body.replaceChildren(...rows);

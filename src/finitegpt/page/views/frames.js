@@ -2,6 +2,7 @@
 
 import { context } from "../chain/data.js";
 import { switches } from "../chain/experiment.js";
+import { rowOf, commonest } from "../chain/asked.js";
 import { isChanged, marked, viewOf } from "../chain/view.js";
 import { shownStep } from "../engine/training.js";
 
@@ -9,13 +10,17 @@ import { shownStep } from "../engine/training.js";
  * @typedef {import("../chain/view.js").View} View
  * @param {{values: () => import("../link/fields.js").Values, drawn: () => import("../link/fields.js").Values,
  *   screen: () => ReturnType<typeof import("./screen.js").screenOf>, found: (message: import("../store/store.js").Message | null) => void,
- *   trainer: () => import("../engine/training.js").Trainer, concluder: () => import("../engine/concluder.js").Concluder}} page
+ *   trainer: () => import("../engine/training.js").Trainer, concluder: () => import("../engine/concluder.js").Concluder,
+ *   engine: () => Promise<import("../engine/engine.js").Engine>}} page `engine`: one of the page's own, for chains that are not whole
  */
 export function framesOf(page) {
   /** What the worker last told of a step. @type {any} */
   let looked = null;
   /** @type {View | null} */
   let view = null;
+  /** @type {import("../engine/engine.js").Engine | null} */
+  let engine = null;
+  let begun = false;
   /** The states that are marked as never left. @type {Uint8Array | null} */
   let marks = null;
   /** @type {((weights: Float32Array) => void)[]} */
@@ -26,10 +31,10 @@ export function framesOf(page) {
     const { trained } = page.trainer();
     if (!trained) return;
     const values = page.values();
-    const { V, L, n, shape } = trained.experiment;
+    const { V, L, n, shape, whole } = trained.experiment;
     const state = values.state < n ? values.state : -1;
     page.trainer().look({
-      step: shownStep(trained, values.step), question: state, rows: isChanged(values), startup: values.startup,
+      step: shownStep(trained, values.step), question: state, rows: whole && isChanged(values), startup: whole && values.startup,
       nudge: { param: values.param, delta: values.delta, along: values.along, direction: values.direction },
       switches: switches(values.off, shape), weights: wantWeights.length > 0,
       context: state < 0 ? null : context(state, V, L),
@@ -39,16 +44,30 @@ export function framesOf(page) {
   function draw() {
     frame = 0;
     const { trained } = page.trainer();
-    if (!trained || (isChanged(page.values()) && !looked?.rows)) return;
-    const next = viewOf(page.drawn(), trained, looked);
-    if (trained.diverged || next.p.some(Number.isNaN)) page.found({ key: "notice.diverged", at: "lr" });
+    if (!trained) return;
+    const { whole } = trained.experiment;
+    if (whole ? isChanged(page.values()) && !looked?.rows : !ready()) return;
+    const next = viewOf(page.drawn(), trained, looked, engine && engine.predict.bind(engine));
+    const broken = (whole ? next.p : rowOf(next, commonest(next))).some(Number.isNaN);
+    if (trained.diverged || broken) page.found({ key: "notice.diverged", at: "lr" });
     else page.found(next.bad.length ? { key: "notice.red", filled: { list: next.bad }, at: "red" } : null);
-    if (next.p.some(Number.isNaN)) return;
+    if (broken) return;
     view = next;
-    page.concluder().ask(next);
+    if (whole) page.concluder().ask(next);
+    else page.concluder().rest();
     conclude(next, true);
     page.screen().update(next);
     page.screen().controls(page.values());
+  }
+
+  /** Whether the page has an engine of its own; otherwise it is asked for, and what was to be drawn is drawn then. */
+  function ready() {
+    if (!begun) page.engine().then((made) => {
+      engine = made;
+      frames.later();
+    });
+    begun = true;
+    return engine !== null;
   }
 
   /** What is known of the chain as it is now; and the picture, where it or its marks are others.

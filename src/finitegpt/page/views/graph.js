@@ -1,7 +1,7 @@
 // The state graph as SVG, kept from frame to frame: only what changes is set.
 
 import { label } from "../chain/data.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf, toneOf } from "../ground/colours.js";
 import { svg } from "./dom.js";
 import { markerOf } from "./marker.js";
 import { arrow, at, bounds, labels, ring, wheel } from "../chain/layout.js";
@@ -42,8 +42,8 @@ export function stateGraph(vocab, L, choose) {
     for (let y = 0; y < V; y++) {
       const curve = arrow(place, id, (id % (n / V)) * V + y);
       const d = bezier(curve);
-      const path = svg("path", { fill: "none", stroke: COLOURS[y % 8], "stroke-linecap": "round", d });
-      const tip = svg("polygon", { fill: COLOURS[y % 8] });
+      const path = svg("path", { fill: "none", stroke: colourOf(y, V), "stroke-linecap": "round", d });
+      const tip = svg("polygon", { fill: colourOf(y, V) });
       const halo = svg("path", { fill: "none", class: "halo", "stroke-width": 0, d });
       const title = svg("title");
       const hit = svg("path", { fill: "none", class: "hit", d, onclick: () => choose(id) }, title);
@@ -182,7 +182,7 @@ export function stateGraph(vocab, L, choose) {
     if (line.text) line.text.textContent = size > LEAST ? words : "";
     line.path.setAttribute("class", change);
     line.tip.setAttribute("class", change);
-    line.text?.setAttribute("class", `arrow-label t${k % V} ${change}${line.source === lit ? " lit" : ""}${line.source === (lit ?? chosenNow) ? " named" : ""}`);
+    line.text?.setAttribute("class", `arrow-label ${toneOf(k % V, V)} ${change}${line.source === lit ? " lit" : ""}${line.source === (lit ?? chosenNow) ? " named" : ""}`);
     if (size <= LEAST) return;
     const wide = weight * (0.8 + 4.2 * size);
     const opacity = (0.35 + 0.65 * size).toFixed(3);

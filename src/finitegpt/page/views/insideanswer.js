@@ -4,7 +4,7 @@ import { html, setText } from "./dom.js";
 import { explained, setExplained } from "./glossary.js";
 import { aroundZero, strips } from "./insidestrips.js";
 import { inBrackets } from "./insidevectors.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
 import { howOf, rowFrom } from "../chain/parts.js";
 import { typedRows } from "../chain/typed.js";
@@ -53,7 +53,7 @@ export function logitsStep({ nLayer, nHead, nEmbd: C, vocabSize: V, tied = true,
       vector.set(say("inside.6.vector"), inside.normed);
       some(now).forEach((y, k) => against[k].set(say("inside.6.row", { token: names[y] }), inside.output.subarray(y * C, (y + 1) * C)));
       table.draw();
-      const rows = some(now).map((y) => ({ name: say("inside.6.logit", { token: names[y] }), value: inside.logits[y], colour: COLOURS[y % 8], text: written(inside.logits[y]) }));
+      const rows = some(now).map((y) => ({ name: say("inside.6.logit", { token: names[y] }), value: inside.logits[y], colour: colourOf(y, V), text: written(inside.logits[y]) }));
       logits.replaceChildren(...aroundZero(rows), ...(V > MOST ? [html("p", { class: "soft" }, say("inside.more", { n: V - MOST }))] : []));
       const [a, b] = [inside.logits[first], inside.logits[second]];
       const decimals = decimalsOfSum(a, -b);

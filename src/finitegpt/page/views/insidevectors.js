@@ -3,7 +3,7 @@
 import { html, setText } from "./dom.js";
 import { setExplained } from "./glossary.js";
 import { strips } from "./insidestrips.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf } from "../ground/colours.js";
 import { percent, say } from "../ground/strings.js";
 import { decimalsOfSum, written } from "../chain/softmax.js";
 
@@ -99,7 +99,7 @@ export function streamStep({ nEmbd: C, nLayer, vocabSize: V }, L) {
         const p = lens[depth * V + first];
         row.set(depthName(depth), residual.subarray(((depth + 1) * L - 1) * C, (depth + 1) * L * C));
         fill.style.width = `${100 * p}%`;
-        fill.style.background = COLOURS[first % 8];
+        fill.style.background = colourOf(first, V);
         setText(read, `${names[first]} ${percent(p)}`);
       });
       table.draw();

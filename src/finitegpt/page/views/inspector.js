@@ -1,16 +1,17 @@
 // A state opened: what follows it, how often the data shows it, what every head looks at, and what the residual stream
 // holds at every depth.
 
-import { context, label } from "../chain/data.js";
+import { context, label, stateOf } from "../chain/data.js";
 import { bar, button, html, setText } from "./dom.js";
 import { explained, setExplained } from "./glossary.js";
 import { answered, insideDialog } from "./insidedialog.js";
 import { partsList } from "./insideparts.js";
 import { strip } from "./insidestrips.js";
 import { depthName } from "./insidevectors.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf } from "../ground/colours.js";
+import { countOf, isRed, rowOf, wasOf } from "../chain/asked.js";
 import { howOf } from "../chain/parts.js";
-import { percent, say, visible } from "../ground/strings.js";
+import { listed, percent, say, visible } from "../ground/strings.js";
 
 const MOST_BARS = 8;
 const NAMED = 5; // up to so many tokens of the context, attention names them
@@ -41,11 +42,11 @@ export function inspector({ set, choose, toggle, redden, tell }) {
 
   typed.addEventListener("change", () => {
     if (!last || !typed.value) return;
-    const { vocab, V, L } = last;
-    const tokens = [...typed.value.replace(/·/g, " ")].map((symbol) => vocab.indexOf(symbol));
-    if (tokens.length !== L || tokens.includes(-1)) return tell({ key: "notice.state", filled: { L, vocab: vocab.join("") }, at: "state" });
+    const { vocab, L } = last;
+    const id = stateOf(typed.value.replace(/·/g, " "), vocab, L);
+    if (id < 0) return tell({ key: "notice.state", filled: { L, vocab: listed(vocab) }, at: "state" });
     typed.value = "";
-    choose(tokens.reduce((id, token) => id * V + token, 0));
+    choose(id);
   });
 
   return {
@@ -53,7 +54,7 @@ export function inspector({ set, choose, toggle, redden, tell }) {
     /** @param {import("../chain/view.js").View} view */
     update(view) {
       last = view;
-      const { chosen, vocab, V, L, p, was, counts, red, looked, shape: model, off, values } = view;
+      const { chosen, vocab, V, L, looked, shape: model, off, values } = view;
       dialog.update(view);
       opened.hidden = chosen < 0;
       setText(title, chosen < 0 ? say("state.none") : say("state", { label: visible(label(chosen, vocab, L)) }));
@@ -68,22 +69,23 @@ export function inspector({ set, choose, toggle, redden, tell }) {
         parts = partsList(model, toggle);
         inside.replaceChildren(parts.element, depths.element);
       }
-      const count = counts[chosen];
+      const [row, was] = [rowOf(view, chosen), wasOf(view, chosen)];
+      const count = countOf(view, chosen);
       setExplained(seen, count === 0 ? "state.never" : count === 1 ? "state.once" : "state.seen", { n: count });
-      const order = [...vocab.keys()].map((y) => ({ y, p: p[chosen * V + y] }));
+      const order = [...vocab.keys()].map((y) => ({ y, p: row[y] }));
       if (V > MOST_BARS) order.sort((a, b) => b.p - a.p);
-      rows.forEach((row, k) => {
+      rows.forEach((line, k) => {
         const { y, p: now } = order[k];
-        const before = was?.[chosen * V + y];
+        const before = was?.[y];
         const words = before === undefined ? percent(now) : say("inside.was", { was: percent(before), is: percent(now) });
-        row.set(visible(vocab[y]), now, words, before ?? null);
-        row.colour(COLOURS[y % 8]);
+        line.set(visible(vocab[y]), now, words, before ?? null);
+        line.colour(colourOf(y, V));
       });
       bars.classList.toggle("compared", was !== null);
       const answer = answered(view);
       how.hidden = !looked?.inside;
       if (answer) setText(how, say("inside.open", { p: percent(answer.p) }));
-      setText(redButton, say(red[chosen] ? "state.unred" : "state.redden"));
+      setText(redButton, say(isRed(view, chosen) ? "state.unred" : "state.redden"));
       const fresh = looked?.inside && looked.question === chosen;
       inside.hidden = !looked?.inside;
       if (fresh) parts?.update(off, looked.without, howOf(values));
@@ -151,7 +153,7 @@ function insideView({ nLayer, nHead, nEmbd }, V, L, toggle) {
         draw(residual.subarray(((depth + 1) * L - 1) * nEmbd, (depth + 1) * L * nEmbd), largest);
         [...read.children].forEach((part, k) => {
           part.style.width = `${100 * lens[depth * V + top[k]]}%`;
-          part.style.background = COLOURS[top[k] % 8];
+          part.style.background = colourOf(top[k], V);
         });
         row.title = top.map((y) => `${visible(vocab[y])} ${percent(lens[depth * V + y])}`).join("  ");
       });

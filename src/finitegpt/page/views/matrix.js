@@ -1,52 +1,103 @@
-// Chains too large to be drawn as a graph: a row of pixels for each state, as dark as its tokens are probable.
+// The states of a sketch as a matrix with names: a row for each, a column for each next token, as dark as it is probable.
 
-import { label } from "../chain/data.js";
-import { html } from "./dom.js";
-import { say, visible } from "../ground/strings.js";
+import { beforeOf, isRed, nameOf, rowOf } from "../chain/asked.js";
+import { shownStates } from "../chain/sketch.js";
+import { html, setText } from "./dom.js";
+import { percent, say, visible } from "../ground/strings.js";
 
-const TALLEST = 256;
+const ROWS = 64;
+const COLUMNS = 64; // tokens that have a column of their own, where there are more
 
-/** @param {string[]} vocab @param {number} L @param {(id: number) => void} choose */
-export function matrix(vocab, L, choose) {
-  const V = vocab.length;
-  const n = V ** L;
-  const columns = Math.max(1, Math.ceil(n / TALLEST));
-  const rows = Math.ceil(n / columns);
-  const wide = columns * (V + 1) - 1;
-  const canvas = html("canvas", { width: wide, height: rows, class: "matrix", role: "img", "aria-label": say("graph.large", { n }) });
-  const state = (/** @type {MouseEvent} */ event) => {
-    const box = canvas.getBoundingClientRect();
-    const column = Math.floor((((event.clientX - box.left) / box.width) * wide) / (V + 1));
-    const id = column * rows + Math.floor(((event.clientY - box.top) / box.height) * rows);
-    return id >= 0 && id < n ? id : -1;
+/** @param {(id: number) => void} choose */
+export function matrixOf(choose) {
+  const canvas = html("canvas", { class: "matrix", role: "img" });
+  const [across, down] = [html("div", { class: "matrix-across", "aria-hidden": "true" }), html("div", { class: "matrix-down", "aria-hidden": "true" })];
+  const told = html("p", { class: "soft matrix-told" });
+  const box = html("div", { class: "matrix-box", role: "region", tabindex: 0, "aria-label": say("matrix") }, html("span", {}), across, down, canvas);
+  const words = html("p", { class: "soft" });
+  const element = html("details", { class: "matrix-of", ontoggle: () => draw() }, html("summary", {}, say("matrix")), words, told, box);
+  /** @type {import("../chain/view.js").View | null} */
+  let last = null;
+  let key = "";
+  /** @type {number[]} */
+  let ids = [];
+  /** Of each column its tokens. @type {number[][]} */
+  let columns = [];
+
+  const cell = (/** @type {MouseEvent} */ event) => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    const [row, column] = [((event.clientY - top) / height) * ids.length, ((event.clientX - left) / width) * columns.length].map(Math.floor);
+    return { id: ids[row], tokens: columns[column] };
   };
-  canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => state(event) >= 0 && choose(state(event)));
-  canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-    canvas.title = state(event) < 0 ? "" : visible(label(state(event), vocab, L));
+  canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => cell(event).id !== undefined && choose(cell(event).id));
+  canvas.addEventListener("pointermove", (/** @type {MouseEvent} */ event) => {
+    const { id, tokens } = cell(event);
+    if (last && id !== undefined && tokens) setText(told, `${nameOf(last, id)} → ${columnName(last, tokens)}: ${percent(sum(rowOf(last, id), tokens))}`);
   });
-  /** @type {ImageData | null} */
-  let image = null;
+
+  function draw() {
+    if (!last || !element.open) return;
+    const view = last;
+    const { vocab, V, n, chosen } = view;
+    ids = shownStates(view, ROWS);
+    const wanted = `${vocab.join("\n")} ${ids.join(" ")}`;
+    if (wanted !== key) {
+      key = wanted;
+      columns = columnsOf(view);
+      canvas.width = columns.length;
+      canvas.height = ids.length;
+      across.replaceChildren(...columns.map((tokens) => html("span", {}, columnName(view, tokens))));
+      down.replaceChildren(...ids.map((id) => html("span", { title: nameOf(view, id), onclick: () => choose(id) }, nameOf(view, id))));
+      across.classList.toggle("words", columns.some((tokens) => [...columnName(view, tokens)].length > 1));
+      box.style.setProperty("--rows", String(ids.length));
+      box.style.setProperty("--columns", String(columns.length));
+    }
+    canvas.setAttribute("aria-label", say("matrix.text", { shown: ids.length, n }));
+    setText(words, say(view.before ? "matrix.pinned" : "matrix.text", { shown: ids.length, n, step: view.values.pin }) + (V > COLUMNS ? ` ${say("matrix.folded", { n: V - COLUMNS + 1 })}` : ""));
+    setText(told, say("matrix.hint"));
+    view.asked?.row.ahead(ids);
+    const pen = canvas.getContext("2d");
+    const image = pen.createImageData(columns.length, ids.length);
+    ids.forEach((id, r) => {
+      const [row, before, red] = [rowOf(view, id), beforeOf(view, id), isRed(view, id)];
+      columns.forEach((tokens, c) => {
+        const p = sum(row, tokens);
+        image.data.set([...(before ? difference(p - sum(before, tokens)) : shade(p, red)), 255], 4 * (r * columns.length + c));
+      });
+      down.children[r].classList.toggle("chosen", id === chosen);
+    });
+    pen.putImageData(image, 0, 0);
+  }
+
   return {
-    picture: canvas,
+    element,
     /** @param {import("../chain/view.js").View} view */
-    update({ p, before, red, chosen }) {
-      const pen = canvas.getContext("2d");
-      image ??= /** @type {ImageData} */ (pen.createImageData(wide, rows));
-      const { data } = image;
-      for (let id = 0; id < n; id++)
-        for (let y = 0; y < V; y++) {
-          const k = id * V + y;
-          const place = 4 * ((id % rows) * wide + Math.floor(id / rows) * (V + 1) + y);
-          const [r, g, b] = before ? difference(p[k] - before[k]) : shade(p[k], red[id] === 1);
-          data[place] = r;
-          data[place + 1] = g;
-          data[place + 2] = b;
-          data[place + 3] = id === chosen ? 160 : 255;
-        }
-      pen.putImageData(image, 0, 0);
+    update(view) {
+      last = view;
+      draw();
     },
-    walk() {},
   };
+}
+
+/** A column for each token, or for those that the data has most often and one for all others.
+ * @param {import("../chain/view.js").View} view @returns {number[][]} */
+function columnsOf({ V, trained }) {
+  const all = Array.from({ length: V }, (_, token) => token);
+  if (V <= COLUMNS) return all.map((token) => [token]);
+  const counts = new Float64Array(V);
+  for (const [key, count] of trained.experiment.taken) counts[key % V] += count;
+  const often = new Set([...all].sort((a, b) => counts[b] - counts[a] || a - b).slice(0, COLUMNS - 1));
+  return [...all.filter((token) => often.has(token)).map((token) => [token]), all.filter((token) => !often.has(token))];
+}
+
+/** @param {import("../chain/view.js").View} view @param {number[]} tokens */
+function columnName({ vocab }, tokens) {
+  return tokens.length === 1 ? visible(vocab[tokens[0]]) : "…";
+}
+
+/** @param {Float64Array} row @param {number[]} tokens */
+function sum(row, tokens) {
+  return tokens.reduce((total, token) => total + row[token], 0);
 }
 
 /** White for never, dark blue for always; red states in red. @param {number} p @param {boolean} red */

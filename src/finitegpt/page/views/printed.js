@@ -1,7 +1,7 @@
 // What a printed page has below its graph: the chain in a line, its table of transitions, and the address.
 
 import { label } from "../chain/data.js";
-import { percent, say, visible } from "../ground/strings.js";
+import { counted, percent, say, visible } from "../ground/strings.js";
 import { html } from "./dom.js";
 
 const MOST_CELLS = 256; // probabilities that fit on the page
@@ -43,7 +43,7 @@ export function printing(view, words, redraw) {
 
 /** Side by side, as the states are too many for one column. @param {import("../chain/view.js").View} view */
 function tables({ n, V, L, vocab, p, counts }) {
-  if (n * V > MOST_CELLS) return [html("p", {}, say("print.large", { n }))];
+  if (n * V > MOST_CELLS) return [html("p", {}, say("print.large", { n: counted(n) }))];
   const columns = Math.min(n <= SHORT ? 1 : n <= 4 * SHORT ? 2 : 4, Math.max(1, Math.floor(16 / V)));
   const rows = Math.ceil(n / columns);
   const row = (/** @type {number} */ id) => html("tr", {}, html("th", { scope: "row" }, visible(label(id, vocab, L))),

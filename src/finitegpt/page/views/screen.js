@@ -35,6 +35,7 @@ import { walker } from "./walk.js";
 export function screenOf(root, acts) {
   const other = document.documentElement.lang === "zh" ? "en" : "zh";
   const notice = noticeOf(root, () => acts.tell(null));
+  const intro = html("p", { class: "soft intro" }, ...explained("intro"));
   const why = html("p", { class: "soft why" });
   const presets = html("select", { "aria-label": say("preset"), "data-part": "presets", onchange: () => {
     if (presets.value) acts.preset(PRESETS[presets.value]);
@@ -64,7 +65,7 @@ export function screenOf(root, acts) {
   root.replaceChildren(
     skip,
     html("header", {},
-      html("h1", {}, "FiniteGPT"), html("p", { class: "soft intro" }, ...explained("intro")),
+      html("h1", {}, "FiniteGPT"), intro,
       html("div", { class: "tools" }, presets,
         glossary.open,
         button(say("opening"), () => acts.introduce(1), { "data-part": "lessons" }),
@@ -75,7 +76,7 @@ export function screenOf(root, acts) {
     ...notice.elements, spoken.element, keys.list, opening.element,
     // The graph comes first for those who go by keyboard; the panel stands at its left all the same.
     html("main", { class: "screen" },
-      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, table.element, time.element),
+      html("div", { class: "middle" }, why, ...stage.elements, html("p", { class: "soft hint" }, say("screen.hint")), pinned.element, ...table.elements, time.element),
       panel.element,
       html("aside", { class: "side", "aria-label": say("side") }, lesson.element,
         ...[state, red, facts, startup, nudge].map((card) => card.element))),
@@ -137,7 +138,10 @@ export function screenOf(root, acts) {
     },
     /** The picture; `ends` are states that are never left, to be marked. @param {import("../chain/view.js").View} now
      * @param {Uint8Array | null} ends */
-    draw: (now, ends) => stage.update(now, ends),
+    draw(now, ends) {
+      stage.update(now, ends);
+      setExplained(intro, stage.partly() ? "intro.large" : "intro");
+    },
     /** What the worker has found of the chain. @param {import("../chain/view.js").View} now
      * @param {import("../engine/concluder.js").Found} found */
     conclude(now, found) {

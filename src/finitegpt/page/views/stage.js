@@ -1,22 +1,24 @@
-// The picture of the chain: a graph, dots or a matrix, whichever its size allows; what it means; and, where it is large,
-// the neighbours of the chosen state.
+// The picture of the chain: a graph, dots or a sketch of it, whichever its size allows; what it means; and, where it is
+// large, the neighbours of the chosen state and a matrix.
 
 import { html } from "./dom.js";
 import { setExplained } from "./glossary.js";
 import { MOST_DOTS, dots } from "./dots.js";
 import { LARGEST, stateGraph } from "./graph.js";
-import { matrix } from "./matrix.js";
+import { matrixOf } from "./matrix.js";
 import { neighbourhood } from "./neighbours.js";
-import { say } from "../ground/strings.js";
-
-const MOST_COLOURS = 8; // tokens that have a colour of their own
+import { sketchGraph } from "./sketchgraph.js";
+import { COLOURS } from "../ground/colours.js";
+import { counted, say } from "../ground/strings.js";
 
 /** @param {(id: number) => void} choose */
 export function stageOf(choose) {
   const box = html("div", { class: "stage", "data-part": "stage" });
   const legend = html("p", { class: "soft legend" });
   const more = html("p", { class: "soft legend" }); // of two numbers on an arrow, and of rows that are not the GPT's
+  const grey = html("p", { class: "soft legend" });
   const near = html("div", {});
+  const matrix = matrixOf(choose);
   let key = "";
   /** @type {any} */
   let shown = null;
@@ -25,13 +27,16 @@ export function stageOf(choose) {
 
   /** @param {import("../chain/view.js").View} view @returns {[(vocab: string[], L: number, choose: (id: number) => void) => any, string]} */
   function kind({ n, V, counts }) {
-    if (n <= LARGEST && V <= MOST_COLOURS) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
-    return n <= MOST_DOTS && V <= MOST_COLOURS ? [dots, "graph.dots"] : [matrix, "graph.large"];
+    if (n <= LARGEST && V <= COLOURS.length) return [stateGraph, counts.includes(0) ? "legend" : "legend.seen"];
+    if (n <= MOST_DOTS && V <= COLOURS.length) return [dots, "graph.dots"];
+    return [sketchGraph, "sketch.legend"];
   }
 
   return {
-    elements: [box, legend, more, near],
+    elements: [box, legend, grey, more, matrix.element, near],
     picture: () => shown.picture,
+    /** Whether not all of the chain is drawn. */
+    partly: () => Boolean(shown?.others),
     /** Draws the same at once, where colours are others now. */
     redraw: () => last && shown.update(...last),
     /** @type {import("./walk.js").Mark} */
@@ -47,8 +52,11 @@ export function stageOf(choose) {
       }
       last = [view, ends];
       shown.update(view, ends);
-      const pinned = words === "graph.large" ? "graph.large.pinned" : "legend.pinned";
-      setExplained(legend, view.before ? pinned : words, { n: view.n, step: view.values.pin });
+      const all = words === "sketch.legend" && shown.others() === 0;
+      setExplained(legend, view.before ? "legend.pinned" : all ? "sketch.all" : words, { n: counted(view.n), step: view.values.pin });
+      setExplained(grey, make === sketchGraph && view.V > COLOURS.length && !view.before ? "sketch.grey" : "");
+      matrix.element.hidden = make !== sketchGraph;
+      if (make === sketchGraph) matrix.update(view);
       const compared = view.was && !view.before && make === stateGraph;
       setExplained(more, compared ? "inside.legend" : view.gpt === view.p ? "" : "legend.typed");
       more.hidden = !more.firstChild;

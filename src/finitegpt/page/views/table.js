@@ -3,7 +3,7 @@
 import { label } from "../chain/data.js";
 import { power } from "../chain/powers.js";
 import { typedRows, withTyped, withoutTyped } from "../chain/typed.js";
-import { percent, say, visible } from "../ground/strings.js";
+import { counted, percent, say, visible } from "../ground/strings.js";
 import { button, html, setText } from "./dom.js";
 
 const MOST_ROWS = 64; // states
@@ -24,6 +24,7 @@ export function tableOf(set, tell, choose) {
   const element = html("details", { class: "table", ontoggle: () => draw() }, html("summary", {}, say("table")),
     told, rows, back, html("h2", {}, say("table.power")),
     html("label", { class: "row slide" }, html("span", {}, say("table.tokens")), slider, after), words, powers);
+  const large = html("p", { class: "soft" });
   /** @type {import("../chain/view.js").View | null} */
   let last = null;
   let key = "";
@@ -106,12 +107,15 @@ export function tableOf(set, tell, choose) {
   }
 
   return {
-    element,
+    elements: [element, large],
     /** @param {import("../chain/view.js").View} view */
     update(view) {
       last = view;
-      element.hidden = view.n > MOST_ROWS;
-      if (!element.hidden) draw();
+      const small = view.n <= MOST_ROWS;
+      element.hidden = !small;
+      large.hidden = small;
+      if (small) draw();
+      else setText(large, say("table.large", { n: counted(view.n), most: MOST_ROWS }));
     },
   };
 }

@@ -33,25 +33,25 @@ export function visitsTable() {
     /** @param {import("../chain/view.js").View} view @param {import("../engine/analysis.js").Law | null} law
      * @param {boolean} settles whether every walk comes to that law @param {import("../chain/visits.js").Visits} visits
      * @param {number} at where the walk is, or -1 */
-    update({ vocab, L, n }, law, settles, visits, at) {
+    update({ vocab, L, n, whole }, law, settles, visits, at) {
       const recent = recently(visits);
       const shares = (/** @type {Map<number, number>} */ counts, /** @type {number} */ total) => (/** @type {number} */ id) =>
         total ? (counts.get(id) ?? 0) / total : 0;
       const [all, late] = [shares(visits.all, visits.total), shares(recent.counts, recent.total)];
-      const pi = law ? law.pi : Float64Array.from({ length: n }, (_, id) => all(id));
-      const states = n <= ALL ? [...Array(n).keys()] : largestOf(pi, TOP);
+      const pi = (/** @type {number} */ id) => (law ? law.pi[id] : all(id));
+      const states = n <= ALL ? [...Array(n).keys()] : law ? largestOf(law.pi, TOP) : [...visits.all.keys()].sort((a, b) => all(b) - all(a) || a - b).slice(0, TOP);
       const wanted = states.map((id) => label(id, vocab, L)).join("\n");
       if (wanted !== key) {
         key = wanted;
         rows = states.map((id) => rowOf(visible(label(id, vocab, L))));
         body.replaceChildren(...rows.map((row) => row.element));
       }
-      const most = states.reduce((a, id) => Math.max(a, pi[id]), 0);
+      const most = states.reduce((a, id) => Math.max(a, pi(id)), 0);
       const full = FULL.find((one) => one >= 1.2 * most) ?? 1;
-      rows.forEach((row, k) => row.set(all(states[k]), late(states[k]), law ? pi[states[k]] : null, full, visits.total > 0, states[k] === at));
+      rows.forEach((row, k) => row.set(all(states[k]), late(states[k]), law ? pi(states[k]) : null, full, visits.total > 0, states[k] === at));
       setText(broken, brokenWords(visits, recent));
-      setText(told, countWords(visits, law !== null));
-      setText(scale, say("walking.full", { p: percent(full) }));
+      setText(told, countWords(visits, law !== null, whole));
+      setText(scale, states.length ? say("walking.full", { p: percent(full) }) : "");
       far.style.visibility = law && settles && visits.total ? "visible" : "hidden";
       setText(numbers, law && settles && visits.total ? farWords(visits, recent, law) : "");
     },
@@ -83,10 +83,11 @@ function rowOf(name) {
   };
 }
 
-/** @param {import("../chain/visits.js").Visits} visits @param {boolean} ticks */
-function countWords({ total, outside }, ticks) {
+/** @param {import("../chain/visits.js").Visits} visits @param {boolean} ticks @param {boolean} whole */
+function countWords({ total, outside }, ticks, whole) {
   const parts = [];
-  if (total) parts.push(say("walk.visits", { n: total }));
+  if (!whole) parts.push(say("walking.large", { n: total }));
+  else if (total) parts.push(say("walk.visits", { n: total }));
   else if (ticks) parts.push(say("walk.none"));
   if (outside) parts.push(say("walk.written", { n: outside }));
   return parts.join(" ");

@@ -1,10 +1,11 @@
 // A walk through the chain: the marker goes along the arrows, the window over the text, and the visits of states come to
 // the stationary distribution.
 
-import { context, label, successor } from "../chain/data.js";
+import { commonest, rowOf } from "../chain/asked.js";
+import { context, isSpaced, label, successor } from "../chain/data.js";
 import { noVisits, visit } from "../chain/visits.js";
 import { button, html, setText } from "./dom.js";
-import { COLOURS } from "../ground/colours.js";
+import { colourOf } from "../ground/colours.js";
 import { draw, random } from "../ground/random.js";
 import { say, visible } from "../ground/strings.js";
 import { visitsTable } from "./visited.js";
@@ -66,7 +67,7 @@ export function walker(mark) {
   /** The token that the chain draws after a state: the only place where it is asked.
    * @param {import("../chain/view.js").View} now @param {number} id */
   function next(now, id) {
-    return draw(now.p, now.V, id, draws());
+    return draw(rowOf(now, id), now.V, 0, draws());
   }
 
   /** @param {boolean} on */
@@ -152,7 +153,7 @@ export function walker(mark) {
   /** Where a walk begins: at the chosen state, or at the one that the data has most often. */
   function first() {
     if (!view) return 0;
-    return view.chosen >= 0 ? view.chosen : view.counts.indexOf(view.counts.reduce((a, b) => Math.max(a, b)));
+    return view.chosen >= 0 ? view.chosen : commonest(view);
   }
 
   /** @param {number} id */
@@ -183,11 +184,13 @@ export function walker(mark) {
     windowed?.show(tokens, at);
     /** @type {{token: number, text: string}[]} */
     const runs = [];
+    const between = isSpaced(vocab) ? " " : "";
     for (const token of tokens.slice(-SHOWN)) {
-      if (runs.length && runs[runs.length - 1].token === token) runs[runs.length - 1].text += visible(vocab[token]);
+      if (runs.length && runs[runs.length - 1].token === token) runs[runs.length - 1].text += between + visible(vocab[token]);
       else runs.push({ token, text: visible(vocab[token]) });
     }
-    text.replaceChildren(...runs.map((run) => html("span", { style: `color:${COLOURS[run.token % 8]}` }, run.text)));
+    const { V } = view;
+    text.replaceChildren(...runs.flatMap((run) => [html("span", { style: `color:${colourOf(run.token, V)}` }, run.text), between]));
     place(performance.now());
     table.update(view, law, settles, visits, visits.total ? at : -1);
   }
