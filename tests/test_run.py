@@ -159,7 +159,9 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, notebook: Run, monkeypatch
 def test_a_notebook_shows_the_page(notebook: Run) -> None:
     assert (notebook._repr_html_() or "").startswith("<iframe srcdoc=")
     large = train("01" * 50, config=TrainConfig(steps=1), context_length=13)
-    assert (large._repr_html_() or "").startswith("<p>expected at most 4,096 states")
+    assert (large._repr_html_() or "").startswith("<iframe srcdoc=")
+    larger = train("01" * 50, config=TrainConfig(steps=1), context_length=60, n_layer=1)
+    assert (larger._repr_html_() or "").startswith("<p>expected at most 9,007,199,254,740,991 arrows")
 
 
 def test_the_chain_after_a_step(notebook: Run) -> None:
