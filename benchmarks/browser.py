@@ -1,7 +1,9 @@
 """The page in headless Chromium: how long what people do with it takes."""
 
+import random
 import shutil
 import statistics
+import string
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +68,25 @@ DRAWN = """async () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return times.slice(10);
+}"""
+TYPED = """async (texts) => {
+  // A text typed anew: trained and drawn with the names of its states.
+  const box = document.querySelector("[data-key=data] textarea"), times = [];
+  for (const text of texts) {
+    window.answers.length = 0;
+    box.value = text;
+    const began = performance.now();
+    const heard = new Promise((resolve) => (window.heard = resolve));
+    box.dispatchEvent(new Event("input"));
+    await heard;
+    await new Promise(requestAnimationFrame);
+    await new Promise((resolve) => setTimeout(resolve, 0)); // drawn in that frame
+    const [told, names] = [document.querySelector(".step").textContent, document.querySelectorAll(".stage svg .state text")];
+    if (!told.includes("50 of 50") || names.length < 50) throw new Error(`${told}, ${names.length} names`);
+    times.push(performance.now() - began);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return times;
 }"""
 FILM = """async () => {
   // Frames of each second for as long as the opening's scene moves.
@@ -151,6 +172,12 @@ def the_page() -> Iterator[Result]:
             )
         scrubbed = opened("context=6&steps=200").evaluate(DRAG, "#timeline")
         yield Result(what + "scrubbing a run of 64 states", where, "60 a second", [s[0] for s in scrubbed], " a second")
+        for context in (1, 2, 3):
+            typed = opened(f"opening=0&context={context}").evaluate(TYPED, long_texts(5))
+            yield Result(
+                f"{what}5,000 characters, 60 different ones, context {context}, typed and drawn with names",
+                *(where, "1000 ms", typed, " ms"),
+            )
         for scene in (1, 4):
             yield Result(
                 f"{what}scene {scene} of the opening moves",
@@ -168,6 +195,21 @@ def the_page() -> Iterator[Result]:
         full = opened("context=12&steps=2").evaluate(NUDGE)
         yield Result(what + "the same with four layers", where, "100 ms", full, " ms")
         browser.close()
+
+
+def long_texts(many: int) -> list[str]:
+    """Texts of 5,000 characters with 60 different ones, some more frequent than others and each after few others."""
+    symbols = string.ascii_letters + "0123456 "
+    rng = random.Random(1337)
+    follows = {one: rng.choices(symbols, k=6) for one in symbols}
+
+    def text() -> str:
+        parts = list(symbols)
+        while len(parts) < 5_000:
+            parts.append(rng.choice(follows[parts[-1]]))
+        return "".join(parts)
+
+    return [text() for _ in range(many)]
 
 
 def film(view: Any) -> list[float]:

@@ -1,7 +1,7 @@
 // What is known of the long run of the chain that is shown: the newest answers of the worker, part by part.
 
 const SLOW = 300; // milliseconds after which it is said that something is being computed
-const SOON = 30; // milliseconds for which a part waits for the others: each telling costs a picture
+const SOON = 10; // milliseconds for which a part waits for the others: each telling costs a picture
 const PATIENCE = 3000; // milliseconds after which the newest question waits no longer for one before it
 export const HORIZON = 100; // tokens
 
