@@ -1,6 +1,7 @@
 // From the page's values to what is trained: data, model and plan. Pure functions.
 
 import { dataEntropy, tokenize, vocabulary, windows } from "./data.js";
+import { bordersOf, documentsOf, listed, merged, seenIn } from "./documents.js";
 import { transform } from "./transforms.js";
 import { FULL_BATCH, MINI_BATCH, MOST_ARROWS, MOST_STATES, MOST_TOKENS, MOST_WHOLE } from "../ground/limits.js";
 import { ACTIVATIONS, NORMS, countWeights } from "../engine/weights.js";
@@ -12,10 +13,12 @@ import { ACTIVATIONS, NORMS, countWeights } from "../engine/weights.js";
  *   `whole`: the chain is small enough for all of its rows to be there, and `counts` and `arrows`, too; of others there are only
  *   the states and arrows of the data, `seen` and `taken`; `size`: how many numbers are kept of a step, those of the chain or,
  *   where it is not whole, the weights
- * @typedef {{tokens: Int32Array, starts: number[], shares: Float32Array, everyPosition: boolean,
+ * @typedef {{tokens: Int32Array, starts: number[], lengths: number[] | null, listed: [number, number][] | null,
+ *   shares: Float32Array, everyPosition: boolean,
  *   rates: Float64Array, weightDecay: number, steps: number, seed: number, batch: number, batchSeed: number,
  *   windows: number, clip: number, beta1: number, beta2: number, matrices: boolean}} Plan
- *   `batchSeed` is -1 where the generator that has drawn the model goes on; `clip` is 0 for any gradient
+ *   of documents, `lengths` are those of the distinct windows, and `listed` are the start and the length of every window, to
+ *   draw batches from; otherwise each has L, and every start is one; `batchSeed` is -1 where the generator that has drawn the model goes on; `clip` is 0 for any gradient
  * @typedef {{key: string, values: Record<string, string | number | string[]>, at: string}} Problem what is wrong: words, what to
  *   fill in, and the value that it is about
  */
@@ -28,22 +31,26 @@ import { ACTIVATIONS, NORMS, countWeights } from "../engine/weights.js";
 export function experimentOf(values) {
   const refused = (/** @type {string} */ key, /** @type {Record<string, string | number>} */ filled = {}, at = "data") =>
     ({ experiment: null, problem: { key, values: filled, at } });
-  const text = transform(values.data, values.transform);
+  if (/\s/.test(values.edge)) return refused("notice.edge", {}, "edge");
+  const documents = values.edge ? documentsOf(values.data, values.transform) : null;
+  const text = documents ? documents.flat() : transform(values.data, values.transform);
   if (values.vocab && values.transform === "words") return refused("notice.vocab.words", {}, "vocab");
   const vocab = values.vocab ? [...new Set(/** @type {string} */ (values.vocab))] : vocabulary(text);
+  if (documents && !vocab.includes(values.edge)) vocab.push(values.edge);
   const V = vocab.length;
   const L = values.context;
   if (V < 2) return refused("notice.vocab");
   if (values.schedule !== "constant" && values.minlr > values.lr) return refused("notice.minlr", { low: values.minlr, high: values.lr }, "minlr");
-  const { tokens, strange } = tokenize(text, vocab);
+  const { tokens, strange } = tokenize(documents ? documents.flatMap((one) => [values.edge, ...one, values.edge]) : text, vocab);
   if (strange) return refused("notice.strange", { n: strange, vocab: vocab.join("") });
-  if (tokens.length <= L) return refused("notice.short");
+  if (documents ? !tokens.length : tokens.length <= L) return refused("notice.short");
   const most = Math.min(MOST_TOKENS, Math.floor(MOST_ARROWS ** (1 / (L + 1)) - 1e-9));
   if (V > most) return refused("notice.tokens", { most, n: V });
   const width = widthOf(values);
   const n = V ** L;
   const whole = isWhole(V, L);
-  const { starts, shares, counts, arrows, seen, taken } = windows(tokens, V, L, whole);
+  const { starts, lengths, list, shares, counts, arrows, seen, taken, entropy } = documents
+    ? windowsOf(tokens, bordersOf(documents), V, L, whole, values.loss === "all") : plainWindows(tokens, V, L, whole);
   const shape = {
     vocabSize: V, contextLength: L, nLayer: values.layers, nHead: values.heads, nEmbd: width, bias: values.bias,
     tied: values.tied, activation: ACTIVATIONS.indexOf(values.activation), norm: NORMS.indexOf(values.norm), embeddingNorm: values.embnorm,
@@ -53,16 +60,34 @@ export function experimentOf(values) {
     problem: null,
     experiment: {
       vocab, V, L, n, whole, size: whole ? n * V : countWeights(shape), shape, counts, arrows, seen, taken,
-      entropy: dataEntropy(seen, taken, V),
+      entropy,
       plan: {
-        tokens: Int32Array.from(tokens), starts, shares, everyPosition: values.loss === "all",
+        tokens: Int32Array.from(tokens), starts, lengths, listed: list, shares, everyPosition: values.loss === "all",
         rates: ratesOf(values), weightDecay: values.decay, steps: values.steps, seed: values.seed,
         batch: values.batch || (starts.length > FULL_BATCH ? MINI_BATCH : 0),
-        batchSeed: values.batchseed, windows: tokens.length - L, clip: values.clip, beta1: values.beta1,
+        batchSeed: values.batchseed, windows: list?.length ?? tokens.length - L, clip: values.clip, beta1: values.beta1,
         beta2: values.beta2, matrices: values.matrices,
       },
       madeWidth: width !== values.width,
     },
+  };
+}
+
+/** Of one text. @param {number[]} tokens @param {number} V @param {number} L @param {boolean} whole */
+function plainWindows(tokens, V, L, whole) {
+  const found = windows(tokens, V, L, whole);
+  return { ...found, lengths: null, list: null, entropy: dataEntropy(found.seen, found.taken, V) };
+}
+
+/** Of documents. @param {number[]} tokens @param {number[]} firsts @param {number} V @param {number} L @param {boolean} whole
+ * @param {boolean} everyPosition */
+function windowsOf(tokens, firsts, V, L, whole, everyPosition) {
+  const list = listed(firsts, L, everyPosition);
+  const distinct = merged(tokens, list);
+  return {
+    ...seenIn(tokens, firsts, V, L, whole), list,
+    starts: distinct.map(({ start }) => start), lengths: distinct.map(({ length }) => length),
+    shares: Float32Array.from(distinct, ({ count }) => count / list.length),
   };
 }
 

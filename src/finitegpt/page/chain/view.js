@@ -50,7 +50,7 @@ export function viewOf(values, trained, looked, predict = null) {
     was: names(values.off).length > 0 ? probabilities(overwritten(decode(chainAfter(trained, step), V, how), V, typed), V) : null,
     ghost: values.ghost ? counted(arrows, V) : null,
     whole: true, asked: null, red, bad, chosen: values.state < n ? values.state : -1, off: new Set(names(values.off)), looked,
-    loss: experiment.plan.everyPosition ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),
+    loss: experiment.plan.everyPosition || experiment.plan.lengths ? (trained.losses[step] ?? NaN) : crossEntropy(raw, arrows),
   };
 }
 

@@ -193,11 +193,12 @@ export class Engine {
     const tokens = this.put(plan.tokens);
     const batch = plan.batch || plan.starts.length;
     const starts = plan.batch ? this.room(8 * batch) : this.put(BigInt64Array.from(plan.starts, BigInt));
+    const lengths = !plan.lengths ? 0 : plan.batch ? this.room(4 * batch) : this.put(Int32Array.from(plan.lengths));
     const shares = plan.batch ? 0 : this.put(plan.shares);
     const generator = this.room(4 * 625);
     const fresh = 0; // each step has one row, which is drawn before it
     const windows = this.put(
-      Int32Array.of(tokens, 0, starts, 0, shares, 0, batch, 0, fresh, plan.everyPosition ? 1 : 0),
+      Int32Array.of(tokens, 0, starts, lengths, shares, 0, batch, 0, fresh, plan.everyPosition ? 1 : 0),
     );
     const rates = this.put(plan.rates);
     const optimizer = this.room(48);
@@ -211,6 +212,15 @@ export class Engine {
     this.exports.fg_init(config, plan.seed, weights, generator);
     if (plan.batchSeed >= 0) this.exports.fg_seed(plan.batchSeed, generator);
     if (whole) evaluate(0);
+    /** Windows by their numbers, which are where their starts belong. @param {[number, number][]} listed */
+    const drawn = (listed) => {
+      const [chosen, long] = [new BigInt64Array(this.exports.memory.buffer, starts, batch), this.int32(lengths, batch)];
+      chosen.forEach((number, k) => {
+        const [start, length] = listed[Number(number)];
+        chosen[k] = BigInt(start);
+        long[k] = length;
+      });
+    };
     const keptWeights = [this.float32(weights, n).slice()];
     let done = 0;
     return {
@@ -218,6 +228,7 @@ export class Engine {
       advance: () => {
         if (done >= plan.steps) return;
         if (plan.batch) this.exports.fg_randint(generator, BigInt(batch), plan.windows, starts);
+        if (plan.batch && plan.listed) drawn(plan.listed);
         const keep = (done + 1) % keepEvery === 0 || done + 1 === plan.steps;
         const chain = keep && whole ? chains + 4 * row * keptWeights.length : 0;
         this.int32(optimizer, 1)[0] = rates + 8 * done;

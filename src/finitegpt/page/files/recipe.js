@@ -6,7 +6,8 @@ import { hashed } from "../ground/random.js";
 import { field } from "../link/fields.js";
 
 /** Our names and the library's; options of the command line are its names with dashes. */
-const DATA = [["transform", "transform"], ["vocab", "vocab"], ["context", "context_length"]];
+const DATA = [["transform", "transform"], ["edge", "bos"], ["edge", "eos"], ["vocab", "vocab"], ["context", "context_length"]];
+const FILE = "documents.txt";
 const MODEL = [
   ["layers", "n_layer"], ["heads", "n_head"], ["width", "n_embd"], ["bias", "bias"], ["tied", "tied"],
   ["activation", "activation"], ["norm", "norm"], ["embnorm", "embedding_norm"], ["finalnorm", "final_norm"],
@@ -36,6 +37,11 @@ function unusual(values, list) {
   return Object.entries(named);
 }
 
+/** The documents of a text. @param {string} text */
+function linesOf(text) {
+  return text.split("\n").filter(Boolean);
+}
+
 /** A word for a shell. @param {string} text */
 function shell(text) {
   return /^[\w.-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
@@ -61,7 +67,9 @@ export function commandLine(values, changed = false) {
   const looks = unusual(values, DECODING).map(flag).join("");
   const red = patternsOf(values.red).map((one) => option("--red", one)).join("");
   const folder = `run-${hashed(`${flags} ${values.data}`).toString(16)}`;
-  const trained = `finitegpt train${flags}${looks || red ? ` --out ${folder}` : ""}${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
+  const written = values.edge ? `printf '%s\\n' ${linesOf(values.data).map(shell).join(" ")} > ${FILE} &&\n` : "";
+  const data = values.edge ? ` --documents ${FILE}` : `${values.data.startsWith("-") ? " --" : ""} ${shell(values.data)}`;
+  const trained = `${written}finitegpt train${flags}${looks || red ? ` --out ${folder}` : ""}${data}`;
   const lines = looks || red ? `${trained} &&\nfinitegpt analyze ${folder}${looks}${red}` : trained;
   return changed ? `# as trained: ${NOT_TOLD}\n${lines}` : lines;
 }
@@ -75,13 +83,17 @@ export function python(values, shape, foreign = false) {
   const call = (/** @type {string} */ name, /** @type {string[]} */ parts) => `finitegpt.${name}(${parts.join(", ")})`;
   const given = (/** @type {string[][]} */ list) => unusual(values, list).map(([name, value]) => `${name}=${literal(value)}`);
   const lines = ["import finitegpt"];
-  let data = pythonText(values.data);
+  let data = values.edge ? `[${linesOf(values.data).map(pythonText).join(", ")}]` : pythonText(values.data);
   if (values.transform !== "characters") {
     lines.push("from finitegpt.sources import transform");
-    data = `transform(${data}, ${pythonText(values.transform)})`;
+    const how = pythonText(values.transform);
+    data = values.edge ? `[transform(text, ${how}) for text in ${data}]` : `transform(${data}, ${how})`;
   }
   lines.push("");
-  if (values.vocab) data = call("Data.from_text", [data, `context_length=${values.context}`, `vocab=${pythonText(values.vocab)}`]);
+  const vocab = values.vocab ? [`vocab=${pythonText(values.vocab)}`] : [];
+  const ends = ["bos", "eos"].map((end) => `${end}=${pythonText(values.edge)}`);
+  if (values.edge) data = call("Data.from_sequences", [data, `context_length=${values.context}`, ...vocab, ...ends]);
+  else if (values.vocab) data = call("Data.from_text", [data, `context_length=${values.context}`, ...vocab]);
   const form = given(MODEL);
   const model = form.length ? [call("GPTConfig", [`vocab_size=${shape.vocabSize}`, `context_length=${values.context}`, ...form])] : [];
   const config = given(TRAINING);
@@ -89,7 +101,7 @@ export function python(values, shape, foreign = false) {
     data,
     ...model.map((one) => `model=${one}`),
     ...(config.length ? [`config=${call("TrainConfig", config)}`] : []),
-    ...(!model.length && !values.vocab && values.context !== 3 ? [`context_length=${values.context}`] : []),
+    ...(!model.length && !values.vocab && !values.edge && values.context !== 3 ? [`context_length=${values.context}`] : []),
   ];
   lines.push(`run = ${call("train", parts)}`);
   const how = given(DECODING);

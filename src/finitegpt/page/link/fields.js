@@ -15,6 +15,7 @@ import { ACTIVATIONS, NORMS } from "../engine/weights.js";
 export const FIELDS = [
   { key: "data", type: "text", start: "111101111011110", longest: MOST_TYPED, trains: true },
   { key: "transform", type: "choice", start: "characters", choices: ["characters", "letters", "vowels", "words"], trains: true },
+  { key: "edge", type: "text", start: "", longest: 1, trains: true },
   { key: "vocab", type: "text", start: "", longest: MOST_TOKENS, trains: true },
   { key: "context", type: "int", start: 3, min: 1, max: MOST_CONTEXT, trains: true },
   { key: "layers", type: "int", start: 4, min: 1, max: MOST_LAYERS, trains: true },

@@ -8,7 +8,7 @@ import { say } from "../ground/strings.js";
 
 /** @type {[string, string[], string[]][]} a group, what it always shows, and what it shows on request */
 const GROUPS = [
-  ["data", ["data", "transform"], []],
+  ["data", ["data", "transform"], ["edge"]],
   ["model", ["context", "layers", "heads", "width"], ["tied", "activation", "norm", "embnorm", "finalnorm", "bias"]],
   ["training", ["steps", "lr", "decay", "seed"], ["loss", "batch", "batchseed", "warmup", "schedule", "minlr", "clip", "beta1", "beta2", "matrices"]],
   ["decoding", ["temperature", "topk", "topp", "greedy"], []],
@@ -48,8 +48,9 @@ export function controls(set, tell) {
     const name = say(words);
     if (one.type === "flag") return flag(key);
     if (one.type === "choice") return choice(key, name, one.choices ?? []);
-    const typed = html(one.type === "text" ? "textarea" : "input", {
-      ...(one.type === "text" ? { rows: 4, spellcheck: "false" } : { type: "text", size: 7, inputmode: one.type === "list" ? "text" : "decimal" }),
+    const long = one.type === "text" && one.longest !== 1;
+    const typed = html(long ? "textarea" : "input", {
+      ...(long ? { rows: 4, spellcheck: "false" } : { type: "text", size: 7, inputmode: one.longest ? "text" : "decimal" }),
       "aria-label": name, autocomplete: "off", oninput: () => take(typed.value), onblur: () => last && show(last),
     });
     const slider = key in SLIDERS && html("input", {
@@ -74,7 +75,7 @@ export function controls(set, tell) {
       if (slider) slider.value = String(used);
     };
     shows.push(show);
-    if (one.longest) return html("label", { "data-key": key }, html("span", {}, ...explained(words, {}, -1)), typed);
+    if (one.longest && one.longest > 1) return html("label", { "data-key": key }, html("span", {}, ...explained(words, {}, -1)), typed);
     return html("label", { class: slider ? "row slide" : "row", "data-key": key }, html("span", {}, ...explained(words, {}, -1)), ...(slider ? [slider] : []), typed);
   }
 
