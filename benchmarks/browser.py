@@ -81,7 +81,8 @@ TYPED = """async (texts) => {
     await heard;
     await new Promise(requestAnimationFrame);
     await new Promise((resolve) => setTimeout(resolve, 0)); // drawn in that frame
-    const [told, names] = [document.querySelector(".step").textContent, document.querySelectorAll(".stage svg .state text")];
+    const told = document.querySelector(".step").textContent;
+    const names = document.querySelectorAll(".stage svg .state text");
     if (!told.includes("50 of 50") || names.length < 50) throw new Error(`${told}, ${names.length} names`);
     times.push(performance.now() - began);
     await new Promise((resolve) => setTimeout(resolve, 500));

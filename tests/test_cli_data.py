@@ -44,8 +44,11 @@ def test_what_is_done_with_a_run_of_documents(here: Path, capsys: pytest.Capture
     assert "." in call(capsys, "show run")
     call(capsys, "analyze run --report report.html --json")
     assert "in 2 sequences" in (here / "report.html").read_text()
-    assert main(["export", "run", "page.html"]) == 2
-    assert "got one of sequences" in capsys.readouterr().err
+    assert main(["export", "run", "page.html"]) == 0
+    call(capsys, f"train --documents names --bos . {FAST} --out begun")
+    assert main(["export", "begun", "begun.html"]) == 2
+    assert "got one of other sequences" in capsys.readouterr().err
+    assert not (here / "begun.html").exists()
     found = json.loads(call(capsys, f"train --documents names --bos . --seeds 0:2 {FAST} --out many --json"))
     assert finitegpt.Ensemble.load(here / "many").data.borders is not None
 

@@ -194,6 +194,8 @@ def test_the_same_training_gives_the_same_chain(notebook: Run) -> None:
     other = train(text, model, TrainConfig(steps=20, loss="all", lr=1e-2, seed=3), keep_steps=True)
     runs = [(train(text, model, TrainConfig(steps=10, lr=3e-3), keep_steps=True), 1) for model in MODELS]
     runs += [(train(text, MODELS[0], how, keep_steps=True), 1) for how in TRAININGS]
+    documents = Data.from_sequences(["0110", "10", "0011"], context_length=2, bos=".", eos=".")
+    runs += [(train(documents, steps=9, n_layer=1, batch_size=size, keep_steps=True), 1) for size in (None, 4)]
     for run, keep in ((notebook, 1), (other, 1), (other, 5), (other, 7), *runs):
         found = trained_again(run, keep)
         np.testing.assert_allclose(found["losses"], run.losses, atol=1e-5)
@@ -233,8 +235,13 @@ def test_what_the_page_cannot_train_again_is_shown_with_a_reason() -> None:
         (train(text, model=run.initial_model, steps=3), "start"),  # given, though the seed would draw them
     ):
         assert carried(other)["fixed"] == f"fixed.{reason}"
-    with pytest.raises(InputError, match="expected a run of one text, got one of sequences"):
-        carried(train(documents, steps=3))
+    found = carried(train(documents, steps=3))
+    assert found["fixed"] is None
+    assert (found["values"]["data"], found["values"]["edge"]) == ("0110\n10\n0011", "0")  # type: ignore[index]
+    for ends in ({"bos": "0"}, {"bos": "0", "eos": "1"}, {"bos": "0", "eos": "0", "weights": [1, 2]}):
+        others = Data.from_sequences(["0110", "10"], context_length=3, **ends)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"documents, one a line, .* got one of other sequences"):
+            carried(train(others, steps=3))
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,21 @@ def test_a_list_of_names_is_trained_on_and_drawn(visit: Callable[..., Any]) -> N
     assert view.inner_text(".notice") == ""
 
 
+def test_a_run_of_documents_is_carried_and_trained_again(visit: Callable[..., Any]) -> None:
+    data = Data.from_sequences(["abba", "ab", "b"], context_length=2, bos=".", eos=".")
+    run = train(data, steps=30, n_layer=1, lr=0.01)
+    view = visit(run=run)
+    assert "step 30 of 30" in view.inner_text(".step")
+    shown = [view.text_content(".arrow-labels")]
+    view.get_by_role("textbox", name="Seed", exact=True).fill("5")
+    settle(view)
+    view.get_by_role("textbox", name="Seed", exact=True).fill("1337")
+    settle(view)
+    shown.append(view.text_content(".arrow-labels"))
+    assert shown[0] == shown[1]
+    assert f"{run.chain.p('b', after='ab'):.0%}" in shown[0]
+
+
 def test_what_is_no_document_is_refused_where_it_was_typed(visit: Callable[..., Any]) -> None:
     (start,) = call(("fields.js", "defaults", []))
     for changes, key in (({"edge": " "}, "notice.edge"), ({"edge": ".", "data": "\n\n"}, "notice.vocab")):

@@ -368,5 +368,5 @@ def test_a_page_refuses_sequences() -> None:
     from finitegpt.page import page
 
     run = train(Data.from_sequences(["ab", "b"], context_length=2, bos="."), steps=1, n_layer=1)
-    with pytest.raises(InputError, match="got one of sequences"):
+    with pytest.raises(InputError, match="got one of other sequences"):
         page(run)

@@ -1,9 +1,10 @@
 """What the page needs to show a run, and to train it again."""
 
 import base64
+from itertools import pairwise
 
 from finitegpt.batches import generator_of, windows_of
-from finitegpt.data import vocabulary
+from finitegpt.data import Data, vocabulary
 from finitegpt.engine import Engine
 from finitegpt.errors import InputError
 from finitegpt.model import Model
@@ -20,8 +21,7 @@ def carried(run: Run) -> dict[str, object]:
     """Values by the names of link/fields.js, weights, losses, and why the page cannot train it again, if it cannot."""
     model, config = run.model.config, run.train
     states = model.vocab_size**model.context_length
-    if run.data.borders is not None:
-        raise InputError("expected a run of one text, got one of sequences; try analyze --report")
+    edge = _edge(run.data)
     if is_spaced(run.model.vocab):
         raise InputError("expected a run over characters, got one over words; try analyze --report")
     sizes = {
@@ -37,10 +37,12 @@ def carried(run: Run) -> dict[str, object]:
     large = [f"{most:,} {name}, got {size:,}" for name, (size, most) in sizes.items() if size > most]
     if large:
         raise InputError(f"expected at most {'; '.join(large)}; try a smaller run, or analyze --report")
-    text = "".join(run.model.vocab[token] for token in run.data.tokens)
-    own = run.model.vocab == vocabulary(text)
+    texts = _texts(run.data)
+    known = vocabulary("".join(texts))
+    own = run.model.vocab == (known if not edge or edge in known else (*known, edge))
     values = {
-        "data": text,
+        "data": "\n".join(texts),
+        "edge": edge,
         "vocab": "" if own else "".join(run.model.vocab),
         "context": model.context_length,
         "layers": model.n_layer,
@@ -69,6 +71,33 @@ def carried(run: Run) -> dict[str, object]:
     }
     weights = base64.b64encode(run.model.weights.astype("<f4").tobytes()).decode()
     return {"values": values, "weights": weights, "losses": run.losses.tolist(), **_again(run)}
+
+
+def _edge(data: Data) -> str:
+    """The sign at both ends of each document; none where the data is one text.
+
+    InputError for sequences that are no lines with such a sign: the page has no others.
+    """
+    borders = data.borders
+    if borders is None:
+        return ""
+    sign = borders.bos
+    plain = borders.weights is None and borders.mask is None and borders.beginnings and not borders.exact
+    lines = int(borders.lengths.min()) > 2 and "\n" not in data.vocab
+    if not plain or not lines or sign is None or sign != borders.eos or len(sign) > 1 or sign.isspace():
+        raise InputError(
+            "expected a run of one text, or of documents, one a line, with the same sign as bos and eos, got one of "
+            "other sequences; try analyze --report"
+        )
+    return sign
+
+
+def _texts(data: Data) -> list[str]:
+    """The one text, or each document without its ends."""
+    if data.borders is None:
+        return ["".join(data.vocab[token] for token in data.tokens)]
+    ends = pairwise(data.borders.firsts.tolist())
+    return ["".join(data.vocab[token] for token in data.tokens[first + 1 : end - 1]) for first, end in ends]
 
 
 def _again(run: Run) -> dict[str, str | None]:
