@@ -721,6 +721,7 @@ def test_a_runs_folder_is_opened(here: Path) -> None:
     assert found["changes"] == {
         **{
             "data": "0110100110010110",
+            "edge": "",
             "vocab": "01",
             "context": 2,
             "layers": 4,

@@ -13,7 +13,7 @@ from finitegpt import Data, GPTConfig, Run, TrainConfig, train
 from finitegpt.cli import main
 from finitegpt.sources import transform
 from pages import settle
-from test_page import call, floats, node, sendable_plan
+from test_page import call, floats, node, opened, sendable_plan
 
 __all__ = ["node"]  # a fixture
 
@@ -137,6 +137,22 @@ def test_a_run_of_documents_is_carried_and_trained_again(visit: Callable[..., An
     shown.append(view.text_content(".arrow-labels"))
     assert shown[0] == shown[1]
     assert f"{run.chain.p('b', after='ab'):.0%}" in shown[0]
+
+
+def test_a_runs_folder_of_documents_is_opened_or_refused(here: Path) -> None:
+    how: dict[str, Any] = {"steps": 2, "n_layer": 1}
+    names = ["emma", "ava"]
+    train(Data.from_sequences(names, context_length=2, bos=".", eos="."), **how).save("run")
+    parts = {path.name: path.read_bytes() for path in (here / "run").iterdir()}
+    changes = opened(parts)["opened"]["changes"]
+    assert (changes["data"].split(), changes["edge"], changes["vocab"]) == (names, ".", "aemv.")
+    less = {**parts, "data.txt": b"emma\n"}
+    assert opened(less)["problem"]["key"] == "notice.file.data"
+    others: list[dict[str, Any]] = [{"bos": "."}, {"bos": ".", "eos": ".", "weights": [1, 2]}]
+    for k, ends in enumerate(others):
+        train(Data.from_sequences(names, context_length=2, **ends), **how).save(f"other{k}")
+        parts = {path.name: path.read_bytes() for path in (here / f"other{k}").iterdir()}
+        assert opened(parts)["problem"]["key"] == "notice.file.newer"
 
 
 def test_what_is_no_document_is_refused_where_it_was_typed(visit: Callable[..., Any]) -> None:

@@ -1,5 +1,6 @@
 // Files that are opened or dropped: what they are, told from their bytes. They are data and never run. Pure.
 
+import { documentsOf } from "../chain/documents.js";
 import { kindOfBytes, kindOfFormat, kindOfText } from "./kinds.js";
 import { readSafetensors } from "./safetensors.js";
 import { FIELDS, field, fromHash, read } from "../link/fields.js";
@@ -18,6 +19,7 @@ const KNOWN = {
     "decay_matrices", "validate_every", "patience",
   ],
   data: ["sha256", "tokens", "source"],
+  documents: ["sequences", "bos", "eos", "beginnings", "arrays"],
 };
 /** Of other settings, the values that change no number either. */
 const NOTHING = [null, false, "random", "last"];
@@ -42,7 +44,7 @@ export function openFiles(files) {
     if (problem) return refused(problem, [...name].slice(0, 40).join(""));
   }
   const { weights, changes, tokens, unknown } = opened;
-  if (run && (!("data" in changes) || (tokens !== null && [...changes.data].length !== tokens))) return refused("notice.file.data");
+  if (run && (!("data" in changes) || (tokens !== null && countOf(changes) !== tokens))) return refused("notice.file.data");
   if (!weights && unknown.length) return refused("notice.file.newer", RUN_FILES[0]);
   if (weights) {
     const { shape, heads, activation } = weights;
@@ -105,7 +107,9 @@ function takeJson(text, opened) {
   const [model, train, data] = [Object(facts.model), Object(facts.train), Object(facts.data)];
   const unknown = (/** @type {Record<string, any>} */ part, /** @type {string[]} */ known) =>
     Object.keys(part).filter((name) => !known.includes(name) && !NOTHING.includes(part[name]));
-  opened.unknown = [...unknown(model, KNOWN.model), ...unknown(data, KNOWN.data)];
+  const edge = edgeOf(data);
+  opened.changes.edge = edge;
+  opened.unknown = [...unknown(model, KNOWN.model), ...unknown(data, edge ? [...KNOWN.data, ...KNOWN.documents] : KNOWN.data)];
   if (opened.unknown.length) return "notice.file.newer"; // it would be another model, or another count
   opened.unknown = unknown(train, KNOWN.train);
   if ("initial.safetensors" in Object(facts.sha256)) opened.unknown.push("initial"); // it began with weights that were given
@@ -142,6 +146,19 @@ function settingsOf(model, train) {
     warmup: train.warmup ?? 0, schedule: train.decay ?? "constant", minlr: train.min_lr ?? 0, clip: train.clip ?? 0,
     beta1: train.betas?.[0] ?? 0.9, beta2: train.betas?.[1] ?? 0.999, matrices: train.decay_matrices ?? false,
   };
+}
+
+/** The sign at both ends of each document of a run; none where it has one text, or sequences that the page has not.
+ * @param {Record<string, any>} data */
+function edgeOf({ sequences, bos, eos, beginnings, arrays }) {
+  const plain = sequences && bos === eos && beginnings === true && !arrays?.length;
+  return plain && fits("edge", bos) && !/\s/.test(bos) ? bos : "";
+}
+
+/** How many tokens there are, with the ends of documents. @param {Record<string, any>} changes */
+function countOf({ data, edge }) {
+  if (!edge) return [...data].length;
+  return documentsOf(data, "characters").reduce((/** @type {number} */ sum, /** @type {string[]} */ one) => sum + one.length + 2, 0);
 }
 
 /** @param {string} link @param {Opened} opened @returns {string | null} */
