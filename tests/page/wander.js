@@ -40,6 +40,7 @@ window.wanderer = (seed) => {
   /** Does something with a control, and says what. */
   function use(element) {
     if (element.localName === "select") {
+      if (!element.options.length) return "nothing to choose yet";
       element.value = one([...element.options]).value;
       told(element, "input", "change");
       return `chooses ${element.value}`;

@@ -28,7 +28,7 @@ export function inspector({ set, choose, toggle, redden, tell }) {
   const inside = html("div", {});
   const how = button("", () => set({ inside: 1 }), { class: "inside-open" });
   const dialog = insideDialog({ set, toggle });
-  const opened = html("div", {}, seen, html("h3", {}, say("state.next")), bars, html("p", { class: "transport" }, how, redButton), inside);
+  const opened = html("div", { hidden: true }, seen, html("h3", {}, say("state.next")), bars, html("p", { class: "transport" }, how, redButton), inside);
   const element = html("section", { class: "card", "data-part": "state" }, html("div", { class: "cardhead" }, title, typed), opened, dialog.element);
   /** @type {import("../chain/view.js").View | null} */
   let last = null;
