@@ -106,6 +106,19 @@ def test_a_page_without_a_link_opens_with_it_and_a_run_does_not(
     assert not view.is_visible(".opening")
 
 
+def test_haste_leads_to_no_scene_that_is_not_there(visit: Callable[..., Any]) -> None:
+    view = visit()
+    view.evaluate(
+        """() => {
+          const named = (one) => one.textContent === "Why it is a Markov chain";
+          [...document.querySelectorAll("header button")].find(named).click();
+          document.querySelector(".opening .foot button").click(); // back, before there is a scene to go back from
+        }"""
+    )
+    arrived(view, 1)
+    assert "opening=1" in view.url
+
+
 def test_circles_that_cannot_be_next_say_why(visit: Callable[..., Any]) -> None:
     for circle, words in ((5, "Yes"), (4, "could have been"), (3, "no way")):
         view = visit("opening=1", reduced_motion="reduce")

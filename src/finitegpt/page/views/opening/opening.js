@@ -15,8 +15,8 @@ export function openingOf({ introduce, teach }) {
   const words = html("div", { class: "words" });
   const told = html("p", { class: "told", role: "status", "aria-live": "polite" });
   const asks = html("div", { class: "asks" });
-  const back = button(say("lesson.back"), () => introduce(now - 1));
-  const on = button("", () => (now === SCENES.length ? introduce(0) : introduce(now + 1)));
+  const back = button(say("lesson.back"), () => introduce(now - 1), { disabled: true }); // until there is a scene
+  const on = button("", () => (now === SCENES.length ? introduce(0) : introduce(now + 1)), { disabled: true });
   const skip = button(say("opening.skip"), () => introduce(0), { class: "small skip" });
   const bar = html("progress", { max: SCENES.length, "aria-label": say("opening.progress") });
   const show = html("div", { class: "scene" });
@@ -35,7 +35,7 @@ export function openingOf({ introduce, teach }) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === "Escape") introduce(0);
     else if (target.closest("input, select, [role=button]")) return;
-    else if (event.key === "ArrowRight" && now < SCENES.length) introduce(now + 1);
+    else if (event.key === "ArrowRight" && now && now < SCENES.length) introduce(now + 1);
     else if (event.key === "ArrowLeft" && now > 1) introduce(now - 1);
     else return;
     event.preventDefault();
@@ -56,6 +56,7 @@ export function openingOf({ introduce, teach }) {
     on.classList.remove("main");
     setText(on, say(now === SCENES.length ? "opening.lab" : "lesson.on"));
     back.disabled = now === 1;
+    on.disabled = false;
     skip.hidden = now === SCENES.length;
     scenes ??= scenesOf(view, { words, asks, told, show, ready, teach });
     scenes.enter(SCENES[now - 1]);
@@ -72,6 +73,7 @@ export function openingOf({ introduce, teach }) {
       if (!scene) {
         scenes?.leave();
         now = 0;
+        back.disabled = on.disabled = true;
       }
     },
     /** @param {import("../../chain/view.js").View} view */
