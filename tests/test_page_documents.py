@@ -25,6 +25,7 @@ CASES: list[dict[str, Any]] = [
     {"data": "aab\nbba\na", "edge": "^", "vocab": "ba", "context": 1, "loss": "all", "batch": 3, "batchseed": 4},
     {"data": "Row, row your boat\nrow boat", "edge": ".", "transform": "words", "context": 2},
     {"data": NAMES, "edge": "·", "transform": "vowels", "temperature": 0.5},
+    {"data": "ab 1\n-b a", "edge": "-", "transform": "letters", "context": 2},
     {"data": "ab\nba", "edge": ".", "context": 5},  # no document has as many tokens as the context
 ]
 
@@ -157,7 +158,12 @@ def test_a_runs_folder_of_documents_is_opened_or_refused(here: Path) -> None:
 
 def test_what_is_no_document_is_refused_where_it_was_typed(visit: Callable[..., Any]) -> None:
     (start,) = call(("fields.js", "defaults", []))
-    for changes, key in (({"edge": " "}, "notice.edge"), ({"edge": ".", "data": "\n\n"}, "notice.vocab")):
+    refusals: list[tuple[dict[str, Any], str]] = [
+        ({"edge": " "}, "notice.edge"),
+        ({"edge": ".", "data": "\n\n"}, "notice.vocab"),
+        ({"edge": ".", "data": "ab\n12", "transform": "letters"}, "notice.line"),
+    ]
+    for changes, key in refusals:
         (found,) = call(("experiment.js", "experimentOf", [{**start, **changes}]))
         assert found["problem"]["key"] == key
     view = visit("data=ab%0Aba&context=5&edge=.")

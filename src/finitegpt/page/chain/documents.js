@@ -3,9 +3,14 @@
 
 import { transform } from "./transforms.js";
 
-/** The symbols of each line that is not empty, without the sign. @param {string} text @param {string} how @returns {string[][]} */
+/** The documents of a text: its lines that are not empty. @param {string} text */
+export function linesOf(text) {
+  return text.split("\n").filter(Boolean);
+}
+
+/** The symbols of each, without the sign. @param {string} text @param {string} how @returns {string[][]} */
 export function documentsOf(text, how) {
-  return text.split("\n").filter(Boolean).map((line) => [...transform(line, how)]);
+  return linesOf(text).map((line) => [...transform(line, how)]);
 }
 
 /** Where each document begins in the tokens of all, and where the last ends, both of its signs included.

@@ -33,6 +33,7 @@ export function experimentOf(values) {
     ({ experiment: null, problem: { key, values: filled, at } });
   if (/\s/.test(values.edge)) return refused("notice.edge", {}, "edge");
   const documents = values.edge ? documentsOf(values.data, values.transform) : null;
+  if (documents?.some((one) => !one.length)) return refused("notice.line"); // the library refuses it, too
   const text = documents ? documents.flat() : transform(values.data, values.transform);
   if (values.vocab && values.transform === "words") return refused("notice.vocab.words", {}, "vocab");
   const vocab = values.vocab ? [...new Set(/** @type {string} */ (values.vocab))] : vocabulary(text);

@@ -1,5 +1,6 @@
 // The experiment for other tools: the same on the command line, and in Python.
 
+import { linesOf } from "../chain/documents.js";
 import { isWhole, switches } from "../chain/experiment.js";
 import { patternsOf } from "../chain/patterns.js";
 import { hashed } from "../ground/random.js";
@@ -35,11 +36,6 @@ function unusual(values, list) {
     else named[name] = name === "betas" ? [values.beta1, values.beta2] : value;
   }
   return Object.entries(named);
-}
-
-/** The documents of a text. @param {string} text */
-function linesOf(text) {
-  return text.split("\n").filter(Boolean);
 }
 
 /** A word for a shell. @param {string} text */
